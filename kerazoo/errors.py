@@ -1,0 +1,72 @@
+"""Every error that kerazoo raises on purpose, and the one sentence an unknown name gets.
+
+KerazooError
+├── UnknownNameError       a model, dataset, builder, mode ... that does not exist
+├── ConfigError            a zoo config, or an argument that becomes one, is wrong
+├── WeightsError           a weights file is missing, damaged, swapped, or does not fit
+├── DataError              images, labels or calibration data that cannot be used
+├── RunError               a run folder cannot be written, resumed or repeated
+├── ExportError            a model that cannot become the file that was asked for
+│   └── VerificationError  the exported file disagrees with its model
+└── MissingDependencyError an optional package is not installed
+
+All but `RunError` (an `OSError`) and `MissingDependencyError` (an `ImportError`) are `ValueError`s
+too, so code written against Keras's own errors catches them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KerazooError(Exception):
+    """Base of all errors raised on purpose; its text is one line meant for a person."""
+
+
+class UnknownNameError(KerazooError, ValueError):
+    """A name that is in none of the lists."""
+
+
+class ConfigError(KerazooError, ValueError):
+    """A config, or an override of one, that breaks the schema."""
+
+
+class WeightsError(KerazooError, ValueError):
+    """A weights file that is missing, damaged, not the published one, or does not fit."""
+
+
+class DataError(KerazooError, ValueError):
+    """Data of the wrong shape, type, range or length, or data that cannot be had."""
+
+
+class RunError(KerazooError, OSError):
+    """A run folder that cannot be written, resumed or repeated."""
+
+
+class ExportError(KerazooError, ValueError):
+    """A model that cannot become the file that was asked for."""
+
+
+class VerificationError(ExportError):
+    """An exported file whose outputs disagree with its model's beyond the tolerance."""
+
+
+class MissingDependencyError(KerazooError, ImportError):
+    """An optional package that this call needs and that is not installed."""
+
+
+def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """The `count` names most like `name`, best first; empty when none is close."""
+    return difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that does not exist: the nearest valid ones, else all of them."""
+    known = sorted(known)
+    close = nearest(str(name), known)
+    if close:
+        hint = f"Did you mean {' or '.join(map(repr, close))}?"
+    else:
+        hint = f"Known: {', '.join(known)}."
+    return UnknownNameError(f"Unknown {kind} {name!r}. {hint}")
