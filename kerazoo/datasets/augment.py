@@ -1,0 +1,103 @@
+"""Random shift, rotation, zoom and elastic distortion of a batch of images.
+
+One bilinear resampling does all of them, so a pixel is interpolated once. Everything random is
+derived from a seed pair (stateless), so that a resumed run sees the very images it would have seen.
+Elastic distortion follows Simard, Steinkraus, Platt 2003 ("Best practices for convolutional neural
+networks"), with a coarse random grid, enlarged bicubically, in place of their Gaussian-smoothed one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_GRID = 5  # elastic control points per side
+
+
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far images may be distorted; every amount is a maximum, drawn evenly on both sides.
+
+    Attributes:
+        shift: fraction of the side, 0 to 0.5.
+        rotate: degrees, 0 to 180.
+        zoom: fraction, 0 to 0.9; 0.1 draws a scale from 0.9 to 1.1, height and width apart.
+        elastic: standard deviation of the control points' displacement, in pixels, 0 to 10.
+    """
+
+    shift: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
+    rotate: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0
+    zoom: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
+    elastic: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+
+
+def distort(images: Any, augment: Augment, seed: Any) -> tf.Tensor:
+    """Distort each image of a batch by amounts of its own.
+
+    Args:
+        images: any numeric dtype, `(batch, height, width, channels)`; outside them all is 0.
+        augment: the largest amounts.
+        seed: int, `(2,)`; equal seeds and batch sizes give equal images.
+
+    Returns: float32, the same shape, in the range of `images`.
+    """
+    import tensorflow as tf
+
+    images = tf.cast(images, tf.float32)
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    rows, columns = _source_grid(augment, batch, height, width, seed)
+    if augment.elastic:
+        bend = _elastic_field(augment.elastic, batch, height, width, seed)
+        rows, columns = rows + bend[..., 0], columns + bend[..., 1]
+    return _sample_bilinear(images, rows, columns)
+
+
+def _source_grid(augment: Augment, batch, height: int, width: int, seed):
+    """Where each output pixel comes from: `(batch, height, width)` rows and columns, in pixels."""
+    import tensorflow as tf
+
+    draw = tf.random.stateless_uniform([5, batch, 1, 1], seed, -1.0, 1.0)
+    angle = draw[0] * math.radians(augment.rotate)
+    scale_rows, scale_columns = 1.0 + draw[1] * augment.zoom, 1.0 + draw[2] * augment.zoom
+    shift_rows, shift_columns = (draw[3] * augment.shift * height, draw[4] * augment.shift * width)
+    y = tf.reshape(tf.range(height, dtype=tf.float32) - (height - 1) / 2, [1, height, 1])
+    x = tf.reshape(tf.range(width, dtype=tf.float32) - (width - 1) / 2, [1, 1, width])
+    sine, cosine = tf.sin(angle), tf.cos(angle)
+    rows = scale_rows * (cosine * y + sine * x) + shift_rows + (height - 1) / 2
+    columns = scale_columns * (cosine * x - sine * y) + shift_columns + (width - 1) / 2
+    return rows, columns
+
+
+def _elastic_field(deviation: float, batch, height: int, width: int, seed):
+    """Smooth random displacements in pixels, `(batch, height, width, 2)`."""
+    import tensorflow as tf
+
+    seed = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.convert_to_tensor(seed).dtype)
+    coarse = tf.random.stateless_normal([batch, _GRID, _GRID, 2], seed, stddev=deviation)
+    return tf.image.resize(coarse, [height, width], method="bicubic")
+
+
+def _sample_bilinear(images, rows, columns):
+    import tensorflow as tf
+
+    # One pixel of black all round, so that whatever lies outside reads 0.
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    height, width, channels = padded.shape[1], padded.shape[2], padded.shape[3]
+    rows = tf.clip_by_value(rows + 1.0, 0.0, height - 1.001)
+    columns = tf.clip_by_value(columns + 1.0, 0.0, width - 1.001)
+    top, left = tf.floor(rows), tf.floor(columns)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    pixels = tf.reshape(padded, [-1, channels])
+    image = tf.reshape(tf.range(tf.shape(images)[0]) * (height * width), [-1, 1, 1])
+    corner = image + tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+
+    def at(offset):
+        return tf.gather(pixels, corner + offset)
+
+    upper = at(0) * (1 - right) + at(1) * right
+    lower = at(width) * (1 - right) + at(width + 1) * right
+    return upper * (1 - down) + lower * down

@@ -1,0 +1,99 @@
+"""`load` and `load_numpy`: a dataset by name, as a tf.data pipeline or as arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from kerazoo.datasets.augment import Augment
+from kerazoo.datasets.registry import info
+from kerazoo.errors import DataError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    augment: bool | Augment = False,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """One pass over a dataset as a prefetching tf.data pipeline of (input, target).
+
+    Iterating it again is the next epoch: another order and other distortions, the same ones for the
+    same `seed` in every process.
+
+    Args:
+        batch_size: samples per batch, the last one may be smaller; None gives single samples.
+        shuffle: over the whole dataset.
+        augment: True for the dataset's own default, or an `Augment`. Images only.
+        seed: 0 to 2**31 - 1.
+
+    Raises:
+        UnknownNameError: no such dataset or split.
+        DataError: the data cannot be had here.
+
+    >>> import kerazoo
+    >>> digits = kerazoo.datasets.load("digits", "test", batch_size=32)
+    >>> digits.element_spec[0].shape
+    TensorShape([None, 28, 28, 1])
+    """
+    from kerazoo.datasets import pipeline
+
+    if augment is True:
+        augment = info(name).augment
+    inputs, targets = load_numpy(name, split)
+    return pipeline.repeatable_epoch(
+        inputs,
+        targets,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        augment=augment or None,
+        seed=seed,
+    )
+
+
+def load_numpy(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """A dataset as two read-only arrays, inputs and targets. Does not import TensorFlow.
+
+    Raises:
+        UnknownNameError: no such dataset or split.
+        DataError: the data cannot be had here; the message says how to get it.
+    """
+    if split not in info(name).splits:
+        raise unknown_name(f"split of {name}", split, info(name).splits)
+    return _read_once(name, split)
+
+
+@lru_cache(maxsize=4)
+def _read_once(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
+    inputs, targets = info(name).read(split)
+    if inputs.shape[1:] != info(name).input_shape or len(inputs) != len(targets):
+        raise DataError(
+            f"The data found for {name!r} has inputs of shape {inputs.shape} and "
+            f"{len(targets)} targets; samples of shape {info(name).input_shape} are expected."
+        )
+    if not np.all(np.isfinite(inputs)):
+        raise DataError(f"The data found for {name!r} has values that are not finite.")
+    check_labels(targets, info(name).num_classes, source=name)
+    inputs.flags.writeable = targets.flags.writeable = False  # cached: shared by all callers
+    return inputs, targets
+
+
+def check_labels(labels: np.ndarray, num_classes: int | None, *, source: str) -> None:
+    """Raise `DataError` unless all class labels are within 0..num_classes - 1."""
+    if num_classes is None or not len(labels):
+        return
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        raise DataError(
+            f"{source}: labels must be 0 to {num_classes - 1}, as there are {num_classes} classes. "
+            f"Received: {low} to {high}."
+        )

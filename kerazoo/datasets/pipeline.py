@@ -1,0 +1,99 @@
+"""tf.data pipelines over arrays, in which chance depends on (seed, epoch, batch) alone.
+
+The order of an epoch is a stateless shuffle, augmentation is stateless too: nothing has to be
+stored to continue a run where it stopped, and the same seed gives the same batches in every process.
+Arrays stay in memory as they are (uint8 images are a quarter of float32) and are gathered by batch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.datasets.augment import Augment, distort
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+
+def repeatable_epoch(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    augment: Augment | None,
+    seed: int,
+) -> tf.data.Dataset:
+    """One epoch; every further iteration over it is the next one."""
+    import tensorflow as tf
+
+    epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
+    batches = epochs.flat_map(
+        _epoch_maker(inputs, targets, batch_size or 1, shuffle=shuffle, augment=augment, seed=seed)
+    )
+    if batch_size is None:
+        batches = batches.unbatch()
+    count = len(inputs) if batch_size is None else steps_per_epoch(len(inputs), batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+
+
+def training_batches(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    batch_size: int,
+    augment: Augment | None,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+) -> tf.data.Dataset:
+    """The shuffled batches of the epochs `first_epoch` to `epochs - 1`, one after another."""
+    import tensorflow as tf
+
+    return (
+        tf.data.Dataset.range(first_epoch, epochs)
+        .flat_map(
+            _epoch_maker(inputs, targets, batch_size, shuffle=True, augment=augment, seed=seed)
+        )
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def steps_per_epoch(samples: int, batch_size: int) -> int:
+    """Number of batches, the last and smaller one counted."""
+    return -(-samples // batch_size)
+
+
+def _epoch_maker(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    batch_size: int,
+    *,
+    shuffle: bool,
+    augment: Augment | None,
+    seed: int,
+) -> Any:
+    """A function from an epoch's number (any int64) to its batches."""
+    import tensorflow as tf
+
+    # Outside the mapped function, so that the graph refers to the arrays and does not copy them.
+    all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
+
+    def make(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        order = tf.range(len(inputs))
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, key)
+
+        def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            samples = tf.gather(all_inputs, indices)
+            if augment is not None:
+                # A multiple of a large odd number keeps the keys of batches and epochs apart.
+                samples = distort(samples, augment, key + tf.stack([number * 2_654_435_761, 0]))
+            return samples, tf.gather(all_targets, indices)
+
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
+        return batches.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    return make

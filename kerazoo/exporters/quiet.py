@@ -1,0 +1,58 @@
+"""Keep the chatter of converters and runtimes away from a user's terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+
+_redirecting = threading.RLock()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what is written to stdout and stderr inside, by Python and by C++ libraries alike.
+
+    C++ logs bypass `sys.stderr`, so the process's own descriptors are pointed elsewhere; that holds
+    for all threads, and one thread at a time may do it. What goes wrong inside comes as an
+    exception.
+    """
+    with (
+        _redirecting,
+        tempfile.TemporaryFile() as sink,
+        open(os.devnull, "w") as null,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        _flush()
+        saved = {descriptor: os.dup(descriptor) for descriptor in _open_descriptors()}
+        try:
+            for descriptor in saved:
+                os.dup2(sink.fileno(), descriptor)
+            with contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+                yield
+        finally:
+            _flush()
+            for descriptor, original in saved.items():
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def _open_descriptors() -> list[int]:
+    """Stdout and stderr, where the process has them: a service may have closed both."""
+    present = []
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            os.fstat(descriptor)
+            present.append(descriptor)
+    return present
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.flush()

@@ -1,0 +1,111 @@
+"""`get`: from a name to a Keras model, with the published weights and compiled as its recipe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.errors import WeightsError, nearest
+from kerazoo.notices import notice
+from kerazoo.zoo import registry
+from kerazoo.zoo.catalogue import find_config, weights_folder
+from kerazoo.zoo.compilation import compile_model
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.weights import assign_weights, read_weights
+
+if TYPE_CHECKING:
+    import keras
+
+HEAD = "logits"  # by convention, the name of a classifier's last layer
+
+
+def get(
+    name: str,
+    *,
+    weights: str | os.PathLike[str] | None = "default",
+    compile: bool = True,
+    **overrides: Any,
+) -> keras.Model:
+    """A model of the zoo, by name.
+
+    It takes raw inputs (pixels 0..255, uint8 or float) and returns logits, unless
+    `classifier_activation="softmax"` adds the activation.
+
+    Args:
+        weights: "default", the published weights where the model has some, else fresh ones; another
+            published tag; None, fresh weights; or a path to a `.safetensors`, `.keras` or
+            `.weights.h5` file.
+        compile: with the loss, metrics and optimizer of its recipe.
+        overrides: the builder's own arguments. `num_classes=5` keeps every published weight that
+            fits and makes a fresh head, and says so.
+
+    Returns: a plain `keras.Model` with `fit`, `evaluate`, `predict` and `save`.
+
+    Raises:
+        UnknownNameError: no such model, builder or builder argument.
+        WeightsError: the weights are missing, damaged, swapped, or do not fit the overrides.
+
+    >>> import kerazoo
+    >>> model = kerazoo.get("mnist_cnn")
+    >>> model.output_shape
+    (None, 10)
+    """
+    config = find_config(name)
+    arrays = _find_weights(config, weights)
+    model = build_model(config, **overrides)
+    if isinstance(arrays, Path):
+        _load_keras_file(model, arrays)
+    elif arrays is not None:
+        fresh = assign_weights(
+            model, arrays, source=f"The weights of {name!r}", fresh=(HEAD,) if overrides else ()
+        )
+        if fresh:
+            notice(
+                f"{name}: kept the published weights, made a fresh head "
+                f"({', '.join(fresh)}): train it before use."
+            )
+    if compile:
+        compile_model(model, config.training)
+    return model
+
+
+def build_model(config: ZooConfig, **overrides: Any) -> keras.Model:
+    """The fresh, uncompiled model of a config, named after it."""
+    builder = registry.find_builder(config.model.builder)
+    arguments = {**config.model.arguments, **overrides}
+    registry.check_arguments(builder, arguments)
+    model = builder(**arguments)
+    model.name = config.name
+    return model
+
+
+def _find_weights(config: ZooConfig, weights: Any) -> dict[str, Any] | Path | None:
+    """Read the weights before the model is built: what is wrong with them is said first."""
+    if weights is None or (weights == "default" and not config.weights):
+        return None
+    if weights in config.weights:
+        published = config.weights[weights]
+        return read_weights(weights_folder() / published.file, sha256=published.sha256)
+    path = Path(weights)
+    if not path.is_file():
+        tags = list(config.weights)
+        close = nearest(str(weights), tags)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Published: {', '.join(tags) or 'none'}."
+        raise WeightsError(f"{config.name}: no weights file or tag {str(weights)!r}. {hint}")
+    if path.suffix == ".safetensors":
+        return read_weights(path)
+    if path.name.endswith((".keras", ".weights.h5")):
+        return path
+    raise WeightsError(
+        f"{config.name}: weights are read from .safetensors, .keras or .weights.h5 files. "
+        f"Received: {str(path)!r}."
+    )
+
+
+def _load_keras_file(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras, h5py and zipfile each raise their own kinds
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"{path} does not fit the model {model.name!r}: {reason}") from error

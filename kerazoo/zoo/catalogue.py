@@ -1,0 +1,103 @@
+"""Which models there are: the configs that come with kerazoo and those that a user adds.
+
+Answers from file names and YAML alone; no Keras, no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from kerazoo.errors import ConfigError, unknown_name
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config_file import read_config
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_added: dict[str, Path] = {}
+
+
+def list_models(
+    pattern: str = "*", *, task: str | None = None, pretrained: bool | None = None
+) -> list[str]:
+    """Names of the models in the zoo, sorted.
+
+    Args:
+        pattern: shell wildcards, such as `"mnist_*"`.
+        task: keep models of this task only, such as `"image-classification"`.
+        pretrained: keep only models with (True) or without (False) published weights.
+
+    Raises:
+        UnknownNameError: no model has this `task`.
+
+    >>> import kerazoo
+    >>> kerazoo.list_models("mnist_*")
+    ['mnist_cnn', 'mnist_mlp']
+    """
+    names = sorted(name for name in _paths() if fnmatchcase(name, pattern))
+    if task is not None:
+        tasks = {name: find_config(name).task for name in _paths()}
+        if task not in tasks.values():
+            raise unknown_name("task", task, set(tasks.values()))
+        names = [name for name in names if tasks[name] == task]
+    if pretrained is not None:
+        names = [name for name in names if bool(find_config(name).weights) == pretrained]
+    return names
+
+
+def find_config(name: str) -> ZooConfig:
+    """The config of the model called `name`.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest names.
+        ConfigError: its file is wrong.
+    """
+    paths = _paths()
+    if name not in paths:
+        raise unknown_name("model", name, paths)
+    return _read_once(paths[name])
+
+
+def add_config(path: str | os.PathLike[str]) -> list[str]:
+    """Add a model to the zoo, for this process, from a YAML file or a folder of them.
+
+    Args:
+        path: a file named after its model, `my_net.yaml`, or a folder of such files.
+
+    Returns: the names added.
+
+    Raises:
+        ConfigError: a file is wrong, or a name is taken; then none is added.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise ConfigError(f"The folder {str(path)!r} has no .yaml files.")
+    new = {read_config(file).name: file for file in files}
+    for name, file in new.items():
+        taken = _paths().get(name)
+        if taken is not None and taken != file:
+            raise ConfigError(f"{file}: the name {name!r} is taken by {taken}. Choose another.")
+    _added.update(new)
+    return sorted(new)
+
+
+def configs_folder() -> Path:
+    """Where kerazoo's own configs are: inside an installed package, beside it in a checkout."""
+    checkout = _PACKAGE.parent / "zoo_configs"
+    return checkout if checkout.is_dir() else _PACKAGE / "zoo_configs"
+
+
+def weights_folder() -> Path:
+    """Where kerazoo's own weights files are."""
+    return _PACKAGE / "weights"
+
+
+def _paths() -> dict[str, Path]:
+    return {**{path.stem: path for path in configs_folder().glob("*.yaml")}, **_added}
+
+
+@cache
+def _read_once(path: Path) -> ZooConfig:
+    return read_config(path)

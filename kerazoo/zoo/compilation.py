@@ -1,0 +1,114 @@
+"""From the names in a config's `training` section to Keras's optimizer, loss and metrics."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kerazoo.errors import ConfigError, unknown_name
+from kerazoo.zoo.config import Optimizer, Training, WarmupCosine
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compile_model(
+    model: keras.Model,
+    training: Training,
+    *,
+    steps_per_epoch: int | None = None,
+    jit_compile: bool | str = "auto",
+) -> None:
+    """Compile `model` as its recipe says.
+
+    Args:
+        steps_per_epoch: lets a learning rate schedule run its course; without it the rate is
+            constant at the schedule's peak, as fits a model that is trained by hand.
+
+    Raises:
+        UnknownNameError: Keras has no optimizer, loss or metric of that name.
+        ConfigError: the optimizer or loss does not take one of its arguments.
+    """
+    model.compile(
+        optimizer=_optimizer(training, steps_per_epoch),
+        loss=_loss(training),
+        metrics=[_metric(name) for name in training.metrics],
+        jit_compile=jit_compile,
+    )
+
+
+def _optimizer(training: Training, steps_per_epoch: int | None) -> keras.optimizers.Optimizer:
+    import keras
+
+    known = {k.lower(): v for k, v in _classes(keras.optimizers, keras.optimizers.Optimizer)}
+    config = training.optimizer
+    arguments = _given(config, skip=("name", "learning_rate"))
+    if training.ema is not None:
+        arguments |= {"use_ema": True, "ema_momentum": training.ema}
+    arguments["learning_rate"] = learning_rate(config, training.epochs, steps_per_epoch)
+    return _make("optimizer", config.name, known, arguments)
+
+
+def learning_rate(config: Optimizer, epochs: int, steps_per_epoch: int | None) -> Any:
+    """The rate as a number, or as a Keras schedule over `epochs * steps_per_epoch` steps."""
+    import keras
+
+    rate = config.learning_rate
+    if not isinstance(rate, WarmupCosine):
+        return rate
+    if steps_per_epoch is None:
+        return rate.peak
+    warmup_steps = round(rate.warmup_epochs * steps_per_epoch)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else rate.peak,
+        warmup_target=rate.peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, epochs * steps_per_epoch - warmup_steps),
+        alpha=rate.final / rate.peak,
+    )
+
+
+def _loss(training: Training) -> keras.losses.Loss:
+    import keras
+
+    known = {_snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
+    return _make("loss", training.loss.name, known, _given(training.loss, skip=("name",)))
+
+
+def _metric(name: str) -> Any:
+    import keras
+
+    if name == "accuracy":  # Keras picks the kind of accuracy by the shapes it sees
+        return name
+    known = {_snake_case(k): v for k, v in _classes(keras.metrics, keras.metrics.Metric)}
+    return _make("metric", name, known, {"name": name})
+
+
+def _make(kind: str, name: str, known: dict[str, Any], arguments: dict[str, Any]) -> Any:
+    if name not in known:
+        raise unknown_name(kind, name, known)
+    accepted = inspect.signature(known[name]).parameters
+    for argument in arguments:
+        if argument not in accepted and argument not in ("use_ema", "ema_momentum"):
+            raise ConfigError(f"The {kind} {name!r} takes no {argument!r}. Remove it.")
+    return known[name](**arguments)
+
+
+def _given(section: msgspec.Struct, skip: tuple[str, ...]) -> dict[str, Any]:
+    values = msgspec.structs.asdict(section)
+    return {k: v for k, v in values.items() if v is not None and k not in skip}
+
+
+def _classes(module: Any, base: type) -> list[tuple[str, type]]:
+    return [
+        (name, value)
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base
+    ]
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

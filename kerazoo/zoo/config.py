@@ -1,0 +1,141 @@
+"""What a zoo config may say: one typed struct per section, in the order of the file.
+
+A struct states names, types and ranges; reading, overriding and writing them is in config_file.py.
+Nothing here imports Keras or TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kerazoo.datasets.augment import Augment
+
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+Fraction = Annotated[float, Meta(gt=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+QuantizeMode = Literal["float16", "dynamic", "int8", "int8_io", "int16x8"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Model(_Section):
+    """Which builder makes the model, and with which arguments."""
+
+    builder: str
+    arguments: dict[str, Any] = {}
+
+
+class Data(_Section):
+    """`validation`: the fraction of the training part that is held out to make choices on."""
+
+    dataset: str
+    batch_size: Count
+    validation: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
+    augment: Augment | None = None
+
+
+class WarmupCosine(_Section, tag_field="schedule", tag="warmup_cosine"):
+    """Linear from 0 to `peak` over `warmup_epochs`, then a half cosine down to `final`."""
+
+    peak: Positive
+    warmup_epochs: Annotated[float, Meta(ge=0)] = 0.0
+    final: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class Optimizer(_Section):
+    """A Keras optimizer by its name in lower case; absent arguments keep Keras's defaults."""
+
+    name: str
+    learning_rate: Positive | WarmupCosine
+    weight_decay: Positive | None = None
+    momentum: Fraction | None = None
+    beta_1: Fraction | None = None
+    beta_2: Fraction | None = None
+    clipnorm: Positive | None = None
+    global_clipnorm: Positive | None = None
+
+
+class Loss(_Section):
+    """A Keras loss by its name in snake case."""
+
+    name: str
+    from_logits: bool | None = None
+    label_smoothing: Fraction | None = None
+
+
+class EarlyStopping(_Section):
+    """Stop when `monitor` has not improved for `patience` epochs."""
+
+    patience: Count
+    monitor: str = "val_loss"
+
+
+class Training(_Section):
+    """`ema`: momentum of the exponential moving average of the weights, which then is the model."""
+
+    epochs: Count
+    optimizer: Optimizer
+    loss: Loss
+    metrics: list[str] = []
+    ema: Fraction | None = None
+    early_stopping: EarlyStopping | None = None
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+
+
+class Distribution(_Section):
+    """`precision` and `xla` "auto": a few steps of each are timed, the fastest is taken."""
+
+    strategy: str = "auto"
+    precision: Precision = "auto"
+    xla: Literal["auto"] | bool = "auto"
+
+
+class TFLite(_Section):
+    """How the model is exported when nothing else is asked for."""
+
+    quantize: QuantizeMode | None = None
+
+
+class Export(_Section):
+    tflite: TFLite = TFLite()
+
+
+class Weights(_Section):
+    """One published weights file, and what `kerazoo evaluate` measured with it.
+
+    `metrics` and `trained` are written by tools/train_weights.py, never by hand.
+    """
+
+    file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\.safetensors$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    metrics: dict[str, float] = {}
+    trained: dict[str, str | int | float] = {}
+
+
+class Card(_Section):
+    license: str
+    references: list[str] = []
+    limits: str = ""
+
+
+class ZooConfig(_Section, kw_only=True):
+    """A whole zoo config: everything that changes a result, in one file, without inheritance."""
+
+    name: Name
+    task: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")]
+    summary: str
+    model: Model
+    data: Data
+    training: Training
+    distribution: Distribution = Distribution()
+    export: Export = Export()
+    weights: dict[str, Weights] = {}
+    card: Card

@@ -1,0 +1,122 @@
+"""Reading, overriding and writing zoo configs.
+
+An unknown field is refused with the file, the field's path and the nearest valid name; a wrong type
+or range with the file and the path.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+from kerazoo.errors import ConfigError, nearest
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.yaml_reader import read_yaml
+
+
+def read_config(path: Path) -> ZooConfig:
+    """The config in a YAML file, checked. The file is named after the model.
+
+    Raises:
+        ConfigError: anything is wrong with it; the message names the file and the field.
+    """
+    config = to_config(read_yaml(path), source=str(path))
+    if config.name != path.stem:
+        raise ConfigError(
+            f"{path}: `name` must be the file's name. Received: name={config.name!r}. "
+            f"Rename the file to {config.name}.yaml or the model to {path.stem!r}."
+        )
+    return config
+
+
+def to_config(data: dict[str, Any], *, source: str) -> ZooConfig:
+    """Plain data, checked and typed; `source` is what error messages call it."""
+    for path, name, known in _unknown_fields(data, inspect.type_info(ZooConfig), ""):
+        close = nearest(name, known)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+        raise ConfigError(f"{source}: unknown field {path!r}. {hint}")
+    try:
+        return msgspec.convert(data, ZooConfig)
+    except msgspec.ValidationError as error:
+        text = str(error).replace("`$.", "`").replace(" - at `", " at field `")
+        raise ConfigError(f"{source}: {text}.") from error
+
+
+def with_overrides(config: ZooConfig, overrides: Mapping[str, Any]) -> ZooConfig:
+    """A changed copy of `config`.
+
+    Args:
+        overrides: dotted field path to new value, such as `{"training.optimizer.name": "sgd"}`.
+
+    Raises:
+        ConfigError: a path leads nowhere, or the new value breaks the schema.
+    """
+    data = copy.deepcopy(to_plain(config))
+    for path, value in overrides.items():
+        *parents, leaf = path.split(".")
+        section: Any = data
+        for depth, key in enumerate(parents):
+            if not isinstance(section, dict) or key not in section:
+                known = section if isinstance(section, dict) else ()
+                close = nearest(key, known)
+                hint = f" Did you mean {close[0]!r}?" if close else ""
+                where = ".".join(parents[: depth + 1])
+                raise ConfigError(f"{config.name}: cannot set {path!r}: no field {where!r}.{hint}")
+            section = section[key]
+        if not isinstance(section, dict):
+            raise ConfigError(
+                f"{config.name}: cannot set {path!r}: {'.'.join(parents)!r} is the value "
+                f"{section!r}, not a section. Set it as a whole."
+            )
+        section[leaf] = value
+    return to_config(data, source=f"{config.name} with {', '.join(overrides)} set")
+
+
+def to_plain(config: ZooConfig) -> dict[str, Any]:
+    """The config as nested dicts, lists and scalars, every default written out."""
+    return msgspec.to_builtins(config)
+
+
+def to_yaml(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML text in the order given; reads back to the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Floats with a dot and an exponent's sign, which every YAML reader takes for a float."""
+
+
+def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    text = repr(value)
+    if "e" in text and "." not in text:
+        text = text.replace("e", ".0e")
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+_Dumper.add_representer(float, _represent_float)
+_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
+
+
+def _unknown_fields(
+    data: Any, kind: inspect.Type, path: str
+) -> Iterator[tuple[str, str, list[str]]]:
+    """(path, name, known names) of every field of `data` that `kind` does not have."""
+    if isinstance(kind, inspect.UnionType):
+        kind = next((k for k in kind.types if isinstance(k, inspect.StructType)), kind)
+    if isinstance(kind, inspect.DictType) and isinstance(data, dict):
+        for key, value in data.items():
+            yield from _unknown_fields(value, kind.value_type, f"{path}{key}.")
+    if isinstance(kind, inspect.StructType) and isinstance(data, dict):
+        fields = {field.encode_name: field.type for field in kind.fields}
+        known = [*fields, *([kind.tag_field] if kind.tag_field else [])]
+        for key, value in data.items():
+            if key not in known:
+                yield f"{path}{key}", key, known
+            elif key in fields:
+                yield from _unknown_fields(value, fields[key], f"{path}{key}.")

@@ -1,0 +1,87 @@
+"""Builders by name: kerazoo's own, a user's (`@kerazoo.register`), other packages' (entry points).
+
+A builder takes plain arguments and returns an uncompiled `keras.Model`. Configs name builders; no
+config ever names a module or a dotted path.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kerazoo.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    import keras
+
+ENTRY_POINT_GROUP = "kerazoo.models"
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+_registered: dict[str, Callable[..., Any]] = {}
+
+
+def register(name: str) -> Callable[[Builder], Builder]:
+    """Make a builder known under `name`, for use in configs as `model: {builder: name}`.
+
+    Raises:
+        ConfigError: the name is taken.
+
+    >>> import keras, kerazoo
+    >>> @kerazoo.register("one_dense")
+    ... def one_dense(input_shape, num_classes):
+    ...     inputs = keras.Input(input_shape)
+    ...     return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(inputs))
+    """
+
+    def add(builder: Builder) -> Builder:
+        if name in _builders():
+            raise ConfigError(f"A builder named {name!r} exists already. Choose another name.")
+        _registered[name] = builder
+        return builder
+
+    return add
+
+
+def find_builder(name: str) -> Callable[..., keras.Model]:
+    """The builder called `name`.
+
+    Raises:
+        UnknownNameError: nothing is registered under it; the message has the nearest names.
+    """
+    builders = _builders()
+    if name in builders:
+        return builders[name]
+    points = _entry_points()
+    if name in points:
+        return points[name].load()
+    raise unknown_name("builder", name, [*builders, *points])
+
+
+def check_arguments(builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Raise `UnknownNameError` if `builder` does not take one of `arguments`."""
+    parameters = inspect.signature(builder).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    for argument in arguments:
+        if argument not in parameters:
+            raise unknown_name(f"argument of {builder.__name__}", argument, parameters)
+
+
+def _builders() -> Mapping[str, Callable[..., Any]]:
+    from kerazoo import models
+
+    return {**models.builders(), **_registered}
+
+
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    points: dict[str, metadata.EntryPoint] = {}
+    for point in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if point.name in points or point.name in _builders():
+            raise ConfigError(
+                f"Two builders are named {point.name!r}; one is {point.value} from an installed "
+                f"package. Uninstall one of the packages."
+            )
+        points[point.name] = point
+    return points
