@@ -74,7 +74,7 @@ def add_config(path: str | os.PathLike[str]) -> list[str]:
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise ConfigError(f"The folder {str(path)!r} has no .yaml files.")
-    new = {read_config(file).name: file for file in files}
+    new = {_read_once(file).name: file for file in files}
     for name, file in new.items():
         taken = _paths().get(name)
         if taken is not None and taken != file:
@@ -100,4 +100,10 @@ def _paths() -> dict[str, Path]:
 
 @cache
 def _read_once(path: Path) -> ZooConfig:
-    return read_config(path)
+    config = read_config(path)
+    if config.name != path.stem:
+        raise ConfigError(
+            f"{path}: `name` must be the file's name. Received: name={config.name!r}. "
+            f"Rename the file to {config.name}.yaml or the model to {path.stem!r}."
+        )
+    return config

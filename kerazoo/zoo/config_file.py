@@ -21,18 +21,12 @@ from kerazoo.zoo.yaml_reader import read_yaml
 
 
 def read_config(path: Path) -> ZooConfig:
-    """The config in a YAML file, checked. The file is named after the model.
+    """The config in a YAML file, checked.
 
     Raises:
         ConfigError: anything is wrong with it; the message names the file and the field.
     """
-    config = to_config(read_yaml(path), source=str(path))
-    if config.name != path.stem:
-        raise ConfigError(
-            f"{path}: `name` must be the file's name. Received: name={config.name!r}. "
-            f"Rename the file to {config.name}.yaml or the model to {path.stem!r}."
-        )
-    return config
+    return to_config(read_yaml(path), source=str(path))
 
 
 def to_config(data: dict[str, Any], *, source: str) -> ZooConfig:

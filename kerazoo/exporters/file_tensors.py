@@ -1,0 +1,75 @@
+"""What every operator of a .tflite file gives for some samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .flatbuffer import unpack
+from .interpreter import open_interpreter
+from .operators import operator_name
+from .quantization import dequantize, quantize
+
+
+@dataclass(frozen=True)
+class FileTensor:
+    """One operator's output: `value` in real numbers, samples first; `output`: its name as one."""
+
+    name: str
+    operator: str
+    value: np.ndarray
+    output: str | None
+
+
+def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[FileTensor]:
+    """Outputs of all operators of the main graph, in order of execution.
+
+    Runs one sample at a time, so a file with another fixed batch than one gets copies of it.
+    Integers that stand for no real number (shapes, indices) are left out.
+    """
+    interpreter = open_interpreter(content, keep_all_tensors=True)
+    operators = list(_operator_outputs(content))
+    signature = interpreter.get_signature_runner("serving_default")
+    outputs = {d["index"]: name for name, d in signature.get_output_details().items()}
+    details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+    collected: dict[int, list[np.ndarray]] = {index: [] for index, _ in operators}
+    rows = len(next(iter(samples.values())))
+    for row in range(rows):
+        for name, detail in signature.get_input_details().items():
+            interpreter.set_tensor(detail["index"], _stored(samples[name][row], detail))
+        interpreter.invoke()
+        for index, values in collected.items():
+            values.append(np.array(interpreter.get_tensor(index)[:1]))
+    return [
+        FileTensor(
+            details[index]["name"],
+            operator,
+            dequantize(np.concatenate(collected[index]), *details[index]["quantization"]),
+            outputs.get(index),
+        )
+        for index, operator in operators
+        if _is_real(details[index]) and all(v.ndim for v in collected[index])
+    ]
+
+
+def _operator_outputs(content: bytes) -> Iterator[tuple[int, str]]:
+    model = unpack(content)
+    for operator in model.subgraphs[0].operators or []:
+        for index in operator.outputs:
+            yield int(index), operator_name(model, operator)
+
+
+def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
+    batch = np.broadcast_to(sample, detail["shape"])
+    scale, zero_point = detail["quantization"]
+    dtype = np.dtype(detail["dtype"])
+    if scale:
+        return quantize(batch, scale, zero_point, dtype.name)
+    return np.ascontiguousarray(batch, dtype)
+
+
+def _is_real(detail: Mapping[str, Any]) -> bool:
+    return np.dtype(detail["dtype"]).kind == "f" or bool(detail["quantization"][0])

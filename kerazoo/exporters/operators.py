@@ -1,0 +1,93 @@
+"""Which operators a .tflite file holds, and which of them still compute in floating point."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from .flatbuffer import unpack
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the file: its name ("CONV_2D") and whether a float tensor touches it."""
+
+    name: str
+    is_float: bool
+
+
+def list_operators(content: bytes) -> list[Operator]:
+    """All operators of all subgraphs, in order of execution.
+
+    The QUANTIZE of a float input and the DEQUANTIZE of a float output count as integer: they are
+    the file's two ends, not part of its computation.
+
+    Raises:
+        DataError: a damaged file.
+    """
+    model = unpack(content)
+    return [operator for graph in model.subgraphs for operator in _operators(model, graph)]
+
+
+def count(operators: list[Operator]) -> dict[str, int]:
+    """Operator name -> how often it occurs, most frequent first."""
+    return dict(Counter(operator.name for operator in operators).most_common())
+
+
+def float_operators(operators: list[Operator]) -> tuple[str, ...]:
+    """Names of the operators that compute in floating point, each once, in order."""
+    return tuple(dict.fromkeys(operator.name for operator in operators if operator.is_float))
+
+
+def flex_operators(operators: list[Operator]) -> tuple[str, ...]:
+    """Names of the operators that only the Flex delegate runs."""
+    return tuple(
+        dict.fromkeys(operator.name for operator in operators if operator.name.startswith("Flex"))
+    )
+
+
+def operator_name(model: Any, operator: Any) -> str:
+    """"CONV_2D", or the custom name, of one operator of an unpacked file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Files from before 2020 have the code in a byte of its own; new codes do not fit there.
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if number == schema.BuiltinOperator.CUSTOM:
+        name = code.customCode
+        return name.decode() if isinstance(name, bytes) else str(name)
+    return _builtin_names().get(number, f"BUILTIN_{number}")
+
+
+def _operators(model: Any, graph: Any) -> Iterator[Operator]:
+    inputs, outputs = set(map(int, graph.inputs)), set(map(int, graph.outputs))
+    for operator in graph.operators or []:
+        name = operator_name(model, operator)
+        read = {int(index) for index in operator.inputs if index >= 0}
+        written = {int(index) for index in operator.outputs if index >= 0}
+        is_end = (name == "QUANTIZE" and read <= inputs) or (
+            name == "DEQUANTIZE" and written <= outputs
+        )
+        touches_float = any(_is_float(graph.tensors[index]) for index in read | written)
+        yield Operator(name, touches_float and not is_end)
+
+
+def _is_float(tensor: Any) -> bool:
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = schema.TensorType
+    return tensor.type in (kinds.FLOAT32, kinds.FLOAT16, kinds.FLOAT64, kinds.BFLOAT16)
+
+
+@cache
+def _builtin_names() -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {
+        number: name
+        for name, number in vars(schema.BuiltinOperator).items()
+        if isinstance(number, int)
+    }

@@ -1,0 +1,122 @@
+"""What an export wrote, and how it compares with the model: the object that `export` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .latency import Latency
+    from .layer_errors import LayerErrors
+
+
+@dataclass
+class ExportReport:
+    """Facts about one exported file. `print` shows them as a table, `to_dict` gives them for JSON.
+
+    What was not measured is None: all comparisons with `verify=False`, operators and latency for
+    other formats than .tflite.
+    """
+
+    path: Path
+    format: str
+    """"tflite", "onnx", "keras" or "saved_model"."""
+    quantize: str | None
+    size_bytes: int
+    """Of the file, or of all files of a SavedModel together."""
+    model: str = ""
+    """Name of the Keras model."""
+    samples: int = 0
+    """How many samples the comparison used."""
+    data: str = "not compared"
+    """Which samples they were, in words."""
+    max_abs_error: float | None = None
+    """Largest difference between file and Keras, in the unit of the output."""
+    relative_error: float | None = None
+    """Root mean square of the difference over the standard deviation of the Keras outputs."""
+    agreement: float | None = None
+    """Fraction in 0..1 of samples with the same class; see `verification.Comparison`."""
+    integer_only: bool | None = None
+    """Whether every operator between input and output computes in integers."""
+    float_ops: tuple[str, ...] | None = None
+    """Operators between input and output that compute in floating point."""
+    ops: dict[str, int] | None = None
+    """Operator -> how often it occurs."""
+    latency_us: Latency | None = None
+    """Microseconds of one run on this machine: .median, .p95, .threads, .runs."""
+    compare_layers: Callable[[], LayerErrors | None] = field(
+        default=lambda: None, repr=False, compare=False
+    )
+
+    @cached_property
+    def per_layer(self) -> LayerErrors | None:
+        """Relative error of each Keras layer in a .tflite file; computed when first asked for."""
+        return self.compare_layers()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain values that JSON holds; `per_layer` only if it was asked for."""
+        layers = self.__dict__.get("per_layer")
+        return {
+            "path": str(self.path),
+            "format": self.format,
+            "model": self.model,
+            "quantize": self.quantize,
+            "size_bytes": self.size_bytes,
+            "samples": self.samples,
+            "data": self.data,
+            "max_abs_error": self.max_abs_error,
+            "relative_error": self.relative_error,
+            "agreement": self.agreement,
+            "integer_only": self.integer_only,
+            "float_ops": None if self.float_ops is None else list(self.float_ops),
+            "ops": self.ops,
+            "latency_us": None if self.latency_us is None else asdict(self.latency_us),
+            "per_layer": None if layers is None else [asdict(entry) for entry in layers],
+        }
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        console = Console(width=88, color_system=None)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get().rstrip()
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=f"{self.model} -> {self.path.name}", show_header=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in self._rows():
+            table.add_row(name, Text(value))
+        return table
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [
+            ("path", str(self.path)),
+            ("format", self.format + (f", {self.quantize}" if self.quantize else "")),
+            ("size", f"{self.size_bytes:,} bytes"),
+            ("compared on", self.data),
+        ]
+        if self.max_abs_error is not None:
+            rows.append(("largest error", f"{self.max_abs_error:.3g}"))
+            rows.append(("relative error", f"{self.relative_error:.3g}"))
+            rows.append(("agreement", f"{self.agreement:.2%} of {self.samples} samples"))
+        if self.ops is not None:
+            rows.append(("operators", ", ".join(f"{n} x {name}" for name, n in self.ops.items())))
+            rows.append(("integer only", "yes" if self.integer_only else self._left_in_float()))
+        if self.latency_us is not None:
+            at = self.latency_us
+            threads = f"{at.threads} thread" + ("s" if at.threads > 1 else "")
+            rows.append(("latency", f"{at.median:,.0f} us median, {at.p95:,.0f} us p95, {threads}"))
+        return rows
+
+    def _left_in_float(self) -> str:
+        return f"no: {', '.join(self.float_ops or ())} in float"

@@ -1,0 +1,239 @@
+"""A .tflite file as a function of numpy arrays, without TensorFlow and without Keras."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerazoo.errors import DataError
+
+from .flatbuffer import check_identifier, damaged, read_bytes
+from .interpreter import open_interpreter
+from .metadata import read as read_metadata
+from .quantization import dequantize, quantize
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One input or output of a file.
+
+    `shape`: as in the file, batch first; None where the file leaves a size open. `dtype`: what is
+    stored in the file. `scale`, `zero_point`: real value = scale * (stored - zero_point); a scale
+    of 0.0 means that values are stored as they are.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a file takes and what it gives, in the order of its signature."""
+
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+
+def load_tflite(path: str | os.PathLike[str], *, threads: int | None = None) -> TFLiteModel:
+    """Load a .tflite file as a callable; neither TensorFlow nor Keras is imported.
+
+    Args:
+        path: a .tflite file, exported by kerazoo or by anything else.
+        threads: threads the kernels may use, 1 or above; None leaves it to the runtime.
+
+    Raises:
+        kerazoo.errors.DataError: the file is missing, damaged, no TFLite file, or needs operators
+            that the runtime does not have.
+
+    ```python
+    digits = kerazoo.load_tflite("digits.tflite")
+    logits = digits(images)  # (any number, 28, 28, 1) -> (that number, 10)
+    digits.labels[logits[0].argmax()]
+    ```
+    """
+    return TFLiteModel(read_bytes(path), threads=threads, name=os.fspath(path))
+
+
+class TFLiteModel:
+    """A .tflite file, ready to run. Made by `load_tflite`.
+
+    Call it with a batch of any size, whatever batch the file was made for: one array for a single
+    input; a dict by input name, or keyword arguments, for several. Values are real numbers on both
+    sides, quantized inside where the file takes integers: rounded to the nearest step, halves to
+    even, and clipped to the range. Only an array that already has the file's own quantized dtype
+    (int8 for int8, say) is passed on as it is. Returns one float array, or a dict by output name.
+
+    Calls from several threads are safe and wait for each other.
+    """
+
+    def __init__(self, content: bytes, *, threads: int | None = None, name: str = "model") -> None:
+        if threads is not None and threads < 1:
+            raise DataError(f"`threads` must be 1 or above. Received: {threads}.")
+        check_identifier(content, name)
+        self.metadata: dict[str, Any] = read_metadata(content)
+        """What `kerazoo.export` stored: name, task, summary, license, labels and so on."""
+        self._interpreter = open_interpreter(content, threads=threads)
+        self._lock = threading.Lock()
+        try:
+            inputs, outputs = _signature_details(self._interpreter)
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise damaged(error) from error
+        self.signature = Signature(
+            tuple(_info(name, detail) for name, detail in inputs.items()),
+            tuple(_info(name, detail) for name, detail in outputs.items()),
+        )
+        self._input_indices = [int(detail["index"]) for detail in inputs.values()]
+        self._output_indices = [int(detail["index"]) for detail in outputs.values()]
+        self._is_open = any(None in tensor.shape for tensor in self.signature.inputs)
+        self._allocated: list[tuple[int, ...]] = []
+
+    @property
+    def labels(self) -> list[str] | None:
+        """One text per class, in the order of the output; None where the file holds none."""
+        return self.metadata.get("labels")
+
+    def __call__(self, *inputs: Any, **named: Any) -> np.ndarray | dict[str, np.ndarray]:
+        """Outputs for a batch; see the class.
+
+        Raises:
+            kerazoo.errors.DataError: missing inputs, wrong shape or dtype, NaN for an integer file.
+        """
+        arrays = self._arrays(inputs, named)
+        with self._lock:
+            outputs = self._run(arrays)
+        values = [
+            dequantize(output, tensor.scale, tensor.zero_point)
+            for output, tensor in zip(outputs, self.signature.outputs, strict=True)
+        ]
+        if len(values) == 1:
+            return values[0]
+        names = [tensor.name for tensor in self.signature.outputs]
+        return dict(zip(names, values, strict=True))
+
+    def predict(self, inputs: Any) -> np.ndarray | dict[str, np.ndarray]:
+        """The same as calling; here so that code written for `keras.Model.predict` works."""
+        return self(inputs)
+
+    def __repr__(self) -> str:
+        def side(tensors: tuple[TensorInfo, ...]) -> str:
+            return ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in tensors)
+
+        return f"TFLiteModel({side(self.signature.inputs)} -> {side(self.signature.outputs)})"
+
+    def _arrays(self, inputs: tuple, named: Mapping[str, Any]) -> list[np.ndarray]:
+        """One checked array per input, in the dtype that the file stores."""
+        tensors = self.signature.inputs
+        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+            inputs, named = (), {**inputs[0], **named}
+        if len(inputs) == 1 and isinstance(inputs[0], list | tuple) and len(tensors) > 1:
+            inputs = tuple(inputs[0])
+        if not inputs and named.keys() == {tensor.name for tensor in tensors}:
+            inputs = tuple(named[tensor.name] for tensor in tensors)
+        elif named or len(inputs) != len(tensors):
+            raise DataError(
+                f"The file takes {[tensor.name for tensor in tensors]}. "
+                f"Received: {len(inputs)} arrays by position and {list(named)} by name."
+            )
+        arrays = [_stored(value, tensor) for value, tensor in zip(inputs, tensors, strict=True)]
+        if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
+            raise DataError(
+                f"All inputs must have as many rows. Received: {[len(array) for array in arrays]}."
+            )
+        return arrays
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Stored outputs for stored inputs of any number of rows."""
+        if self._is_open:
+            self._resize([array.shape for array in arrays])
+            return self._invoke(arrays)
+        rows, step = len(arrays[0]), int(self.signature.inputs[0].shape[0] or 1)
+        if rows == step:
+            return self._invoke(arrays)
+        pieces = [self._invoke(chunk) for chunk in _chunks(arrays, rows, step)]
+        return [np.concatenate(column)[:rows] for column in zip(*pieces, strict=True)]
+
+    def _resize(self, shapes: list[tuple[int, ...]]) -> None:
+        if shapes == self._allocated:
+            return
+        for index, shape in zip(self._input_indices, shapes, strict=True):
+            self._interpreter.resize_tensor_input(index, shape)
+        try:
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            self._allocated = []
+            raise DataError(f"The file cannot take inputs of shape {shapes}: {error}.") from error
+        self._allocated = shapes
+
+    def _invoke(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        interpreter = self._interpreter
+        try:
+            for index, array in zip(self._input_indices, arrays, strict=True):
+                interpreter.set_tensor(index, array)
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise damaged(error) from error
+        return [interpreter.get_tensor(index) for index in self._output_indices]
+
+
+def _signature_details(interpreter: Any) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Details of inputs and outputs by name; old files without a signature give tensor names."""
+    keys = list(interpreter.get_signature_list())
+    if keys:
+        runner = interpreter.get_signature_runner(keys[0])
+        return runner.get_input_details(), runner.get_output_details()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return {d["name"]: d for d in inputs}, {d["name"]: d for d in outputs}
+
+
+def _info(name: str, detail: Mapping[str, Any]) -> TensorInfo:
+    sizes = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
+    scale, zero_point = detail["quantization"]
+    shape = tuple(None if size < 0 else int(size) for size in sizes)
+    return TensorInfo(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero_point))
+
+
+def _stored(value: Any, tensor: TensorInfo) -> np.ndarray:
+    """`value` as an array that can be put into `tensor`."""
+    array = np.asarray(value)
+    shape = tensor.shape
+    fits = array.ndim == len(shape) and array.ndim > 0 and array.shape[0] > 0
+    if not fits or any(
+        size is not None and size != got
+        for size, got in zip(shape[1:], array.shape[1:], strict=True)
+    ):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape[1:])
+        raise DataError(
+            f"The input {tensor.name!r} must have the shape (rows, {wanted}). "
+            f"Received: {array.shape}."
+        )
+    if array.dtype == tensor.dtype:
+        return array
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        raise DataError(
+            f"The input {tensor.name!r} must hold numbers. Received: dtype {array.dtype}."
+        )
+    if tensor.scale:
+        return quantize(array, tensor.scale, tensor.zero_point, tensor.dtype)
+    if tensor.dtype.startswith(("int", "uint")) and array.dtype.kind == "f":
+        raise DataError(
+            f"The input {tensor.name!r} takes {tensor.dtype}. Received: dtype {array.dtype}."
+        )
+    return array.astype(tensor.dtype)
+
+
+def _chunks(arrays: list[np.ndarray], rows: int, step: int) -> Iterator[list[np.ndarray]]:
+    """`step` rows at a time; the last row is repeated to fill the last chunk."""
+    for start in range(0, rows, step):
+        if start + step <= rows:
+            yield [array[start : start + step] for array in arrays]
+        else:
+            last = np.minimum(np.arange(start, start + step), rows - 1)
+            yield [array[last] for array in arrays]

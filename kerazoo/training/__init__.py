@@ -1,0 +1,5 @@
+"""Training: recipes from zoo configs, evaluation, and the parts they are made of."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,137 @@
+"""What happens around the steps of a recipe: averaged weights, checkpoints, speed, event files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerazoo.training import checkpoint
+from kerazoo.training.checkpoint import History
+from kerazoo.training.run_folder import RunFolder
+
+
+class EvaluateAveragedWeights(keras.callbacks.Callback):
+    """Validate with the moving average of the weights, then go on with the weights themselves.
+
+    Unlike `keras.callbacks.SwapEMAWeights`, which adds and subtracts, the weights return exactly.
+    """
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        variables = self.model.trainable_variables
+        self.own_values = [tf.identity(variable.value) for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        for variable, value in zip(self.model.trainable_variables, self.own_values, strict=True):
+            variable.assign(value)
+        del self.own_values
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Save the weights at the end of each validation in which `monitor` was better than ever.
+
+    Stands before `EvaluateAveragedWeights` in the list, so as to save the averaged weights.
+    `history` is that of the epochs before a resume.
+    """
+
+    def __init__(self, path: Path, monitor: str, history: History):
+        super().__init__()
+        self.path, self.monitor = path, monitor
+        before = history.get(monitor)
+        self.best = before[best_epoch(history, monitor)] if before else None
+
+    def on_test_end(self, logs: Any = None) -> None:
+        value = float(logs[self.monitor.removeprefix("val_")])
+        if self.best is None or is_better(value, self.best, self.monitor):
+            self.best = value
+            checkpoint.save_values(self.path, self.model)
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Stop when `monitor` has not been better than ever for `patience` epochs.
+
+    Counts in the history, so that a resumed run stops where the unbroken one would have. Stands
+    after `SaveProgress`, which adds the epoch to the history.
+    """
+
+    def __init__(self, monitor: str, patience: int, progress: checkpoint.Progress):
+        super().__init__()
+        self.monitor, self.patience, self.progress = monitor, patience, progress
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch - best_epoch(self.progress.history, self.monitor) >= self.patience:
+            self.model.stop_training = True
+
+
+def best_epoch(history: History, monitor: str) -> int:
+    """Number, from 0, of the first epoch with the best `monitor`; the last one if it is not there."""
+    values = history.get(monitor)
+    if values is None:
+        return max((len(v) for v in history.values()), default=0) - 1
+    best = 0
+    for epoch, value in enumerate(values):
+        if is_better(value, values[best], monitor):
+            best = epoch
+    return best
+
+
+def is_better(value: float, than: float, monitor: str) -> bool:
+    """Losses and errors fall as a model gets better; accuracies and scores rise."""
+    falls = any(word in monitor for word in ("loss", "error"))
+    return value < than if falls else value > than
+
+
+class MeasureSpeed(keras.callbacks.Callback):
+    """Adds "samples_per_second" to the logs: of the training steps, without validation."""
+
+    def __init__(self, samples: int):
+        super().__init__()
+        self.samples = samples
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.start = self.end = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.end = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["samples_per_second"] = self.samples / (self.end - self.start)
+
+
+class SaveProgress(keras.callbacks.Callback):
+    """After each epoch: the history as a table, and the whole state to resume from."""
+
+    def __init__(self, folder: RunFolder, progress: checkpoint.Progress):
+        super().__init__()
+        self.folder, self.progress = folder, progress
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        for name, value in (logs or {}).items():
+            self.progress.history.setdefault(name, []).append(float(value))
+        self.progress.epoch = epoch + 1
+        self.folder.write_history(self.progress.history)
+        checkpoint.save(self.folder.checkpoint, self.model, self.progress)
+
+
+class WriteEvents(keras.callbacks.Callback):
+    """Epoch values as TensorBoard event files; does not need TensorBoard to be installed."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        with tf.Graph().as_default():  # this writer refuses to be made in eager mode
+            self.writer = tf.compat.v1.summary.FileWriter(str(folder))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        values = [
+            tf.compat.v1.Summary.Value(tag=name, simple_value=float(value))
+            for name, value in (logs or {}).items()
+        ]
+        self.writer.add_summary(tf.compat.v1.Summary(value=values), epoch + 1)
+        self.writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.writer.close()

@@ -1,0 +1,123 @@
+"""Which number format and compiler train this very model fastest on this very machine.
+
+Processors differ: bfloat16 doubles the speed of one and slows another, XLA likewise. So a few
+steps of each are timed, in turns, on copies of the model that are thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import keras
+
+WORTH_TIMING = 300  # steps; a shorter run ends before the timing pays
+_GAIN = 1.05  # what a candidate must win to replace plain float32
+_ROUNDS, _STEPS = 4, 3
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """How to train: `precision` is a Keras dtype policy, `xla` whether to compile with XLA.
+
+    `step_ms`: milliseconds per step of each candidate that was timed; empty if none was.
+    """
+
+    precision: str
+    xla: bool
+    step_ms: dict[str, float] = {}
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers made inside have this Keras dtype policy; the one from before returns afterwards."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def choose(
+    precision: str,
+    xla: bool | str,
+    *,
+    make_model: Callable[[bool], keras.Model],
+    batch: tuple[Any, Any],
+    steps: int,
+) -> Choice:
+    """The given choices, each "auto" among them replaced by what is fastest here.
+
+    Args:
+        precision: "auto" or a Keras dtype policy.
+        xla: "auto", True or False.
+        make_model: a fresh compiled model under the current dtype policy; its argument says whether
+            XLA compiles it.
+        batch: (inputs, targets) to time with.
+        steps: length of the run; below `WORTH_TIMING` nothing is timed.
+    """
+    precisions = _candidates() if precision == "auto" else [precision]
+    if steps < WORTH_TIMING or (len(precisions) == 1 and xla != "auto"):
+        return Choice(precisions[0], xla is True)
+    times = _median_step_ms({p: _timed_step(p, xla is True, make_model, batch) for p in precisions})
+    best = _fastest(times)
+    if xla != "auto":
+        return Choice(best, xla is True, times)
+    label = f"{best}+xla"
+    times |= _median_step_ms({label: _timed_step(best, True, make_model, batch)})
+    return Choice(best, times[label] * _GAIN < times[best], times)
+
+
+def _candidates() -> list[str]:
+    """float32 first: ties go to it."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return ["float32", "mixed_bfloat16"]
+    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+    return [
+        "float32",
+        *(["mixed_float16"] if capability >= (7, 0) else []),
+        *(["mixed_bfloat16"] if capability >= (8, 0) else []),
+    ]
+
+
+def _timed_step(
+    precision: str, xla: bool, make_model: Callable[[bool], keras.Model], batch: tuple[Any, Any]
+) -> Callable[[], None]:
+    """One training step as a function; already traced and compiled."""
+    with dtype_policy(precision):
+        model = make_model(xla)
+
+    def step() -> None:
+        model.train_on_batch(*batch)
+
+    step()
+    return step
+
+
+def _median_step_ms(steps: dict[str, Callable[[], None]]) -> dict[str, float]:
+    """Milliseconds per step; the candidates take turns, so that a slow moment hits them all."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(_ROUNDS):
+        for name, step in steps.items():
+            for _ in range(_STEPS):
+                start = time.perf_counter()
+                step()
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: round(statistics.median(values), 2) for name, values in times.items()}
+
+
+def _fastest(times: dict[str, float]) -> str:
+    first, *others = times
+    best = min(others, key=times.__getitem__, default=first)
+    return best if times[best] * _GAIN < times[first] else first

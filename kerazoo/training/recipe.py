@@ -1,0 +1,99 @@
+"""`train`: run the recipe of a zoo config from its first line to a trained model in a run folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.notices import notice
+from kerazoo.training.run_folder import RunFolder
+from kerazoo.zoo.catalogue import find_config
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config_file import read_config, with_overrides
+
+if TYPE_CHECKING:
+    from kerazoo.training.run import TrainResult
+
+
+def train(
+    name_or_config: str | os.PathLike[str] | ZooConfig,
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    strategy: str = "auto",
+    precision: str = "auto",
+    output_dir: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    seed: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> TrainResult:
+    """Train a model from scratch, as its recipe says.
+
+    A run that was stopped (Ctrl-C, a crash) continues after its last whole epoch when it is called
+    again; a complete one is loaded, not repeated.
+
+    Args:
+        name_or_config: a zoo model's name, a YAML file, or a config.
+        epochs, batch_size, seed: replace the recipe's.
+        strategy: a kind of `kerazoo.distribute.strategy`; "auto" leaves it to the recipe.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"; "auto" leaves it to the recipe,
+            whose own "auto" times a few steps of each and takes the fastest.
+        output_dir: the run folder; "runs/NAME" if None.
+        resume: False throws away what an earlier run left in the folder.
+        overrides: dotted config field to value: `{"data.augment": None}`.
+        progress: show a bar and a line per epoch on stderr.
+
+    Raises:
+        UnknownNameError: no such model, dataset, builder, optimizer, strategy.
+        ConfigError: a config or override is wrong.
+        DataError: the data cannot be had or does not fit the model.
+        RunError: the run folder cannot be written or holds another run.
+
+    >>> import kerazoo
+    >>> result = kerazoo.train("linear_regression", epochs=5)  # doctest: +SKIP
+    >>> result.model.name  # doctest: +SKIP
+    'linear_regression'
+    """
+    from kerazoo.training.run import Run
+
+    config = resolve(
+        name_or_config,
+        {
+            "training.epochs": epochs,
+            "data.batch_size": batch_size,
+            "training.seed": seed,
+            "distribution.strategy": None if strategy == "auto" else strategy,
+            "distribution.precision": None if precision == "auto" else precision,
+        },
+        overrides or {},
+    )
+    folder = RunFolder(Path(output_dir or Path("runs") / config.name))
+    run = Run(config, folder)
+    folder.open(config, resume=resume)
+    if folder.is_complete:
+        notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
+        return run.result()
+    try:
+        return run.train(show_progress=progress)
+    except KeyboardInterrupt:
+        notice(f"Stopped. The same call continues the run in {folder.path} after its last epoch.")
+        raise
+
+
+def resolve(
+    name_or_config: str | os.PathLike[str] | ZooConfig,
+    given: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+) -> ZooConfig:
+    """The config meant, with every argument that is not None and every override put in."""
+    if isinstance(name_or_config, ZooConfig):
+        config = name_or_config
+    elif str(name_or_config).endswith(".yaml"):
+        config = read_config(Path(name_or_config))
+    else:
+        config = find_config(str(name_or_config))
+    changes = {**{k: v for k, v in given.items() if v is not None}, **overrides}
+    return with_overrides(config, changes) if changes else config

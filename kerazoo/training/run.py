@@ -1,0 +1,207 @@
+"""One run of a recipe: data, precision, model, training, and the trained model at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerazoo import datasets
+from kerazoo.datasets import pipeline
+from kerazoo.datasets.loading import check_labels
+from kerazoo.errors import DataError, MissingDependencyError
+from kerazoo.training import callbacks, checkpoint
+from kerazoo.training.checkpoint import History, Progress
+from kerazoo.training.precision import Choice, choose, dtype_policy
+from kerazoo.training.progress_bar import ShowProgress
+from kerazoo.training.run_folder import RunFolder
+from kerazoo.zoo.build import build_model
+from kerazoo.zoo.compilation import compile_model
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.weights import assign_weights, read_weights
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run gave.
+
+    Attributes:
+        model: float32 whatever the precision it was trained in; of the best epoch by validation,
+            or of the last one where the recipe has no validation part.
+        metrics: of that epoch: on the validation part ("val_...") where there is one, else on the
+            training data.
+        run_dir: the run folder; training/run_folder.py says what is in it.
+        history: name -> one value per epoch, "samples_per_second" among them.
+    """
+
+    model: keras.Model
+    metrics: dict[str, float]
+    run_dir: Path
+    history: History
+
+
+class Run:
+    """A recipe and its folder. Data is read and checked before anything is trained."""
+
+    def __init__(self, config: ZooConfig, folder: RunFolder):
+        if keras.backend.backend() != "tensorflow":
+            raise MissingDependencyError(
+                f"Recipes train on the TensorFlow backend; this is {keras.backend.backend()!r}. "
+                f"Set KERAS_BACKEND=tensorflow, or train the model with its own `fit`."
+            )
+        self.config, self.folder = config, folder
+        self.training_data, self.validation_data = _split(config)
+        self.batch_size = config.data.batch_size
+        self.steps = pipeline.steps_per_epoch(len(self.training_data[0]), self.batch_size)
+
+    def train(self, *, show_progress: bool) -> TrainResult:
+        """Train from the folder's checkpoint, or from the start, to the end."""
+        from kerazoo.distribute import strategy
+
+        devices = strategy(self.config.distribution.strategy)
+        choice = self._choose_precision()
+        keras.utils.set_random_seed(self.config.training.seed)
+        with devices.scope(), dtype_policy(choice.precision):
+            model = self._compiled_model(choice.xla)
+            progress = self._resume(model)
+        self.folder.write_environment(
+            seed=self.config.training.seed,
+            replicas=devices.num_replicas_in_sync,
+            precision=choice.precision,
+            xla=choice.xla,
+            step_ms=choice.step_ms,
+        )
+        self._fit(model, progress, show_progress)
+        if self.validation_data is None:
+            checkpoint.save_values(self.folder.best, model)
+        return self._finish(progress.history)
+
+    def result(self) -> TrainResult:
+        """What a complete run gave, from its folder."""
+        model = self._best_model()
+        progress = checkpoint.read_progress(self.folder.checkpoint)
+        return TrainResult(model, self.folder.read_metrics(), self.folder.path, progress.history)
+
+    def _choose_precision(self) -> Choice:
+        def make_model(xla: bool) -> keras.Model:
+            return self._compiled_model(xla)
+
+        inputs, targets = self.training_data
+        return choose(
+            self.config.distribution.precision,
+            self.config.distribution.xla,
+            make_model=make_model,
+            batch=(inputs[: self.batch_size], targets[: self.batch_size]),
+            steps=self.steps * self.config.training.epochs,
+        )
+
+    def _compiled_model(self, xla: bool) -> keras.Model:
+        model = build_model(self.config)
+        _check_fit(model, *self.training_data, source=self.config.data.dataset)
+        compile_model(model, self.config.training, steps_per_epoch=self.steps, jit_compile=xla)
+        return model
+
+    def _resume(self, model: keras.Model) -> Progress:
+        if self.folder.checkpoint.exists():
+            return checkpoint.restore(self.folder.checkpoint, model)
+        return Progress()
+
+    def _fit(self, model: keras.Model, progress: Progress, show_progress: bool) -> None:
+        training = self.config.training
+        if progress.epoch >= training.epochs:
+            return
+        batches = pipeline.training_batches(
+            *self.training_data,
+            batch_size=self.batch_size,
+            augment=self.config.data.augment,
+            seed=training.seed,
+            first_epoch=progress.epoch,
+            epochs=training.epochs,
+        )
+        bar = ShowProgress(
+            self.config.name,
+            epochs=training.epochs,
+            first_epoch=progress.epoch,
+            steps_per_epoch=self.steps,
+        )
+        try:
+            model.fit(
+                batches,
+                epochs=training.epochs,
+                initial_epoch=progress.epoch,
+                steps_per_epoch=self.steps,
+                shuffle=False,  # the batches come shuffled
+                validation_data=self.validation_data,
+                validation_batch_size=256,
+                callbacks=[*self._callbacks(progress), *([bar] if show_progress else [])],
+                verbose=0,
+            )
+        finally:
+            bar.stop()
+
+    def _callbacks(self, progress: Progress) -> list[keras.callbacks.Callback]:
+        training = self.config.training
+        chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.training_data[0]))]
+        if self.validation_data is not None:
+            chosen.append(callbacks.KeepBest(self.folder.best, self._monitor, progress.history))
+            if training.ema is not None:
+                chosen.append(callbacks.EvaluateAveragedWeights())
+        chosen.append(callbacks.SaveProgress(self.folder, progress))
+        if training.early_stopping is not None:
+            chosen.append(
+                callbacks.StopEarly(self._monitor, training.early_stopping.patience, progress)
+            )
+        chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
+        return chosen
+
+    @property
+    def _monitor(self) -> str:
+        stopping = self.config.training.early_stopping
+        return stopping.monitor if stopping else "val_loss"
+
+    def _finish(self, history: History) -> TrainResult:
+        model = self._best_model()
+        epoch = callbacks.best_epoch(history, self._monitor)
+        validated = self.validation_data is not None
+        metrics = {
+            name: values[epoch]
+            for name, values in history.items()
+            if name.startswith("val_") == validated and name != "samples_per_second"
+        }
+        self.folder.write_metrics(metrics)
+        self.folder.write_model(model)  # last: its presence says that the run is complete
+        return TrainResult(model, metrics, self.folder.path, history)
+
+    def _best_model(self) -> keras.Model:
+        """The best weights in a model of plain float32, which every exporter and backend takes."""
+        with dtype_policy("float32"):
+            model = build_model(self.config)
+        arrays = read_weights(self.folder.best)
+        assign_weights(model, arrays, source=str(self.folder.best))
+        compile_model(model, self.config.training)
+        return model
+
+
+def _split(config: ZooConfig) -> tuple[Arrays, Arrays | None]:
+    """Training and validation part; the same parts in every run, whatever its seed."""
+    inputs, targets = datasets.load_numpy(config.data.dataset, "train")
+    count = round(len(inputs) * config.data.validation)
+    if not count:
+        return (inputs, targets), None
+    order = np.random.RandomState(0).permutation(len(inputs))
+    held_out, kept = np.sort(order[:count]), np.sort(order[count:])
+    return (inputs[kept], targets[kept]), (inputs[held_out], targets[held_out])
+
+
+def _check_fit(model: keras.Model, inputs: np.ndarray, targets: np.ndarray, *, source: str) -> None:
+    if tuple(model.input_shape[1:]) != inputs.shape[1:]:
+        raise DataError(
+            f"The model {model.name!r} takes samples of shape {tuple(model.input_shape[1:])}; "
+            f"the dataset {source!r} has {inputs.shape[1:]}. Change model.arguments.input_shape."
+        )
+    if np.issubdtype(targets.dtype, np.integer):
+        check_labels(targets, model.output_shape[-1], source=f"{source} for {model.name!r}")

@@ -1,0 +1,148 @@
+"""The folder of one training run: what was asked, with what it ran, how far it came, what came out.
+
+config.yaml              the recipe as resolved; `kerazoo train config.yaml` repeats the run
+environment.json         versions, devices, seed, precision and its timings, command
+checkpoint.safetensors   the last epoch's whole state, from which the run resumes
+best.safetensors         the weights of the best epoch by validation
+history.csv              one row per epoch
+tensorboard/             the same for TensorBoard
+model.keras              the trained model; present only when the run is complete
+metrics.json             its figures on the validation part
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import atomic
+from kerazoo.errors import ConfigError, RunError
+from kerazoo.training.checkpoint import History
+from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config_file import to_config, to_plain, to_yaml
+from kerazoo.zoo.yaml_reader import read_yaml
+
+if TYPE_CHECKING:
+    import keras
+
+
+class RunFolder:
+    """Paths of a run's files, and the reading and writing of the small ones."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.best = path / "best.safetensors"
+        self.history = path / "history.csv"
+        self.tensorboard = path / "tensorboard"
+        self.model = path / "model.keras"
+        self.metrics = path / "metrics.json"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.model.exists() and self.metrics.exists()
+
+    def open(self, config: ZooConfig, *, resume: bool) -> None:
+        """Make the folder ready for a run of `config`, keeping what an earlier one left or not.
+
+        Raises:
+            RunError: it cannot be written, or holds the run of another config.
+        """
+        if not resume:
+            self._clear()
+        if self.config.exists():
+            self._check_same(config)
+        else:
+            self._refuse_foreign()
+            atomic.write_text(self.config, to_yaml(to_plain(config)))
+
+    def write_environment(self, **facts: Any) -> None:
+        """Write what the result depends on beside the config."""
+        packages = ("kerazoo", "keras", "tensorflow", "numpy")
+        atomic.write_text(
+            self.environment,
+            json.dumps(
+                {
+                    "command": sys.argv,
+                    "python": platform.python_version(),
+                    "machine": platform.platform(),
+                    "versions": {name: metadata.version(name) for name in packages},
+                    **facts,
+                },
+                indent=2,
+            ),
+        )
+
+    def write_history(self, history: History) -> None:
+        """Write history.csv anew: a row per epoch, a column per value."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["epoch", *history])
+        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
+            writer.writerow([epoch, *values])
+        atomic.write_text(self.history, text.getvalue())
+
+    def write_metrics(self, metrics: dict[str, float]) -> None:
+        """Write metrics.json."""
+        atomic.write_text(self.metrics, json.dumps(metrics, indent=2))
+
+    def write_model(self, model: keras.Model) -> None:
+        """Write model.keras."""
+        with atomic.replacing(self.model) as temporary:
+            model.save(temporary)
+
+    def read_metrics(self) -> dict[str, float]:
+        """What `write_metrics` wrote."""
+        return json.loads(self.metrics.read_text())
+
+    def _check_same(self, config: ZooConfig) -> None:
+        try:
+            there = to_plain(to_config(read_yaml(self.config), source=str(self.config)))
+        except ConfigError as error:
+            raise RunError(f"Cannot resume in {str(self.path)!r}: {error}") from error
+        differences = list(_differences(there, to_plain(config)))
+        if differences:
+            field, before, now = differences[0]
+            raise RunError(
+                f"{str(self.path)!r} holds a run with another config ({field}: {before!r} there, "
+                f"{now!r} now). Choose another output_dir, or replace it with resume=False."
+            )
+
+    def _refuse_foreign(self) -> None:
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(
+                f"{str(self.path)!r} is not empty and holds no run. Choose another output_dir."
+            )
+
+    def _clear(self) -> None:
+        """Remove an earlier run's files, and nothing else."""
+        if not self.config.exists():
+            return
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
+        try:
+            for file in vars(self).values():
+                if file.is_file():
+                    file.unlink()
+        except OSError as error:
+            raise RunError(f"Cannot replace {str(error.filename)!r}: {error.strerror}.") from error
+
+
+def _differences(before: Any, now: Any, path: str = "") -> Any:
+    """(field path, value before, value now) of whatever a result depends on."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            # Published weights, cards and export defaults do not change a training run.
+            if path or key not in ("weights", "card", "export", "summary"):
+                yield from _differences(before.get(key), now.get(key), f"{path}.{key}".strip("."))
+    elif before != now:
+        yield path, before, now
