@@ -11,9 +11,9 @@ from .tflite_model import load_tflite as load_tflite
 __all__ = [
     "QUANTIZE_MODES",
     "ExportReport",
+    "Latency",
     "LayerError",
     "LayerErrors",
-    "Latency",
     "TFLiteModel",
     "export",
     "load_tflite",

@@ -105,9 +105,7 @@ def _named(data: Any, inputs: Sequence[Port]) -> Samples:
                 f"`calibration` must hold one array for each of the {len(expected)} inputs "
                 f"{expected}. Received: {len(arrays)}."
             )
-    checked = {
-        port.name: _checked(array, port) for port, array in zip(inputs, arrays, strict=True)
-    }
+    checked = {port.name: _checked(array, port) for port, array in zip(inputs, arrays, strict=True)}
     lengths = {name: len(array) for name, array in checked.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"`calibration` has inputs of different lengths: {lengths}.")

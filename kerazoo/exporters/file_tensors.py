@@ -56,10 +56,17 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
 
 
 def _operator_outputs(content: bytes) -> Iterator[tuple[int, str]]:
+    """Index of each tensor that depends on the inputs, and the operator that makes it."""
     model = unpack(content)
-    for operator in model.subgraphs[0].operators or []:
-        for index in operator.outputs:
-            yield int(index), operator_name(model, operator)
+    graph = model.subgraphs[0]
+    depending = {int(index) for index in graph.inputs}
+    for operator in graph.operators or []:
+        # A float16 file widens its weights by operators of their own; those are constants.
+        if depending.isdisjoint(map(int, operator.inputs)):
+            continue
+        for index in map(int, operator.outputs):
+            depending.add(index)
+            yield index, operator_name(model, operator)
 
 
 def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:

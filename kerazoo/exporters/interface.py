@@ -40,7 +40,9 @@ def describe(model: Any) -> Interface:
     import keras
 
     if not isinstance(model, keras.Model):
-        raise ExportError(f"Expected a keras.Model or the name of a zoo model. Received: {model!r}.")
+        raise ExportError(
+            f"Expected a keras.Model or the name of a zoo model. Received: {model!r}."
+        )
     try:
         tensors, outputs = model.inputs, keras.tree.flatten(model.output)
     except (AttributeError, ValueError):

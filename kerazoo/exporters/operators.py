@@ -50,7 +50,7 @@ def flex_operators(operators: list[Operator]) -> tuple[str, ...]:
 
 
 def operator_name(model: Any, operator: Any) -> str:
-    """"CONV_2D", or the custom name, of one operator of an unpacked file."""
+    """ "CONV_2D", or the custom name, of one operator of an unpacked file."""
     from ai_edge_litert import schema_py_generated as schema
 
     code = model.operatorCodes[operator.opcodeIndex]

@@ -79,9 +79,7 @@ def _write_saved_model(model: Any, interface: Interface, folder: str, batch: int
     archive.write_out(folder, verbose=False)
 
 
-def _converter(
-    folder: str, quantize: str | None, calibration: Samples | None, batch: int
-) -> Any:
+def _converter(folder: str, quantize: str | None, calibration: Samples | None, batch: int) -> Any:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)

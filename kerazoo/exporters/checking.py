@@ -1,0 +1,136 @@
+"""Running a freshly written .tflite file against its Keras model, before it gets its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerazoo.errors import ExportError, VerificationError
+
+from .calibration import Samples, take
+from .interface import Interface, run_keras
+from .latency import time_content
+from .layer_errors import LayerErrors, compare_layers
+from .operators import count, flex_operators, float_operators, list_operators
+from .precision import computing_in_float32
+from .report import ExportReport
+from .tflite_model import load_tflite
+from .tolerances import TOLERANCES
+from .verification import Comparison, compare
+
+LAYER_SAMPLES = 8
+"""Layer errors average over every value of a layer, so a handful of samples is enough."""
+
+
+@dataclass(frozen=True)
+class CheckData:
+    """Samples to compare on, and what they are in words."""
+
+    samples: Samples
+    words: str
+
+    @property
+    def count(self) -> int:
+        return len(next(iter(self.samples.values())))
+
+
+def add_operators(report: ExportReport, content: bytes) -> None:
+    """Fill in what can be read from the file without running it.
+
+    Raises:
+        ExportError: an operator that only the Flex delegate runs.
+    """
+    operators = list_operators(content)
+    flex = flex_operators(operators)
+    if flex:
+        raise ExportError(f"The file would need the Flex delegate for {', '.join(flex)}.")
+    report.ops = count(operators)
+    report.float_ops = float_operators(operators)
+    report.integer_only = not report.float_ops
+
+
+def check_tflite(
+    report: ExportReport, written: Path, model: Any, interface: Interface, data: CheckData
+) -> None:
+    """Run the file that was `written` and fill in how it compares, layer by layer on demand.
+
+    Raises:
+        VerificationError: beyond the tolerance of its mode; names where the error first grows.
+    """
+    content = written.read_bytes()
+    file_outputs = _run_file(written, interface, data.samples)
+
+    def layers() -> LayerErrors:
+        with computing_in_float32(model):
+            return compare_layers(model, interface, content, take(data.samples, LAYER_SAMPLES))
+
+    report.compare_layers = layers
+    comparison = add_comparison(report, model, interface, file_outputs, data)
+    if comparison.problem:
+        raise VerificationError(_refusal(report, comparison.problem, layers()))
+    report.latency_us = time_content(content, seconds=2.0)
+
+
+def check_other(
+    report: ExportReport,
+    model: Any,
+    interface: Interface,
+    file_outputs: dict[str, np.ndarray],
+    data: CheckData,
+) -> None:
+    """As `check_tflite`, for a file of another format and the outputs it gave.
+
+    Raises:
+        VerificationError: beyond the float32 tolerance.
+    """
+    comparison = add_comparison(report, model, interface, file_outputs, data)
+    if comparison.problem:
+        raise VerificationError(
+            f"{report.path.name} was not written: {comparison.problem}, on {data.words}."
+        )
+
+
+def add_comparison(
+    report: ExportReport,
+    model: Any,
+    interface: Interface,
+    file_outputs: dict[str, np.ndarray],
+    data: CheckData,
+) -> Comparison:
+    """Fill in the errors and the agreement."""
+    expected = run_keras(model, interface, data.samples)
+    comparison = compare(expected, file_outputs, TOLERANCES[report.quantize])
+    report.samples, report.data = data.count, data.words
+    report.max_abs_error = comparison.max_abs_error
+    report.relative_error = comparison.relative_error
+    report.agreement = comparison.agreement
+    return comparison
+
+
+def _run_file(path: Path, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:
+    outputs = load_tflite(path)(samples)
+    if isinstance(outputs, dict):
+        return outputs
+    return {interface.outputs[0]: outputs}
+
+
+def _refusal(report: ExportReport, problem: str, layers: LayerErrors) -> str:
+    grows = layers.first_growth(TOLERANCES[report.quantize].layer_error)
+    place = (
+        f"The error first grows at the layer {grows.layer!r} ({grows.operator}, relative error "
+        f"{grows.relative_error:.3g})."
+        if grows
+        else "No layer could be matched with the file, so the place is unknown."
+    )
+    way_out = (
+        "Calibrate with more typical samples, or use quantize='int16x8' or 'float16'; "
+        if report.quantize
+        else ""
+    )
+    return (
+        f"{report.path.name} was not written: {problem}, on {report.data}. {place} "
+        f"{way_out}verify=False writes the file all the same."
+    )

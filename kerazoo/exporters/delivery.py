@@ -1,0 +1,291 @@
+"""From a model or the name of one to a checked file: the top of the path."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.atomic import replacing
+from kerazoo.errors import DataError, ExportError
+
+from . import formats, metadata
+from .modes import CALIBRATED_MODES, check_mode
+
+if TYPE_CHECKING:
+    from .calibration import Samples
+    from .checking import CheckData
+    from .interface import Interface
+    from .report import ExportReport
+
+HELD_OUT_SAMPLES = 200
+CHECKED_CALIBRATION_SAMPLES = 100
+"""Of both kinds enough to see a disagreement of one per cent, in a few seconds of running."""
+
+
+def export(
+    model_or_name: Any,
+    path: str | os.PathLike[str],
+    *,
+    quantize: str | None = None,
+    calibration: Any = None,
+    batch: int | None = 1,
+    labels: Sequence[str] | None = None,
+    verify: bool = True,
+) -> ExportReport:
+    """Write a model as a file, run that file, and report how it compares with the model.
+
+    The file appears under `path` only once it has passed; an earlier file stays until then.
+
+    Args:
+        model_or_name: a functional or Sequential keras.Model, or the name of a zoo model. Models
+            trained in mixed precision are exported in float32.
+        path: `.tflite`, `.onnx` or `.keras`; no suffix makes a SavedModel folder. Missing folders
+            are made.
+        quantize: None, or for .tflite "float16", "dynamic", "int8" (float32 in and out),
+            "int8_io" (int8 in and out) or "int16x8".
+        calibration: a few hundred typical inputs for the int8 modes and int16x8, checked with in
+            any mode: an array `(samples, ...)` as the model takes it, a tuple or dict of them, a
+            tf.data.Dataset of batches with or without labels, or an iterable of batches. None
+            takes a zoo model's own training images.
+        batch: rows per run of a .tflite file, 1 or above; None leaves it open, which newer LiteRT
+            runtimes refuse. The other formats take any number of rows.
+        labels: one text per class, stored in a .tflite file; None takes those of a zoo model's
+            data set.
+        verify: compare file and model, and raise when they differ beyond the mode's tolerance
+            (`kerazoo.exporters.tolerances`).
+
+    Returns:
+        ExportReport: print it for a table.
+
+    Raises:
+        kerazoo.errors.UnknownNameError: no such model or quantize mode.
+        kerazoo.errors.DataError: calibration data or labels that do not fit.
+        kerazoo.errors.ExportError: a suffix, an operator or a model that cannot be exported.
+        kerazoo.errors.VerificationError: the file disagrees; names the layer where that begins.
+        kerazoo.errors.MissingDependencyError: .onnx without the extra "onnx".
+        kerazoo.errors.RunError: the folder cannot be written, or the disk is full.
+
+    ```python
+    report = kerazoo.export("mnist_cnn", "digits.tflite", quantize="int8")
+    print(report)
+    ```
+    """
+    target, file_format = Path(path), formats.format_of(path)
+    _check_arguments(target, file_format, quantize, batch)
+    model, card = _model_and_card(model_or_name)
+    _check_backend(file_format)
+
+    from .interface import describe
+    from .precision import computing_in_float32
+
+    interface = describe(model)
+    chosen_labels = _labels(labels, card, interface, file_format)
+    calibration_samples, data = _samples(model, interface, card, calibration, quantize, verify)
+    with computing_in_float32(model):
+        if file_format != "tflite":
+            return _write_other(model, interface, target, file_format, data)
+        from .tflite import convert
+
+        content = convert(
+            model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
+        )
+        content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
+        return _write_tflite(model, interface, target, content, quantize, data)
+
+
+def _check_arguments(
+    target: Path, file_format: str, quantize: str | None, batch: int | None
+) -> None:
+    """All that can be refused before a model is built or data is read."""
+    check_mode(quantize)
+    if file_format != "tflite":
+        if quantize is not None:
+            raise ExportError(
+                f"quantize={quantize!r} needs a path that ends in .tflite. "
+                f"Received: {str(target)!r}."
+            )
+        if batch not in (1, None):
+            raise ExportError("`batch` is for .tflite files; the other formats take any batch.")
+    if batch is not None and (not isinstance(batch, int) or batch < 1):
+        raise ExportError(f"`batch` must be 1 or above, or None. Received: {batch!r}.")
+    formats.check_target(target, file_format)
+    if file_format == "onnx":
+        from .onnx import check_installed
+
+        check_installed()
+
+
+def _check_backend(file_format: str) -> None:
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "tensorflow" and file_format != "keras":
+        raise ExportError(
+            f"Exporting needs the TensorFlow backend; this process runs {backend!r}. Save the "
+            "model to a .keras file here, and export that with KERAS_BACKEND=tensorflow."
+        )
+
+
+def _model_and_card(model_or_name: Any) -> tuple[Any, Any]:
+    """The model, and its card if it is one of the zoo's."""
+    from kerazoo import zoo
+
+    if isinstance(model_or_name, str):
+        return zoo.get(model_or_name), zoo.info(model_or_name)
+    name = getattr(model_or_name, "name", None)
+    return model_or_name, zoo.info(name) if name in zoo.list_models() else None
+
+
+def _labels(
+    labels: Sequence[str] | None, card: Any, interface: Interface, file_format: str
+) -> list[str] | None:
+    """The labels asked for, else those of the card's data set if they are as many as classes."""
+    if labels is not None:
+        if file_format != "tflite":
+            raise ExportError("`labels` are stored in .tflite files only.")
+        return metadata.check_labels(labels, interface.classes)
+    if card is None or not card.dataset:
+        return None
+    from kerazoo import datasets
+
+    names = datasets.info(card.dataset).class_names
+    return list(names) if names and len(names) == interface.classes else None
+
+
+def _samples(
+    model: Any,
+    interface: Interface,
+    card: Any,
+    calibration: Any,
+    quantize: str | None,
+    verify: bool,
+) -> tuple[Samples | None, CheckData | None]:
+    """Calibration samples if the mode needs them, and what to check with if that is wanted."""
+    from .calibration import CALIBRATION_SAMPLES, collect, join, split, take
+    from .checking import CheckData
+    from .samples import random_samples
+
+    needed = quantize in CALIBRATED_MODES
+    if not needed and not verify and calibration is None:
+        return None, None
+    if calibration is not None:
+        most = CALIBRATION_SAMPLES + HELD_OUT_SAMPLES
+        given = collect(calibration, interface.inputs, most=most)
+        ranges, held_out = split(given, first=CALIBRATION_SAMPLES)
+        words = "held-out samples"
+    else:
+        found = _zoo_samples(card, interface, needed)
+        if found is None and needed:
+            raise DataError(
+                f"quantize={quantize!r} needs `calibration`: a few hundred typical inputs of the "
+                "model, as one array per input or a tf.data.Dataset."
+            )
+        if found is None:
+            samples, words = random_samples(model, interface, HELD_OUT_SAMPLES)
+            return None, CheckData(samples, f"{HELD_OUT_SAMPLES} {words}")
+        ranges, held_out, words = found
+    if not verify:
+        return ranges, None
+    checked = take(ranges, CHECKED_CALIBRATION_SAMPLES)
+    counts = [len(next(iter(part.values()))) for part in (checked, held_out)]
+    text = f"{counts[0]} calibration samples" + (f" and {counts[1]} {words}" if counts[1] else "")
+    return ranges, CheckData(join([checked, held_out]), text)
+
+
+def _zoo_samples(
+    card: Any, interface: Interface, needed: bool
+) -> tuple[Samples, Samples, str] | None:
+    """Calibration and held-out samples of the card's data set; None when there are none that fit.
+
+    Raises:
+        DataError: the data set cannot be had, and the export cannot do without it.
+    """
+    from kerazoo import datasets
+
+    from .calibration import CALIBRATION_SAMPLES, collect
+
+    if card is None or not card.dataset:
+        return None
+    try:
+        train = datasets.load_numpy(card.dataset, "train")[0]
+        try:
+            unseen, words = datasets.load_numpy(card.dataset, "test")[0], "test samples"
+        except DataError:
+            cut = len(train) * 4 // 5
+            train, unseen, words = train[:cut], train[cut:], "samples from the end of training data"
+        return (
+            collect(train, interface.inputs, most=CALIBRATION_SAMPLES),
+            collect(unseen, interface.inputs, most=HELD_OUT_SAMPLES),
+            f"{words} of {card.dataset}",
+        )
+    except DataError:
+        if needed:
+            raise
+        return None
+
+
+def _metadata(model: Any, card: Any, labels: list[str] | None, quantize: str | None) -> dict:
+    """What a phone app wants to know of the file it was given."""
+    facts = {key: getattr(card, key) for key in ("task", "summary", "license", "dataset") if card}
+    try:
+        version = importlib.metadata.version("kerazoo")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "unknown"
+    return {
+        "name": card.name if card else model.name,
+        **facts,
+        "labels": labels,
+        "quantize": quantize,
+        "kerazoo_version": version,
+    }
+
+
+def _write_tflite(
+    model: Any,
+    interface: Interface,
+    target: Path,
+    content: bytes,
+    quantize: str | None,
+    data: CheckData | None,
+) -> ExportReport:
+    from .checking import add_operators, check_tflite
+    from .report import ExportReport
+
+    report = ExportReport(target, "tflite", quantize, len(content), model.name)
+    add_operators(report, content)
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+        if data is not None:
+            check_tflite(report, temporary, model, interface, data)
+    return report
+
+
+def _write_other(
+    model: Any, interface: Interface, target: Path, file_format: str, data: CheckData | None
+) -> ExportReport:
+    from . import keras_file, onnx, saved_model
+    from .checking import check_other
+    from .report import ExportReport
+
+    with replacing(target) as temporary:
+        if file_format == "onnx":
+            onnx.write(model, interface, temporary)
+        elif file_format == "keras":
+            keras_file.write(model, temporary)
+        else:
+            saved_model.write(model, temporary)
+        size = saved_model.size(temporary) if temporary.is_dir() else temporary.stat().st_size
+        report = ExportReport(target, file_format, None, size, model.name)
+        if data is not None:
+            outputs = (
+                onnx.run(temporary, interface, data.samples)
+                if file_format == "onnx"
+                else keras_file.run(temporary, interface, data.samples)
+                if file_format == "keras"
+                else saved_model.run(temporary, model, interface, data.samples)
+            )
+            check_other(report, model, interface, outputs, data)
+    return report
