@@ -1,8 +1,8 @@
-from . import datasets, errors, exporters, training, zoo
+from . import datasets, distribute, errors, exporters, inspect, training, zoo
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
-from .training import TrainResult, evaluate, predict, train
-from .zoo import ModelCard, add_config, get, info, list_models, register
+from .training import TrainResult, evaluate, train
+from .zoo import ModelCard, Prediction, add_config, get, info, list_models, predict, register
 
 __version__: str
 
@@ -10,16 +10,19 @@ __all__ = [
     "ExportReport",
     "KerazooError",
     "ModelCard",
+    "Prediction",
     "TFLiteModel",
     "TrainResult",
     "add_config",
     "datasets",
+    "distribute",
     "errors",
     "evaluate",
     "export",
     "exporters",
     "get",
     "info",
+    "inspect",
     "list_models",
     "load_tflite",
     "predict",

@@ -1,35 +1,40 @@
-"""`evaluate`: the metrics of a model on a dataset, by their names."""
+"""`evaluate`: the metrics of a model, or of an exported file, on a dataset."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kerazoo import datasets
 from kerazoo.errors import DataError
-from kerazoo.zoo.build import get
+from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 from kerazoo.zoo.compilation import compile_model
 
 if TYPE_CHECKING:
     import keras
 
+    from kerazoo.exporters import TFLiteModel
+
 _BATCH_SIZE = 256
 
 
 def evaluate(
-    model_or_name: keras.Model | str,
+    model_or_name: keras.Model | TFLiteModel | str,
     dataset: Any = None,
     *,
     split: str = "test",
     batch_size: int | None = None,
 ) -> dict[str, float]:
-    """Loss and metrics of a model.
+    """Loss and metrics of a model on data it can be judged by.
 
     Args:
-        model_or_name: a zoo model's name (with its published weights), or any Keras model; one that
-            is not compiled must be a zoo model.
+        model_or_name: a zoo model's name (with its published weights), a Keras model, a loaded
+            `.tflite` file, or the path of a `.keras` or `.tflite` file. What is not compiled is
+            compiled as the zoo model whose name it has.
         dataset: a dataset's name, an `(inputs, targets)` pair of arrays, or a `tf.data.Dataset` of
-            batches; None takes the model's own dataset.
+            such batches; None takes the zoo model's own.
         split: of a named dataset.
         batch_size: 256 if None; changes the speed, not the result.
 
@@ -37,19 +42,22 @@ def evaluate(
 
     Raises:
         UnknownNameError: no such model, dataset or split.
-        DataError: the data cannot be had, or the model has no dataset of its own.
+        DataError: the data cannot be had or does not fit, or the model is not in the zoo and no
+            dataset was given.
 
     >>> import kerazoo
     >>> kerazoo.evaluate("mnist_cnn", "digits")["accuracy"] > 0.9
     True
     """
-    model = get(model_or_name) if isinstance(model_or_name, str) else model_or_name
+    model = _open(model_or_name)
     if dataset is None:
-        dataset = _own_dataset(model)
+        dataset = _zoo_config(model, "pass `dataset=`").data.dataset
     if isinstance(dataset, str):
         dataset = datasets.load_numpy(dataset, split)
+    if hasattr(model, "signature"):
+        return _evaluate_file(model, dataset)
     if not model.compiled:
-        compile_model(model, find_config(model.name).training)
+        compile_model(model, _zoo_config(model, "compile it").training)
     if isinstance(dataset, tuple):
         inputs, targets = dataset
         _check_shape(model, inputs)
@@ -59,10 +67,33 @@ def evaluate(
     return model.evaluate(dataset, verbose=0, return_dict=True)
 
 
-def _own_dataset(model: keras.Model) -> str:
-    if model.name not in list_models():
-        raise DataError(f"The model {model.name!r} is not in the zoo: pass `dataset=`.")
-    return find_config(model.name).data.dataset
+def _open(model_or_name: Any) -> Any:
+    if not isinstance(model_or_name, str):
+        return model_or_name
+    if model_or_name.endswith(".tflite"):
+        from kerazoo.exporters import load_tflite
+
+        return load_tflite(model_or_name)
+    return open_model(model_or_name)
+
+
+def _zoo_config(model: Any, way_out: str) -> Any:
+    name = model.metadata.get("name") if hasattr(model, "signature") else model.name
+    if name not in list_models():
+        raise DataError(f"The model {name!r} is not in the zoo: {way_out}.")
+    return find_config(name)
+
+
+def _evaluate_file(file: TFLiteModel, dataset: Any) -> dict[str, float]:
+    """Run the file over the data, and let Keras judge its outputs as it judges the model's."""
+    import keras
+
+    batches = [dataset] if isinstance(dataset, tuple) else list(dataset.as_numpy_iterator())
+    outputs = np.concatenate([file.predict(inputs) for inputs, _ in batches])
+    targets = np.concatenate([targets for _, targets in batches])
+    judge = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
+    compile_model(judge, _zoo_config(file, "evaluate its outputs with Keras's metrics").training)
+    return judge.evaluate(outputs, targets, batch_size=_BATCH_SIZE, verbose=0, return_dict=True)
 
 
 def _check_shape(model: keras.Model, inputs: Any) -> None:

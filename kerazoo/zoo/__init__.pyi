@@ -1,6 +1,17 @@
-from .build import get
+from .build import get, open_model
 from .card import ModelCard, info
 from .catalogue import add_config, list_models
+from .prediction import Prediction, predict
 from .registry import register
 
-__all__ = ["ModelCard", "add_config", "get", "info", "list_models", "register"]
+__all__ = [
+    "ModelCard",
+    "Prediction",
+    "add_config",
+    "get",
+    "info",
+    "list_models",
+    "open_model",
+    "predict",
+    "register",
+]

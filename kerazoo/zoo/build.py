@@ -70,6 +70,26 @@ def get(
     return model
 
 
+def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
+    """The zoo model of a name, or the model in a `.keras` file (loaded in Keras's safe mode).
+
+    Raises:
+        UnknownNameError: no such model.
+        WeightsError: the file is missing, damaged, or would run code.
+    """
+    if not str(name_or_path).endswith(".keras"):
+        return get(str(name_or_path))
+    if not Path(name_or_path).is_file():
+        raise WeightsError(f"No model file {str(name_or_path)!r}.")
+    import keras
+
+    try:
+        return keras.saving.load_model(name_or_path)
+    except Exception as error:  # Keras, h5py and zipfile each raise their own kinds
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"Cannot load the model {str(name_or_path)!r}: {reason}") from error
+
+
 def build_model(config: ZooConfig, **overrides: Any) -> keras.Model:
     """The fresh, uncompiled model of a config, named after it."""
     builder = registry.find_builder(config.model.builder)

@@ -1,0 +1,1 @@
+"""The command line: `kerazoo <command>`, one file per command, each calling one public function."""

@@ -1,0 +1,34 @@
+"""`kerazoo doctor`: what is here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import kerazoo
+from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.startup import load_tensorflow
+
+
+def doctor(json: Json = False) -> None:
+    """Show versions, devices, instruction sets, data, and what each extra lacks.
+
+    Example: kerazoo doctor
+    """
+    load_tensorflow()
+    found = kerazoo.inspect.environment()
+    if json:
+        print_json(found.to_dict())
+        return
+    print_values(
+        {
+            "python": found.python,
+            "machine": found.machine,
+            "processor": f"{found.processor}, {found.cores} cores",
+            "instruction sets": ", ".join(found.instruction_sets) or "unknown",
+            "devices": ", ".join(found.devices) or "none",
+            **found.versions,
+            **found.data,
+            **{
+                f"extra {extra!r}": f'lacks {", ".join(lacks)}: pip install "kerazoo[{extra}]"'
+                for extra, lacks in found.missing_extras.items()
+            },
+        }
+    )

@@ -1,0 +1,32 @@
+"""`kerazoo evaluate`: a model's metrics on a dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import kerazoo
+from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.startup import load_tensorflow
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Instead of the model's own dataset.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
+    batch_size: Annotated[int | None, typer.Option(help="Changes the speed only.")] = None,
+    json: Json = False,
+) -> None:
+    """Evaluate a model on a dataset.
+
+    Example: kerazoo evaluate mnist_cnn
+    """
+    load_tensorflow()
+    metrics = kerazoo.evaluate(model, dataset, split=split, batch_size=batch_size)
+    if json:
+        print_json(metrics)
+    else:
+        print_values(metrics)

@@ -1,0 +1,66 @@
+"""`kerazoo`: the commands, and how errors are told: one line on stderr, exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from kerazoo.cli import (
+    benchmark,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    info,
+    list_models,
+    predict,
+    train,
+)
+from kerazoo.errors import KerazooError
+
+app = typer.Typer(
+    name="kerazoo",
+    help="Get a Keras model by name, train it, make it small, ship a checked TFLite file.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("list")(list_models.list_models)
+app.command("info")(info.info)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("benchmark")(benchmark.benchmark)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command in `sys.argv`."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        code = app(standalone_mode=False)
+    except KerazooError as error:
+        sys.exit(_fail(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        # Wrong options: click's errors, which typer keeps in a private module.
+        if not hasattr(error, "format_message"):
+            raise
+        sys.exit(_fail(f"{error.format_message()} See `kerazoo --help`."))
+    sys.exit(code or 0)
+
+
+def _fail(message: str) -> int:
+    print("kerazoo: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

