@@ -17,7 +17,7 @@ from msgspec import inspect
 
 from kerazoo.errors import ConfigError, nearest
 from kerazoo.zoo.config import ZooConfig
-from kerazoo.zoo.yaml_reader import read_yaml
+from kerazoo.zoo.yaml_reader import plain_scalar, read_yaml
 
 
 def read_config(path: Path) -> ZooConfig:
@@ -83,7 +83,7 @@ def to_yaml(data: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Floats with a dot and an exponent's sign, which every YAML reader takes for a float."""
+    """Floats and texts so written that every YAML reader takes them for what they are."""
 
 
 def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
@@ -93,7 +93,14 @@ def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """In quotes what would read as a number, and what PyYAML would fold ("1e3", a line feed)."""
+    style = None if text.isprintable() and isinstance(plain_scalar(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 _Dumper.add_representer(float, _represent_float)
+_Dumper.add_representer(str, _represent_text)
 _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
 
 

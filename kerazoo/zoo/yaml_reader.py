@@ -62,7 +62,7 @@ def parse_yaml(text: str, *, source: str = "<text>") -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        hint = " Indent with spaces, not tabs." if "\\t" in str(error.problem) else ""
+        hint = " Indent with spaces, not tabs." if mark and _has_tab(text, mark.line) else ""
         raise ConfigError(f"{source}{line}: {error.problem or error.context}.{hint}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
@@ -120,14 +120,28 @@ class _Builder:
             result.append(self.node(event, depth + 1))
         return result
 
-    def refusal(self, event: yaml.Event, why: str) -> ConfigError:
+    def refusal(self, event: Any, why: str) -> ConfigError:
         return ConfigError(f"{self.source}, line {event.start_mark.line + 1}: {why}.")
 
 
-def _scalar(event: yaml.ScalarEvent) -> str | int | float | bool | None:
-    text = event.value
-    if event.style is not None and event.style != "":
-        return text  # quoted: text, whatever it looks like
+def _has_tab(text: str, line: int) -> bool:
+    """Whether a line is indented with a tab; libyaml's own messages do not say so."""
+    lines = text.splitlines()
+    return line < len(lines) and lines[line].lstrip(" ").startswith("\t")
+
+
+def _scalar(event: Any) -> str | int | float | bool | None:
+    if event.style:
+        return event.value  # quoted: text, whatever it looks like
+    return plain_scalar(event.value)
+
+
+def plain_scalar(text: str) -> str | int | float | bool | None:
+    """What a scalar without quotes means in YAML 1.2's core schema.
+
+    >>> plain_scalar("1e-3"), plain_scalar("no")
+    (0.001, 'no')
+    """
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.fullmatch(text):
