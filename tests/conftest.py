@@ -1,0 +1,40 @@
+"""What all tests share. Nothing here needs a network or a data pack."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before TensorFlow is imported: no start-up lines, and no test ever downloads from the internet.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAZOO_OFFLINE"] = "1"
+if os.environ.get("KERAZOO_DATA"):  # tests change the current folder
+    os.environ["KERAZOO_DATA"] = str(Path(os.environ["KERAZOO_DATA"]).resolve())
+
+
+@pytest.fixture
+def notices(monkeypatch, caplog):
+    """Every line said to the user in this test, also those said before: call it for the list."""
+    monkeypatch.setattr("kerazoo.notices._said", set())
+    caplog.set_level("WARNING", logger="kerazoo")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "kerazoo"]
+
+
+@pytest.fixture
+def zoo_state(monkeypatch):
+    """Configs and builders that a test adds are gone after it."""
+    from kerazoo.zoo import catalogue, registry
+
+    monkeypatch.setattr(catalogue, "_added", {})
+    monkeypatch.setattr(registry, "_registered", {})
+    yield
+    catalogue._read_once.cache_clear()
+
+
+@pytest.fixture
+def data_pack():
+    """The folder of real data; the test is skipped where KERAZOO_DATA does not name one."""
+    folder = os.environ.get("KERAZOO_DATA")
+    if not folder or not (Path(folder) / "mnist.npz").is_file():
+        pytest.skip("needs mnist.npz in the folder KERAZOO_DATA")
+    return Path(folder)
