@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .flatbuffer import unpack
-from .interpreter import open_interpreter
+from .interpreter import has_open_sizes, open_interpreter, resize, signature_details
 from .operators import operator_name
 from .quantization import dequantize, quantize
 
@@ -32,17 +33,22 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
     """
     interpreter = open_interpreter(content, keep_all_tensors=True)
     operators = list(_operator_outputs(content))
-    signature = interpreter.get_signature_runner("serving_default")
-    outputs = {d["index"]: name for name, d in signature.get_output_details().items()}
+    inputs, named_outputs = signature_details(interpreter)
+    if has_open_sizes(interpreter):
+        shapes = {d["index"]: (1, *samples[name].shape[1:]) for name, d in inputs.items()}
+        resize(interpreter, shapes)
+        inputs, _ = signature_details(interpreter)
+    outputs = {detail["index"]: name for name, detail in named_outputs.items()}
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     collected: dict[int, list[np.ndarray]] = {index: [] for index, _ in operators}
     rows = len(next(iter(samples.values())))
     for row in range(rows):
-        for name, detail in signature.get_input_details().items():
+        for name, detail in inputs.items():
             interpreter.set_tensor(detail["index"], _stored(samples[name][row], detail))
         interpreter.invoke()
         for index, values in collected.items():
-            values.append(np.array(interpreter.get_tensor(index)[:1]))
+            with contextlib.suppress(ValueError):  # a tensor without memory, never needed
+                values.append(np.atleast_1d(interpreter.get_tensor(index))[:1])
     return [
         FileTensor(
             details[index]["name"],
@@ -51,7 +57,7 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
             outputs.get(index),
         )
         for index, operator in operators
-        if _is_real(details[index]) and all(v.ndim for v in collected[index])
+        if _is_real(details[index]) and _have_one_shape(collected[index], rows)
     ]
 
 
@@ -60,13 +66,18 @@ def _operator_outputs(content: bytes) -> Iterator[tuple[int, str]]:
     model = unpack(content)
     graph = model.subgraphs[0]
     depending = {int(index) for index in graph.inputs}
+    maker: dict[int, str] = {}
     for operator in graph.operators or []:
         # A float16 file widens its weights by operators of their own; those are constants.
         if depending.isdisjoint(map(int, operator.inputs)):
             continue
+        name = operator_name(model, operator)
+        if name in ("QUANTIZE", "DEQUANTIZE"):  # they pass on what another operator computed
+            name = maker.get(int(operator.inputs[0]), name)
         for index in map(int, operator.outputs):
             depending.add(index)
-            yield index, operator_name(model, operator)
+            maker[index] = name
+            yield index, name
 
 
 def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
@@ -80,3 +91,7 @@ def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
 
 def _is_real(detail: Mapping[str, Any]) -> bool:
     return np.dtype(detail["dtype"]).kind == "f" or bool(detail["quantization"][0])
+
+
+def _have_one_shape(values: list[np.ndarray], rows: int) -> bool:
+    return len(values) == rows and len({value.shape for value in values}) == 1

@@ -44,7 +44,7 @@ def describe(model: Any) -> Interface:
             f"Expected a keras.Model or the name of a zoo model. Received: {model!r}."
         )
     try:
-        tensors, outputs = model.inputs, keras.tree.flatten(model.output)
+        tensors, outputs = model.inputs, keras.tree.flatten(_output_structure(model))
     except (AttributeError, ValueError):
         tensors = None
     if not tensors:
@@ -76,10 +76,22 @@ def run_keras(model: Any, interface: Interface, samples: Mapping[str, np.ndarray
 
 def call(model: Any, interface: Interface, samples: Mapping[str, Any]) -> Any:
     """Call the model in inference mode with inputs by name, packed as the model expects them."""
+    return model(pack(model, [samples[port.name] for port in interface.inputs]), training=False)
+
+
+def pack(model: Any, flat: list) -> Any:
+    """One value per input, in the structure (single, list, dict) that the model was built for."""
     import keras
 
-    flat = [samples[port.name] for port in interface.inputs]
-    return model(keras.tree.pack_sequence_as(model.input, flat), training=False)
+    if isinstance(model, keras.Sequential):  # has no `input` before its first call
+        return flat[0]
+    return keras.tree.pack_sequence_as(model.input, flat)
+
+
+def _output_structure(model: Any) -> Any:
+    import keras
+
+    return model.outputs if isinstance(model, keras.Sequential) else model.output
 
 
 def _input_names(tensors: list) -> list[str]:
@@ -95,10 +107,18 @@ def _input_names(tensors: list) -> list[str]:
 
 
 def _output_names(model: Any, count: int) -> tuple[str, ...]:
-    names = getattr(model, "output_names", None)
-    if not names and getattr(model, "layers", None):  # Sequential
+    """Keys of a dict of outputs, else names of the layers they come from."""
+    import keras
+
+    structure = _output_structure(model)
+    if isinstance(structure, dict):
+        paths = [path for path, _ in keras.tree.flatten_with_path(structure)]
+        names = ["_".join(map(str, path)) for path in paths]
+    elif isinstance(model, keras.Sequential):
         names = [model.layers[-1].name]
-    if not names or len(names) != count:
+    else:
+        names = getattr(model, "output_names", [])
+    if len(names) != count:
         names = [f"output_{index}" for index in range(count)]
     return tuple(_unique([_identifier(name) for name in names]))
 

@@ -11,7 +11,7 @@ import numpy as np
 from kerazoo.errors import ExportError, MissingDependencyError
 
 from .calibration import Samples
-from .interface import Interface
+from .interface import Interface, pack
 from .quiet import quiet
 
 
@@ -40,7 +40,7 @@ def write(model: Any, interface: Interface, path: Path) -> None:
         keras.InputSpec(shape=(None, *port.shape), dtype=port.dtype, name=port.name)
         for port in interface.inputs
     ]
-    signature = [keras.tree.pack_sequence_as(model.input, flat)]
+    signature = [pack(model, flat)]
     try:
         with quiet():
             model.export(str(path), format="onnx", verbose=False, input_signature=signature)

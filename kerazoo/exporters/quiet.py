@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ def quiet() -> Iterator[None]:
     for all threads, and one thread at a time may do it. What goes wrong inside comes as an
     exception.
     """
+    handlers = list(logging.root.handlers)
     with (
         _redirecting,
         tempfile.TemporaryFile() as sink,
@@ -33,9 +35,12 @@ def quiet() -> Iterator[None]:
         try:
             for descriptor in saved:
                 os.dup2(sink.fileno(), descriptor)
-            with contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+            # Not `sys.stderr`: a log handler made inside would keep the replacement for good.
+            with contextlib.redirect_stdout(null):
                 yield
         finally:
+            for handler in set(logging.root.handlers) - set(handlers):
+                logging.root.removeHandler(handler)  # TensorFlow's first warning installs one
             _flush()
             for descriptor, original in saved.items():
                 os.dup2(original, descriptor)

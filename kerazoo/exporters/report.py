@@ -110,7 +110,8 @@ class ExportReport:
             rows.append(("relative error", f"{self.relative_error:.3g}"))
             rows.append(("agreement", f"{self.agreement:.2%} of {self.samples} samples"))
         if self.ops is not None:
-            rows.append(("operators", ", ".join(f"{n} x {name}" for name, n in self.ops.items())))
+            counts = [name if n == 1 else f"{name} x{n}" for name, n in self.ops.items()]
+            rows.append(("operators", ", ".join(counts)))
             rows.append(("integer only", "yes" if self.integer_only else self._left_in_float()))
         if self.latency_us is not None:
             at = self.latency_us

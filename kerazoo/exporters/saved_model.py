@@ -10,7 +10,7 @@ import numpy as np
 from kerazoo.errors import ExportError
 
 from .calibration import Samples
-from .interface import Interface
+from .interface import Interface, pack
 from .quiet import quiet
 
 
@@ -37,7 +37,7 @@ def run(folder: Path, model: Any, interface: Interface, samples: Samples) -> dic
     flat = [tf.constant(samples[port.name]) for port in interface.inputs]
     with quiet():
         loaded = tf.saved_model.load(str(folder))
-        outputs = loaded.serve(keras.tree.pack_sequence_as(model.input, flat))
+        outputs = loaded.serve(pack(model, flat))
     arrays = [output.numpy() for output in keras.tree.flatten(outputs)]
     return dict(zip(interface.outputs, arrays, strict=True))
 

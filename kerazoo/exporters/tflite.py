@@ -52,6 +52,8 @@ def convert(
         if quantize in CALIBRATED_MODES:
             check_no_control_flow(folder, model)
         converter = _converter(folder, quantize, calibration, batch or 1)
+        if quantize == "int8_io":
+            _take_integers(converter, interface)
         try:
             with quiet():
                 return converter.convert()
@@ -99,10 +101,16 @@ def _converter(folder: str, quantize: str | None, calibration: Samples | None, b
             if quantize == "int16x8"
             else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
-    if quantize == "int8_io":
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
     return converter
+
+
+def _take_integers(converter: Any, interface: Interface) -> None:
+    """int8 in and out; inputs that are integers already (indices of words) stay what they are."""
+    import tensorflow as tf
+
+    if all(port.dtype.startswith("float") for port in interface.inputs):
+        converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
 
 
 def _batches(samples: Samples, batch: int) -> Iterator[Samples]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from kerazoo.errors import DataError
 
 from .flatbuffer import check_identifier, damaged, read_bytes
-from .interpreter import open_interpreter
+from .interpreter import open_interpreter, resize, signature_details
 from .metadata import read as read_metadata
 from .quantization import dequantize, quantize
 
@@ -83,7 +83,7 @@ class TFLiteModel:
         self._interpreter = open_interpreter(content, threads=threads)
         self._lock = threading.Lock()
         try:
-            inputs, outputs = _signature_details(self._interpreter)
+            inputs, outputs = signature_details(self._interpreter)
         except (ValueError, KeyError, RuntimeError) as error:
             raise damaged(error) from error
         self.signature = Signature(
@@ -128,13 +128,14 @@ class TFLiteModel:
 
         return f"TFLiteModel({side(self.signature.inputs)} -> {side(self.signature.outputs)})"
 
-    def _arrays(self, inputs: tuple, named: Mapping[str, Any]) -> list[np.ndarray]:
+    def _arrays(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> list[np.ndarray]:
         """One checked array per input, in the dtype that the file stores."""
         tensors = self.signature.inputs
-        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
-            inputs, named = (), {**inputs[0], **named}
-        if len(inputs) == 1 and isinstance(inputs[0], list | tuple) and len(tensors) > 1:
-            inputs = tuple(inputs[0])
+        first = inputs[0] if len(inputs) == 1 else None
+        if isinstance(first, Mapping):
+            inputs, named = (), {**first, **named}
+        elif isinstance(first, list | tuple) and len(tensors) > 1:
+            inputs = tuple(first)
         if not inputs and named.keys() == {tensor.name for tensor in tensors}:
             inputs = tuple(named[tensor.name] for tensor in tensors)
         elif named or len(inputs) != len(tensors):
@@ -151,26 +152,19 @@ class TFLiteModel:
 
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Stored outputs for stored inputs of any number of rows."""
-        if self._is_open:
-            self._resize([array.shape for array in arrays])
-            return self._invoke(arrays)
-        rows, step = len(arrays[0]), int(self.signature.inputs[0].shape[0] or 1)
-        if rows == step:
+        rows, step = len(arrays[0]), self.signature.inputs[0].shape[0]
+        if self._is_open:  # another size may be open while the batch is fixed
+            self._resize([(step or rows, *array.shape[1:]) for array in arrays])
+        if step is None or rows == step:
             return self._invoke(arrays)
         pieces = [self._invoke(chunk) for chunk in _chunks(arrays, rows, step)]
         return [np.concatenate(column)[:rows] for column in zip(*pieces, strict=True)]
 
     def _resize(self, shapes: list[tuple[int, ...]]) -> None:
-        if shapes == self._allocated:
-            return
-        for index, shape in zip(self._input_indices, shapes, strict=True):
-            self._interpreter.resize_tensor_input(index, shape)
-        try:
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            self._allocated = []
-            raise DataError(f"The file cannot take inputs of shape {shapes}: {error}.") from error
-        self._allocated = shapes
+        if shapes != self._allocated:
+            self._allocated = []  # nothing holds if resizing fails half-way
+            resize(self._interpreter, dict(zip(self._input_indices, shapes, strict=True)))
+            self._allocated = shapes
 
     def _invoke(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         interpreter = self._interpreter
@@ -181,16 +175,6 @@ class TFLiteModel:
         except (RuntimeError, ValueError) as error:
             raise damaged(error) from error
         return [interpreter.get_tensor(index) for index in self._output_indices]
-
-
-def _signature_details(interpreter: Any) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Details of inputs and outputs by name; old files without a signature give tensor names."""
-    keys = list(interpreter.get_signature_list())
-    if keys:
-        runner = interpreter.get_signature_runner(keys[0])
-        return runner.get_input_details(), runner.get_output_details()
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    return {d["name"]: d for d in inputs}, {d["name"]: d for d in outputs}
 
 
 def _info(name: str, detail: Mapping[str, Any]) -> TensorInfo:

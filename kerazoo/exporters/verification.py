@@ -64,8 +64,8 @@ def _compare_one(
     max_abs_error = float(np.abs(difference).max())
     relative_error = float(np.sqrt(np.mean(difference**2))) / spread
     agreement, clear = _agreement(expected, actual, tolerance.relative_error * spread)
-    problem = _problem(name, max_abs_error / max(1.0, largest), relative_error, clear, tolerance)
-    return Comparison(max_abs_error, relative_error, agreement, clear, problem)
+    beyond = _problem(name, max_abs_error / max(1.0, largest), relative_error, clear, tolerance)
+    return Comparison(max_abs_error, relative_error, agreement, clear, beyond)
 
 
 def _agreement(expected: np.ndarray, actual: np.ndarray, margin: float) -> tuple[float, float]:
