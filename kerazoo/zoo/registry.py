@@ -36,7 +36,7 @@ def register(name: str) -> Callable[[Builder], Builder]:
     """
 
     def add(builder: Builder) -> Builder:
-        if name in _builders():
+        if name in _builders() or name in _entry_points():
             raise ConfigError(f"A builder named {name!r} exists already. Choose another name.")
         _registered[name] = builder
         return builder
