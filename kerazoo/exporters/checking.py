@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError, VerificationError
+from kerazoo.notices import notice
 
 from .calibration import Samples, take
 from .interface import Interface, run_keras
@@ -103,6 +104,11 @@ def add_comparison(
     """Fill in the errors and the agreement."""
     expected = run_keras(model, interface, data.samples)
     comparison = compare(expected, file_outputs, TOLERANCES[report.quantize])
+    if not any(_differ(values) for values in expected.values()):
+        notice(
+            f"The outputs of {report.model!r} hardly differ between {data.words}, so comparing "
+            "them says little. Pass typical inputs as `calibration`, or train the model first."
+        )
     report.samples, report.data = data.count, data.words
     report.max_abs_error = comparison.max_abs_error
     report.relative_error = comparison.relative_error
@@ -115,6 +121,12 @@ def _run_file(path: Path, interface: Interface, samples: Samples) -> dict[str, n
     if isinstance(outputs, dict):
         return outputs
     return {interface.outputs[0]: outputs}
+
+
+def _differ(outputs: np.ndarray) -> bool:
+    """Whether samples get different outputs; a constant output would agree with nearly any file."""
+    largest = float(np.abs(outputs).max())
+    return len(outputs) < 2 or float(np.ptp(outputs, axis=0).max()) > 1e-3 * largest
 
 
 def _refusal(report: ExportReport, problem: str, layers: LayerErrors) -> str:

@@ -13,6 +13,7 @@ from kerazoo.errors import DataError, ExportError
 
 from . import formats, metadata
 from .modes import CALIBRATED_MODES, check_mode
+from .seal import seal
 
 if TYPE_CHECKING:
     from .calibration import Samples
@@ -93,7 +94,7 @@ def export(
             model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
         )
         content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
-        return _write_tflite(model, interface, target, content, quantize, data)
+        return _write_tflite(model, interface, target, seal(content), quantize, data)
 
 
 def _check_arguments(

@@ -8,6 +8,8 @@ from typing import Any
 
 from kerazoo.errors import DataError
 
+from .seal import check_seal
+
 IDENTIFIER = b"TFL3"
 
 
@@ -15,23 +17,24 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The whole file, once it is known to look like TFLite.
 
     Raises:
-        DataError: missing, unreadable, or no TFLite file.
+        DataError: missing, unreadable, no TFLite file, or changed since kerazoo wrote it.
     """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"Cannot read {os.fspath(path)!r}: {error.strerror}.") from error
-    check_identifier(content, os.fspath(path))
+    check_bytes(content, os.fspath(path))
     return content
 
 
-def check_identifier(content: bytes, name: str) -> None:
-    """Raise `DataError` unless the bytes start as every TFLite file does."""
+def check_bytes(content: bytes, name: str) -> None:
+    """Raise `DataError` unless the bytes start as every TFLite file does and the seal holds."""
     if content[4:8] != IDENTIFIER:
         raise DataError(
             f"{name!r} is no TFLite file: it lacks the identifier 'TFL3' at byte 4 "
             f"({len(content)} bytes in all)."
         )
+    check_seal(content, name)
 
 
 def unpack(content: bytes) -> Any:

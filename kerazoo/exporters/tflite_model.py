@@ -12,7 +12,7 @@ import numpy as np
 
 from kerazoo.errors import DataError
 
-from .flatbuffer import check_identifier, damaged, read_bytes
+from .flatbuffer import check_bytes, damaged, read_bytes
 from .interpreter import open_interpreter, resize, signature_details
 from .metadata import read as read_metadata
 from .quantization import dequantize, quantize
@@ -47,7 +47,8 @@ def load_tflite(path: str | os.PathLike[str], *, threads: int | None = None) -> 
 
     Args:
         path: a .tflite file, exported by kerazoo or by anything else.
-        threads: threads the kernels may use, 1 or above; None leaves it to the runtime.
+        threads: threads the kernels may use, 1 or above; None takes the processors this process
+            may use, at most 4, beyond which small models gain nothing.
 
     Raises:
         kerazoo.errors.DataError: the file is missing, damaged, no TFLite file, or needs operators
@@ -77,10 +78,10 @@ class TFLiteModel:
     def __init__(self, content: bytes, *, threads: int | None = None, name: str = "model") -> None:
         if threads is not None and threads < 1:
             raise DataError(f"`threads` must be 1 or above. Received: {threads}.")
-        check_identifier(content, name)
+        check_bytes(content, name)
         self.metadata: dict[str, Any] = read_metadata(content)
         """What `kerazoo.export` stored: name, task, summary, license, labels and so on."""
-        self._interpreter = open_interpreter(content, threads=threads)
+        self._interpreter = open_interpreter(content, threads=threads or _usual_threads())
         self._lock = threading.Lock()
         try:
             inputs, outputs = signature_details(self._interpreter)
@@ -175,6 +176,14 @@ class TFLiteModel:
         except (RuntimeError, ValueError) as error:
             raise damaged(error) from error
         return [interpreter.get_tensor(index) for index in self._output_indices]
+
+
+def _usual_threads() -> int:
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        available = os.cpu_count() or 1
+    return min(available, 4)
 
 
 def _info(name: str, detail: Mapping[str, Any]) -> TensorInfo:
