@@ -86,21 +86,22 @@ def save_values(path: Path, model: keras.Model) -> None:
     import numpy as np
     import safetensors.numpy
 
-    arrays = {v.path: np.ascontiguousarray(v.numpy()) for v in model.weights}
+    arrays = {v.path: np.asarray(v.numpy(), order="C") for v in model.weights}
     atomic.write_bytes(path, safetensors.numpy.save(arrays))
 
 
 def _arrays(model: keras.Model) -> dict[str, np.ndarray]:
     import numpy as np
 
-    return {name: np.ascontiguousarray(v.numpy()) for name, v in _variables(model).items()}
+    return {name: np.asarray(v.numpy(), order="C") for name, v in _variables(model).items()}
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
-    """Everything that the next step depends on, numbered since paths may repeat."""
+    """Everything that the next step depends on. Numbered: Keras counts up the names of layers and
+    optimizers in a process, so that the same model's variables need not have the same paths."""
     sources = {"model": model.variables, "optimizer": model.optimizer.variables}
     return {
-        f"{source}/{number:04d}/{variable.path}": variable
+        f"{source}/{number:04d}": variable
         for source, variables in sources.items()
         for number, variable in enumerate(variables)
     }

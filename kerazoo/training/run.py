@@ -8,10 +8,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerazoo import datasets
+from kerazoo import datasets, distribute
 from kerazoo.datasets import pipeline
 from kerazoo.datasets.loading import check_labels
-from kerazoo.errors import DataError, MissingDependencyError
+from kerazoo.errors import ConfigError, DataError, MissingDependencyError
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.checkpoint import History, Progress
 from kerazoo.training.precision import Choice, choose, dtype_policy
@@ -54,23 +54,26 @@ class Run:
                 f"Set KERAS_BACKEND=tensorflow, or train the model with its own `fit`."
             )
         self.config, self.folder = config, folder
+        self.devices = distribute.strategy(config.distribution.strategy)
         self.training_data, self.validation_data = _split(config)
         self.batch_size = config.data.batch_size
         self.steps = pipeline.steps_per_epoch(len(self.training_data[0]), self.batch_size)
+        self._check_monitor()
+        with dtype_policy("float32"):  # what every exporter and backend takes
+            self.model = build_model(config)
+        compile_model(self.model, config.training)
+        _check_fit(self.model, *self.training_data, source=config.data.dataset)
 
     def train(self, *, show_progress: bool) -> TrainResult:
         """Train from the folder's checkpoint, or from the start, to the end."""
-        from kerazoo.distribute import strategy
-
-        devices = strategy(self.config.distribution.strategy)
         choice = self._choose_precision()
         keras.utils.set_random_seed(self.config.training.seed)
-        with devices.scope(), dtype_policy(choice.precision):
+        with self.devices.scope(), dtype_policy(choice.precision):
             model = self._compiled_model(choice.xla)
             progress = self._resume(model)
         self.folder.write_environment(
             seed=self.config.training.seed,
-            replicas=devices.num_replicas_in_sync,
+            replicas=self.devices.num_replicas_in_sync,
             precision=choice.precision,
             xla=choice.xla,
             step_ms=choice.step_ms,
@@ -82,9 +85,9 @@ class Run:
 
     def result(self) -> TrainResult:
         """What a complete run gave, from its folder."""
-        model = self._best_model()
-        progress = checkpoint.read_progress(self.folder.checkpoint)
-        return TrainResult(model, self.folder.read_metrics(), self.folder.path, progress.history)
+        self._load_best()
+        history = checkpoint.read_progress(self.folder.checkpoint).history
+        return TrainResult(self.model, self.folder.read_metrics(), self.folder.path, history)
 
     def _choose_precision(self) -> Choice:
         def make_model(xla: bool) -> keras.Model:
@@ -101,7 +104,6 @@ class Run:
 
     def _compiled_model(self, xla: bool) -> keras.Model:
         model = build_model(self.config)
-        _check_fit(model, *self.training_data, source=self.config.data.dataset)
         compile_model(model, self.config.training, steps_per_epoch=self.steps, jit_compile=xla)
         return model
 
@@ -164,7 +166,7 @@ class Run:
         return stopping.monitor if stopping else "val_loss"
 
     def _finish(self, history: History) -> TrainResult:
-        model = self._best_model()
+        self._load_best()
         epoch = callbacks.best_epoch(history, self._monitor)
         validated = self.validation_data is not None
         metrics = {
@@ -173,17 +175,23 @@ class Run:
             if name.startswith("val_") == validated and name != "samples_per_second"
         }
         self.folder.write_metrics(metrics)
-        self.folder.write_model(model)  # last: its presence says that the run is complete
-        return TrainResult(model, metrics, self.folder.path, history)
+        self.folder.write_model(self.model)  # last: its presence says that the run is complete
+        return TrainResult(self.model, metrics, self.folder.path, history)
 
-    def _best_model(self) -> keras.Model:
-        """The best weights in a model of plain float32, which every exporter and backend takes."""
-        with dtype_policy("float32"):
-            model = build_model(self.config)
+    def _load_best(self) -> None:
         arrays = read_weights(self.folder.best)
-        assign_weights(model, arrays, source=str(self.folder.best))
-        compile_model(model, self.config.training)
-        return model
+        assign_weights(self.model, arrays, source=str(self.folder.best))
+
+    def _check_monitor(self) -> None:
+        names = ["loss", *self.config.training.metrics]
+        if self.validation_data is not None:
+            names += [f"val_{name}" for name in names]
+        stopping = self.config.training.early_stopping
+        if stopping is not None and stopping.monitor not in names:
+            raise ConfigError(
+                f"{self.config.name}: training.early_stopping.monitor must be one of "
+                f"{', '.join(names)}. Received: {stopping.monitor!r}."
+            )
 
 
 def _split(config: ZooConfig) -> tuple[Arrays, Arrays | None]:

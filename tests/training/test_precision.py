@@ -1,0 +1,72 @@
+"""Which precision is chosen, with the clock replaced by known times."""
+
+import keras
+import pytest
+
+from kerazoo.training import precision
+from kerazoo.training.precision import choose, dtype_policy
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Set `clock[candidate] = milliseconds`; nothing is trained."""
+    times = {}
+    monkeypatch.setattr(precision, "_timed_step", lambda *_: None)
+    monkeypatch.setattr(precision, "_median_step_ms", lambda steps: {s: times[s] for s in steps})
+    monkeypatch.setattr(precision, "_candidates", lambda: ["float32", "mixed_bfloat16"])
+    return times
+
+
+def chosen(wish="auto", xla="auto", steps=precision.WORTH_TIMING):
+    return choose(wish, xla, make_model=lambda xla: None, batch=(None, None), steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("float32", "bfloat16", "compiled", "expected"),
+    [
+        (10.0, 5.0, 9.0, ("mixed_bfloat16", False)),
+        (10.0, 20.0, 5.0, ("float32", True)),
+        (10.0, 5.0, 2.0, ("mixed_bfloat16", True)),
+        (10.0, 9.8, 20.0, ("float32", False)),  # too little to leave float32 for
+        (10.0, 20.0, 9.8, ("float32", False)),
+    ],
+)
+def test_the_fastest_wins_if_it_wins_clearly(clock, float32, bfloat16, compiled, expected):
+    clock |= {"float32": float32, "mixed_bfloat16": bfloat16}
+    clock |= {"float32+xla": compiled, "mixed_bfloat16+xla": compiled}
+    choice = chosen()
+    assert (choice.precision, choice.xla) == expected
+    assert choice.step_ms["float32"] == float32
+
+
+def test_what_is_given_is_taken(clock):
+    assert chosen("mixed_bfloat16", True) == precision.Choice("mixed_bfloat16", True)
+    clock |= {"mixed_float16": 1.0, "mixed_float16+xla": 0.5}
+    assert chosen("mixed_float16").xla is True
+
+
+def test_a_short_run_is_not_timed(clock):
+    assert chosen(steps=precision.WORTH_TIMING - 1) == precision.Choice("float32", False)
+
+
+def test_timing_really_trains_each_candidate():
+    trained = []
+
+    def make_model(xla):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", jit_compile=xla)
+        trained.append((keras.config.dtype_policy().name, xla))
+        return model
+
+    import numpy as np
+
+    batch = np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
+    choice = choose("auto", False, make_model=make_model, batch=batch, steps=10_000)
+    assert trained == [("float32", False), ("mixed_bfloat16", False)]
+    assert all(ms > 0 for ms in choice.step_ms.values())
+
+
+def test_the_policy_from_before_returns_after_an_error():
+    with pytest.raises(RuntimeError), dtype_policy("mixed_bfloat16"):
+        raise RuntimeError
+    assert keras.config.dtype_policy().name == "float32"

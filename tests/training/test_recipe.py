@@ -1,0 +1,223 @@
+"""`kerazoo.train`: what a recipe gives, repeats, resumes, and refuses."""
+
+import errno
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+import kerazoo
+from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
+from kerazoo.training import callbacks
+from kerazoo.zoo.config_file import with_overrides
+
+
+def weights_of(model):
+    return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+
+def test_linear_regression_reaches_least_squares(tmp_path):
+    result = kerazoo.train("linear_regression", output_dir=tmp_path / "run", progress=False)
+    x, y = kerazoo.datasets.load_numpy("diabetes", "train")
+    x_test, y_test = kerazoo.datasets.load_numpy("diabetes", "test")
+    best = LinearRegression().fit(x, y)
+    assert result.metrics["r2_score"] == pytest.approx(best.score(x, y), abs=1e-3)
+    measured = kerazoo.evaluate(result.model)["r2_score"]
+    assert measured == pytest.approx(best.score(x_test, y_test), abs=0.01)
+
+
+def test_a_run_learns_and_fills_its_folder(tiny, tmp_path):
+    result = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    accuracy = result.history["val_accuracy"]
+    assert accuracy[-1] > 0.6 > 0.2 > 1 / 10
+    assert set(result.metrics) == {"val_loss", "val_accuracy"}
+    assert {path.name for path in result.run_dir.iterdir()} == {
+        "config.yaml",
+        "environment.json",
+        "checkpoint.safetensors",
+        "best.safetensors",
+        "history.csv",
+        "tensorboard",
+        "model.keras",
+        "metrics.json",
+    }
+    environment = json.loads((result.run_dir / "environment.json").read_text())
+    assert environment["versions"]["keras"] == keras.__version__
+    assert len((result.run_dir / "history.csv").read_text().splitlines()) == 1 + 3
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
+
+
+def test_the_run_folder_repeats_the_run(tiny, tmp_path):
+    first = kerazoo.train(tiny, output_dir=tmp_path / "a", progress=False)
+    again = kerazoo.train(str(tmp_path / "a" / "config.yaml"), output_dir=tmp_path / "b", progress=False)
+    np.testing.assert_array_equal(weights_of(again.model), weights_of(first.model))
+    other = kerazoo.train(tiny, seed=1, output_dir=tmp_path / "c", progress=False)
+    assert np.abs(weights_of(other.model) - weights_of(first.model)).max() > 0.01
+
+
+def test_a_stopped_run_continues_to_the_unbroken_runs_weights(tiny, tmp_path, monkeypatch, caplog):
+    unbroken = kerazoo.train(tiny, output_dir=tmp_path / "a", progress=False)
+
+    def stop(self, epoch, logs=None):
+        write(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    write = callbacks.WriteEvents.on_epoch_end
+    monkeypatch.setattr(callbacks.WriteEvents, "on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        kerazoo.train(tiny, output_dir=tmp_path / "b", progress=False)
+    assert "The same call continues the run" in caplog.text
+    assert not (tmp_path / "b" / "model.keras").exists()
+
+    monkeypatch.undo()
+    resumed = kerazoo.train(tiny, output_dir=tmp_path / "b", progress=False)
+    np.testing.assert_array_equal(weights_of(resumed.model), weights_of(unbroken.model))
+    for name in ("loss", "val_loss", "val_accuracy"):
+        assert resumed.history[name] == unbroken.history[name]
+
+
+def test_a_complete_run_is_loaded_not_repeated(tiny, tmp_path, monkeypatch):
+    first = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained again"))
+    again = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    np.testing.assert_array_equal(weights_of(again.model), weights_of(first.model))
+    assert again.metrics == first.metrics
+    assert again.history == first.history
+
+
+def test_early_stopping_stops(tiny, tmp_path):
+    config = with_overrides(
+        tiny,
+        {
+            "training.epochs": 50,
+            "training.early_stopping": {"patience": 2},
+            "training.optimizer.learning_rate": 10.0,  # diverges at once
+            "training.optimizer.name": "sgd",
+            "training.ema": None,
+        },
+    )
+    history = kerazoo.train(config, output_dir=tmp_path / "run", progress=False).history
+    losses = history["val_loss"]
+    assert len(losses) < 50
+    assert len(losses) == int(np.nanargmin(losses)) + 1 + 2
+
+
+def test_mixed_precision_ends_in_a_float32_model(tiny, tmp_path):
+    result = kerazoo.train(
+        tiny, precision="mixed_bfloat16", output_dir=tmp_path / "run", progress=False
+    )
+    assert {layer.dtype_policy.name for layer in result.model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    assert result.metrics["val_accuracy"] > 0.6
+
+
+def test_progress_goes_to_stderr_with_a_line_per_epoch(tiny, tmp_path, capsys):
+    config = with_overrides(tiny, {"training.epochs": 1})
+    kerazoo.train(config, output_dir=tmp_path / "run")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "epoch 1/1" in err
+    assert "val_accuracy" in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"training.optimizer.name": "adamm"}, UnknownNameError, "Did you mean 'adam' or"),
+        ({"training.loss.name": "mean_square_error"}, UnknownNameError, "'mean_squared_error'"),
+        ({"training.metrics": ["acuracy"]}, UnknownNameError, "Unknown metric 'acuracy'"),
+        ({"data.dataset": "mnits"}, UnknownNameError, "Did you mean 'mnist'"),
+        ({"model.builder": "mpl"}, UnknownNameError, "Did you mean 'mlp'"),
+        ({"distribution.strategy": "miror"}, UnknownNameError, "Did you mean 'mirrored'"),
+        ({"model.arguments.num_classes": 5}, DataError, "labels must be 0 to 4"),
+        ({"model.arguments.input_shape": [14, 14, 1]}, DataError, "(14, 14, 1)"),
+        ({"training.optimizer.momentum": 0.5}, ConfigError, "'adam' takes no 'momentum'"),
+        ({"training.early_stopping": {"patience": 1, "monitor": "val_f1"}}, ConfigError, "val_f1"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_leaves_no_run(tiny, tmp_path, changes, error, says):
+    with pytest.raises(error) as caught:
+        kerazoo.train(with_overrides(tiny, changes), output_dir=tmp_path / "run", progress=False)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_model_and_missing_yaml():
+    with pytest.raises(UnknownNameError, match="Did you mean 'mnist_mlp'"):
+        kerazoo.train("mnist_mpl")
+    with pytest.raises(ConfigError, match=r"Cannot read the config 'nothing\.yaml'"):
+        kerazoo.train("nothing.yaml")
+
+
+def test_output_folder_that_cannot_be_made(tiny, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match="Cannot create the folder"):
+        kerazoo.train(tiny, output_dir=tmp_path / "file" / "run", progress=False)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tiny, tmp_path, monkeypatch):
+    writes = []
+
+    def fsync(descriptor):
+        if "checkpoint" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            writes.append(descriptor)
+            if len(writes) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(RunError, match="No space left on device"):
+        kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    monkeypatch.undo()
+    leftovers = [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")]
+    assert leftovers == []
+    result = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    assert len(result.history["loss"]) == 3
+
+
+def test_another_config_or_a_strangers_folder_is_refused(tiny, tmp_path):
+    config = with_overrides(tiny, {"training.epochs": 1})
+    kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    with pytest.raises(RunError, match=r"training\.epochs: 1 there, 3 now"):
+        kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("unrelated")
+    with pytest.raises(RunError, match="not empty and holds no run"):
+        kerazoo.train(tiny, output_dir=tmp_path / "mine", progress=False)
+    with pytest.raises(RunError, match="not empty and holds no run"):
+        kerazoo.train(tiny, output_dir=tmp_path / "mine", progress=False, resume=False)
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_mirrored_over_two_devices_gives_the_single_device_losses(tmp_path):
+    """In a process of its own, since devices are fixed once TensorFlow has started."""
+    import subprocess
+    import sys
+
+    code = """
+import sys, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import kerazoo
+from kerazoo import distribute
+from kerazoo.training import run
+from kerazoo.zoo.config_file import with_overrides
+from kerazoo.zoo.catalogue import find_config
+config = with_overrides(find_config("mnist_mlp"), {
+    "training.epochs": 1, "distribution.precision": "float32", "distribution.xla": False})
+one = kerazoo.train(config, output_dir=sys.argv[1] + "/one", progress=False)
+two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+distribute.strategy = lambda kind: two
+both = kerazoo.train(config, output_dir=sys.argv[1] + "/two", progress=False)
+for name in ("loss", "val_loss"):
+    assert abs(one.history[name][0] - both.history[name][0]) < 1e-5, (one.history, both.history)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
