@@ -70,6 +70,7 @@ def test_quantized_files_are_smaller(reports):
     assert sizes["int8_io"] <= sizes["int8"]
 
 
+@pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors")
 @pytest.mark.parametrize("mode", ["int8", "int8_io", "int16x8"])
 def test_integer_modes_leave_no_float_tensor_inside(reports, mode):
     """Proof by the runtime's own list of tensors: float ones are at the two ends at most."""
