@@ -84,11 +84,12 @@ def _elastic_field(deviation: float, batch, height: int, width: int, seed):
 def _sample_bilinear(images, rows, columns):
     import tensorflow as tf
 
-    # One pixel of black all round, so that whatever lies outside reads 0.
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    # Black all round, so that whatever lies outside reads 0: one pixel, and one more to the lower
+    # right, where the four neighbours of a point reach.
+    padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])
     height, width, channels = padded.shape[1], padded.shape[2], padded.shape[3]
-    rows = tf.clip_by_value(rows + 1.0, 0.0, height - 1.001)
-    columns = tf.clip_by_value(columns + 1.0, 0.0, width - 1.001)
+    rows = tf.clip_by_value(rows + 1.0, 0.0, height - 2.0)
+    columns = tf.clip_by_value(columns + 1.0, 0.0, width - 2.0)
     top, left = tf.floor(rows), tf.floor(columns)
     down, right = (rows - top)[..., None], (columns - left)[..., None]
     pixels = tf.reshape(padded, [-1, channels])

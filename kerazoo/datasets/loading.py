@@ -36,7 +36,7 @@ def load(
 
     Raises:
         UnknownNameError: no such dataset or split.
-        DataError: the data cannot be had here.
+        DataError: the data cannot be had here, or `batch_size` is below 1.
 
     >>> import kerazoo
     >>> digits = kerazoo.datasets.load("digits", "test", batch_size=32)
@@ -45,6 +45,8 @@ def load(
     """
     from kerazoo.datasets import pipeline
 
+    if batch_size is not None and batch_size < 1:
+        raise DataError(f"`batch_size` must be 1 or above, or None. Received: {batch_size}.")
     if augment is True:
         augment = info(name).augment
     inputs, targets = load_numpy(name, split)
