@@ -151,7 +151,7 @@ def test_the_schedule_follows_its_formula(warmup_epochs, final, epochs, steps_pe
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_warm_up_as_long_as_the_run_rises_to_its_end(epochs):
-    """`--epochs 1` of a recipe with one epoch of warm-up: no division by zero, no rate above peak."""
+    """`--epochs 1` with one epoch of warm-up: no division by zero, no rate above the peak."""
     rate = {"schedule": "warmup_cosine", "peak": 0.4, "warmup_epochs": 2}
     section = training(optimizer={"name": "sgd", "learning_rate": rate}).optimizer
     schedule = learning_rate(section, epochs, 5)

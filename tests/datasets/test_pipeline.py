@@ -1,0 +1,127 @@
+"""Batches: every sample once per epoch, the same ones for the same seed in every process."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kerazoo
+from kerazoo.datasets import Augment, pipeline
+
+
+def epochs_of(count, batch_size, *, shuffle=True, seed=0, epochs=1):
+    """The targets, batch by batch, of some epochs over `count` numbered samples."""
+    numbers = np.arange(count)
+    batches = pipeline.repeatable_epoch(
+        numbers[:, None].astype("float32"),
+        numbers,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        augment=None,
+        seed=seed,
+    )
+    return [[targets.tolist() for _, targets in batches.as_numpy_iterator()] for _ in range(epochs)]
+
+
+def flat(batches):
+    return [number for batch in batches for number in batch]
+
+
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(1, 70), batch_size=st.integers(1, 80), seed=st.integers(0, 2**31 - 1))
+def test_every_sample_comes_exactly_once_per_epoch(count, batch_size, seed):
+    batches = epochs_of(count, batch_size, seed=seed)[0]
+    assert sorted(flat(batches)) == list(range(count))
+    full, rest = divmod(count, batch_size)
+    assert [len(batch) for batch in batches] == [batch_size] * full + [rest] * bool(rest)
+    assert pipeline.steps_per_epoch(count, batch_size) == len(batches)
+
+
+def test_the_length_is_known():
+    digits = kerazoo.datasets.load("digits", "test", batch_size=100)
+    assert digits.cardinality() == 18
+    assert kerazoo.datasets.load("digits", "test").cardinality() == 1797
+
+
+def test_without_shuffling_the_order_is_that_of_the_arrays():
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    found = list(kerazoo.datasets.load("digits", "test", batch_size=500).as_numpy_iterator())
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in found]), images)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in found]), labels)
+    assert found[0][0].dtype == np.uint8
+
+
+def test_inputs_stay_with_their_targets():
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    for image, label in kerazoo.datasets.load("digits", "test", shuffle=True).take(50):
+        assert known[image.numpy().tobytes()] == label
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    first, second = epochs_of(60, 8, seed=1, epochs=2)
+    assert flat(first) != flat(second)
+    assert flat(first) != list(range(60))
+    assert [first, second] == epochs_of(60, 8, seed=1, epochs=2)
+    assert flat(first) != flat(epochs_of(60, 8, seed=2)[0])
+
+
+def run_batches(first_epoch=0, epochs=3, seed=3, augment=Augment(shift=0.2, rotate=20, elastic=1)):
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    return list(
+        pipeline.training_batches(
+            images[:50],
+            labels[:50],
+            batch_size=16,
+            augment=augment,
+            seed=seed,
+            first_epoch=first_epoch,
+            epochs=epochs,
+        ).as_numpy_iterator()
+    )
+
+
+def test_a_resumed_run_sees_the_images_that_it_would_have_seen():
+    whole, rest = run_batches(), run_batches(first_epoch=2)
+    assert [len(labels) for _, labels in whole] == [16, 16, 16, 2] * 3
+    for (x, y), (resumed_x, resumed_y) in zip(whole[8:], rest, strict=True):
+        np.testing.assert_array_equal(x, resumed_x)
+        np.testing.assert_array_equal(y, resumed_y)
+
+
+def test_no_image_is_distorted_twice_in_the_same_way():
+    images = np.concatenate([x for x, _ in run_batches(epochs=4)])
+    assert len({image.tobytes() for image in images}) == len(images) == 200
+
+
+def digest():
+    """Of augmented, shuffled batches: two epochs of `load`, one of a training run."""
+    batches = kerazoo.datasets.load(
+        "digits", "test", batch_size=300, shuffle=True, augment=True, seed=5
+    )
+    content = hashlib.sha256()
+    for x, y in [
+        *batches.as_numpy_iterator(),
+        *batches.as_numpy_iterator(),
+        *run_batches(epochs=1),
+    ]:
+        content.update(x.tobytes() + y.tobytes())
+    return content.hexdigest()
+
+
+def test_another_process_gives_the_same_batches():
+    program = "from tests.datasets.test_pipeline import digest; print(digest())"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split()[-1] == digest()
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_nothing_is_refused(batch_size):
+    with pytest.raises(kerazoo.KerazooError, match="batch_size"):
+        kerazoo.datasets.load("digits", "test", batch_size=batch_size)
