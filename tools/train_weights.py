@@ -63,9 +63,13 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
         "epochs": len(speeds),
         "precision": environment["precision"],
         "minutes": round(sum(samples / speed for speed in speeds) / 60, 1),
-        **({"validation": validation} if validation else {}),
         "metrics_command": f"kerazoo evaluate {name}",
-        "choices": "made on a held-out part of the training data; test split evaluated once",
+        **({"validation": validation} if validation else {}),
+        "choices": (
+            "made on a held-out part of the training data; test split evaluated once"
+            if validation
+            else "none: there is no validation part; test split evaluated once"
+        ),
     }
 
 
