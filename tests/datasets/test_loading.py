@@ -105,7 +105,17 @@ def as_npz(**arrays):
         as_npz(**{**ARRAYS, "y_test": np.array(list("abcde"))}),
         as_npz(**{**ARRAYS, "x_test": np.ones((5, 28, 28), np.float32)}),
     ],
-    ids="empty text truncated no_labels pickle number one_label letters scaled_pixels".split(),
+    ids=[
+        "empty",
+        "text",
+        "truncated",
+        "no labels",
+        "pickle",
+        "number",
+        "one label",
+        "letters",
+        "scaled pixels",
+    ],
 )
 def test_a_damaged_file_is_one_clear_line(data_folder, content):
     (data_folder / "mnist.npz").write_bytes(content)

@@ -70,15 +70,15 @@ def test_epochs_and_seeds_differ_and_repeat():
     assert flat(first) != flat(epochs_of(60, 8, seed=2)[0])
 
 
-def run_batches(first_epoch=0, epochs=3, seed=3, augment=Augment(shift=0.2, rotate=20, elastic=1)):
+def run_batches(first_epoch=0, epochs=3):
     images, labels = kerazoo.datasets.load_numpy("digits", "test")
     return list(
         pipeline.training_batches(
             images[:50],
             labels[:50],
             batch_size=16,
-            augment=augment,
-            seed=seed,
+            augment=Augment(shift=0.2, rotate=20, elastic=1),
+            seed=3,
             first_epoch=first_epoch,
             epochs=epochs,
         ).as_numpy_iterator()

@@ -1,0 +1,97 @@
+"""JAX and PyTorch: every zoo model builds, loads its weights and predicts TensorFlow's numbers.
+
+Keras takes its backend once per process, so each backend answers in a process of its own.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import kerazoo
+
+BACKENDS = ("jax", "torch")
+NAMES = kerazoo.list_models()
+
+# Prints one line per refused call; writes the outputs of every model to outputs.npz.
+PROGRAM = """
+import kerazoo, numpy as np
+outputs = {}
+given = np.load("given.npz")
+for name in kerazoo.list_models():
+    for tag, weights in (("file", f"{name}.safetensors"), ("published", "default")):
+        if tag == "file" or kerazoo.info(name).pretrained:
+            model = kerazoo.get(name, weights=weights)
+            outputs[f"{name} {tag}"] = np.asarray(model.predict(given[name], verbose=0))
+np.savez("outputs.npz", **outputs)
+calls = {
+    "train": lambda: kerazoo.train("linear_regression", epochs=1, output_dir="run"),
+    "export": lambda: kerazoo.export("linear_regression", "linear.tflite"),
+}
+for name, call in calls.items():
+    try:
+        call()
+    except kerazoo.KerazooError as error:
+        print(f"{name}: {error}")
+"""
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A folder with inputs and weights for every model, and TensorFlow's outputs."""
+    folder = tmp_path_factory.mktemp("given")
+    rng = np.random.default_rng(0)
+    inputs, outputs = {}, {}
+    for name in NAMES:
+        model = kerazoo.get(name, weights=None)
+        kerazoo.zoo.weights.save_weights(model, folder / f"{name}.safetensors")
+        pixels = kerazoo.info(name).task.startswith("image")
+        inputs[name] = rng.integers(0, 256, (8, *model.input_shape[1:])).astype(
+            "uint8" if pixels else "float32"
+        )
+        model = kerazoo.get(name, weights=folder / f"{name}.safetensors")
+        outputs[f"{name} file"] = model.predict(inputs[name], verbose=0)
+        if kerazoo.info(name).pretrained:
+            outputs[f"{name} published"] = kerazoo.get(name).predict(inputs[name], verbose=0)
+    np.savez(folder / "given.npz", **inputs)
+    return folder, outputs
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def answers(request, given):
+    """(backend, its outputs, the lines it printed)."""
+    backend = request.param
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder, _ = given
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=folder,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    with np.load(folder / "outputs.npz") as outputs:
+        return backend, dict(outputs), run.stdout.splitlines()
+
+
+def test_outputs_are_tensorflows(answers, given):
+    _, outputs, _ = answers
+    _, expected = given
+    assert outputs.keys() == expected.keys()
+    for key, values in expected.items():
+        difference = np.abs(outputs[key] - values).max()
+        assert difference <= 1e-4 * np.abs(values).max(), key
+
+
+@pytest.mark.parametrize("call", ["train", "export"])
+def test_what_needs_tensorflow_says_so_in_one_line(answers, call):
+    backend, _, lines = answers
+    line = next((line for line in lines if line.startswith(f"{call}: ")), None)
+    assert line is not None, f"kerazoo.{call} raised nothing of ours: {lines}"
+    assert "TensorFlow" in line
+    assert backend in line

@@ -1,0 +1,94 @@
+"""The public names, frozen: a name goes in or out of this list on purpose, and documented."""
+
+import importlib
+import inspect
+
+import pytest
+
+PUBLIC = {
+    "kerazoo": [
+        "ExportReport",
+        "KerazooError",
+        "ModelCard",
+        "Prediction",
+        "TFLiteModel",
+        "TrainResult",
+        "add_config",
+        "datasets",
+        "distribute",
+        "errors",
+        "evaluate",
+        "export",
+        "exporters",
+        "get",
+        "info",
+        "inspect",
+        "list_models",
+        "load_tflite",
+        "predict",
+        "register",
+        "train",
+        "training",
+        "zoo",
+    ],
+    "kerazoo.zoo": [
+        "ModelCard",
+        "Prediction",
+        "add_config",
+        "get",
+        "info",
+        "list_models",
+        "open_model",
+        "predict",
+        "register",
+    ],
+    "kerazoo.datasets": ["Augment", "Dataset", "info", "list_datasets", "load", "load_numpy"],
+    "kerazoo.training": ["TrainResult", "evaluate", "train"],
+    "kerazoo.exporters": [
+        "QUANTIZE_MODES",
+        "ExportReport",
+        "Latency",
+        "LayerError",
+        "LayerErrors",
+        "TFLiteModel",
+        "export",
+        "load_tflite",
+        "measure_latency",
+    ],
+    "kerazoo.distribute": ["strategy"],
+}
+ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in names]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_list_is_complete(module):
+    assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module])
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_names_show_in_dir(module):
+    assert set(PUBLIC[module]) <= set(dir(importlib.import_module(module)))
+
+
+@pytest.mark.parametrize(("module", "name"), ALL_NAMES)
+def test_a_name_can_be_imported_and_is_documented(module, name):
+    value = getattr(importlib.import_module(module), name)
+    if not (inspect.ismodule(value) or callable(value)):
+        return  # a constant
+    documentation = value.__doc__ or ""
+    assert len(documentation.split()) >= 4, f"{module}.{name} says nothing of itself"
+    assert not documentation.startswith(f"{name}("), f"{name} has only its generated signature"
+
+
+@pytest.mark.parametrize("name", ["predict", "train", "evaluate", "export", "get", "register"])
+def test_the_main_functions_show_an_example(name):
+    import kerazoo
+
+    assert "kerazoo" in (getattr(kerazoo, name).__doc__ or "").split("Raises:")[-1]
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    import kerazoo
+
+    with pytest.raises(AttributeError, match="no_such_name"):
+        kerazoo.no_such_name  # noqa: B018
