@@ -51,17 +51,16 @@ class LayerErrors:
     def first_growth(self, limit: float) -> LayerError | None:
         """The first layer above `limit` and at least twice as far off as any before it.
 
-        Where no layer is both, the one whose error grows by the largest factor; None when no
-        layer could be compared.
+        Where no layer is both, the one where it grows by most; None when no layer could be
+        compared.
         """
-        worst, factors = 0.0, []
+        worst, growth = 0.0, []
         for entry in self.layers:
-            before = max(worst, limit / 100)  # growth from next to nothing is no growth
-            factors.append(entry.relative_error / before)
             if entry.relative_error > limit and entry.relative_error >= 2 * worst:
                 return entry
+            growth.append(entry.relative_error - worst)
             worst = max(worst, entry.relative_error)
-        return self.layers[int(np.argmax(factors))] if factors else None
+        return self.layers[int(np.argmax(growth))] if growth else None
 
 
 def compare_layers(
@@ -83,11 +82,12 @@ def compare_layers(
     found: dict[int, LayerError] = {}
     for tensor, indices in zip(tensors, named, strict=True):
         candidates = sorted(indices | _fused_after(indices, claimed, len(outputs)))
-        fitting = [index for index in candidates if _same_shape(tensor, outputs[index])]
-        if fitting:
-            errors = {index: _error(tensor, outputs[index]) for index in fitting}
-            best = min(errors, key=lambda index: errors[index].relative_error)
-            found[best] = errors[best]  # the last operator of a layer is its output
+        errors = {
+            i: _error(tensor, outputs[i]) for i in candidates if _same_shape(tensor, outputs[i])
+        }
+        if errors:
+            chosen = _choose(errors, max(indices))
+            found[chosen] = errors[chosen]  # the last operator of a layer is its output
     matched = {outputs[index].path for index in found}
     return LayerErrors(
         tuple(found[index] for index in sorted(found)),
@@ -116,6 +116,18 @@ def _fused_after(indices: set[int], claimed: set[int], count: int) -> set[int]:
         after.add(index)
         index += 1
     return after
+
+
+def _choose(errors: dict[int, LayerError], named: int) -> int:
+    """The last layer that the tensor's name mentions, unless another fits far better.
+
+    A convolution that swallowed its batch normalization fits the latter a hundred times better.
+    Where the file is wrong, nothing fits, and which is closest would be chance.
+    """
+    best = min(errors, key=lambda index: errors[index].relative_error)
+    if named in errors and errors[best].relative_error > 0.25 * errors[named].relative_error:
+        return named
+    return best
 
 
 def _same_shape(tensor: FileTensor, output: LayerOutput) -> bool:

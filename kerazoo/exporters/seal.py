@@ -1,8 +1,9 @@
 """A checksum at the end of the .tflite files that kerazoo writes.
 
-The runtime checks that the offsets inside a file stay inside it, but one changed byte elsewhere can
-still end the process (measured: 1 to 2 % of single-byte changes, ai-edge-litert 2.3). FlatBuffers
-ignore bytes after their end, so other programs read a sealed file as any other.
+The runtime checks that the offsets inside a file stay inside it, but a changed byte elsewhere can
+still crash it or never let it end (seen: one of each among 1,400 one-byte changes to small int8
+files, ai-edge-litert 2.3). FlatBuffers ignore bytes after their end, so other programs read a
+sealed file as any other.
 """
 
 from __future__ import annotations

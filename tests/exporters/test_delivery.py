@@ -70,7 +70,8 @@ def test_saved_model(small, numbers, tmp_path):
     import tensorflow as tf
 
     report = exporters.export(small, tmp_path / "folder" / "small")
-    outputs = tf.saved_model.load(tmp_path / "folder" / "small").serve(numbers)
+    loaded = tf.saved_model.load(tmp_path / "folder" / "small")
+    outputs = loaded.serve(numbers)
     np.testing.assert_allclose(outputs, small.predict(numbers, verbose=0), atol=1e-5)
     assert report.format == "saved_model"
     assert report.max_abs_error < 1e-5

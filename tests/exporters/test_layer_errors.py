@@ -117,7 +117,7 @@ def test_layers_are_as_before_after_listening(net, reports, digits):
     [
         ([0.01, 0.02, 0.5, 0.6], 2),  # the first above the limit
         ([0.01, 0.08, 0.12, 0.5], 3),  # 0.12 is above it, but grew little by little
-        ([0.01, 0.05, 0.06], 1),  # none above: the largest factor
+        ([0.01, 0.05, 0.06], 1),  # none above: the largest step
         ([], None),
     ],
 )
