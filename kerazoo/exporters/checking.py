@@ -16,7 +16,6 @@ from .interface import Interface, run_keras
 from .latency import time_content
 from .layer_errors import LayerErrors, compare_layers
 from .operators import count, flex_operators, float_operators, list_operators
-from .precision import computing_in_float32
 from .report import ExportReport
 from .tflite_model import load_tflite
 from .tolerances import TOLERANCES
@@ -65,8 +64,7 @@ def check_tflite(
     file_outputs = _run_file(written, interface, data.samples)
 
     def layers() -> LayerErrors:
-        with computing_in_float32(model):
-            return compare_layers(model, interface, content, take(data.samples, LAYER_SAMPLES))
+        return compare_layers(model, interface, content, take(data.samples, LAYER_SAMPLES))
 
     report.compare_layers = layers
     comparison = add_comparison(report, model, interface, file_outputs, data)

@@ -42,7 +42,7 @@ def export(
 
     Args:
         model_or_name: a functional or Sequential keras.Model, or the name of a zoo model. Models
-            trained in mixed precision are exported in float32.
+            trained in mixed precision are exported in float32 (a .keras file keeps their policy).
         path: `.tflite`, `.onnx` or `.keras`; no suffix makes a SavedModel folder. Missing folders
             are made.
         quantize: None, or for .tflite "float16", "dynamic", "int8" (float32 in and out),
@@ -80,21 +80,22 @@ def export(
     _check_backend(file_format)
 
     from .interface import describe
-    from .precision import computing_in_float32
+    from .precision import in_float32
 
+    describe(model)  # refuses what is no model before anything else looks into it
+    model = model if file_format == "keras" else in_float32(model)
     interface = describe(model)
     chosen_labels = _labels(labels, card, interface, file_format)
     calibration_samples, data = _samples(model, interface, card, calibration, quantize, verify)
-    with computing_in_float32(model):
-        if file_format != "tflite":
-            return _write_other(model, interface, target, file_format, data)
-        from .tflite import convert
+    if file_format != "tflite":
+        return _write_other(model, interface, target, file_format, data)
+    from .tflite import convert
 
-        content = convert(
-            model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
-        )
-        content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
-        return _write_tflite(model, interface, target, seal(content), quantize, data)
+    content = convert(
+        model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
+    )
+    content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
+    return _write_tflite(model, interface, target, seal(content), quantize, data)
 
 
 def _check_arguments(

@@ -11,7 +11,7 @@ LOOSE = Tolerance(relative_error=0.5, max_abs_error=None, agreement=0.5, layer_e
 
 def test_errors_and_agreement_by_hand():
     keras_outputs = np.array([[0.0, 4.0], [4.0, 0.0], [0.0, 4.0], [4.0, 0.0]])
-    file_outputs = keras_outputs + [[0, 0], [0, 0], [0, 0], [-4.0, 4.0]]
+    file_outputs = keras_outputs + np.array([[0, 0], [0, 0], [0, 0], [-4.0, 4.0]])
     result = compare({"y": keras_outputs}, {"y": file_outputs}, LOOSE)
     assert result.max_abs_error == 4
     assert result.relative_error == pytest.approx(np.sqrt(2 * 16 / 8) / 2)  # deviation of 0s and 4s
@@ -39,7 +39,7 @@ def test_clear_disagreement_is_refused_though_the_error_is_small_on_average():
 
 def test_one_number_agrees_within_the_tolerated_error():
     keras_outputs = np.array([[-1.0], [1.0], [-1.0], [1.0]])  # standard deviation 1
-    file_outputs = keras_outputs + [[0.1], [0.4], [0.6], [0.0]]
+    file_outputs = keras_outputs + np.array([[0.1], [0.4], [0.6], [0.0]])
     result = compare({"y": keras_outputs}, {"y": file_outputs}, LOOSE)
     assert result.agreement == 0.75
     assert result.problem is None
