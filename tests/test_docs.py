@@ -6,6 +6,8 @@ A block that must not run (it needs a GPU, or takes minutes) starts with "```pyt
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -58,3 +60,12 @@ def test_every_guide_is_in_the_navigation():
     for page in PAGES:
         if page.startswith("docs/"):
             assert page.removeprefix("docs/") in navigation, f"{page} is not in mkdocs.yml"
+
+
+def test_the_table_of_models_is_that_of_the_configs():
+    run = subprocess.run(
+        [sys.executable, ROOT / "tools" / "readme_models.py", "--check"],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr

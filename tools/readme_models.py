@@ -1,0 +1,54 @@
+"""Write the table of models in README.md from the configs: `python tools/readme_models.py`.
+
+`--check` changes nothing and fails if the table is not what the configs say.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import kerazoo
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+START, END = "<!-- models:start -->\n", "<!-- models:end -->"
+HEADLINES = ("accuracy", "r2_score")  # the one figure shown: the first that a card has
+
+
+def table() -> str:
+    """The models as a Markdown table."""
+    rows = ["| model | what it is | weights | data | test figure |", "|---|---|---|---|---|"]
+    for name in kerazoo.list_models():
+        card = kerazoo.info(name)
+        weights = f"{card.parameters:,}" if card.parameters else "not published"
+        rows.append(f"| `{name}` | {card.summary} | {weights} | {card.dataset} | {figure(card)} |")
+    return "\n".join(rows) + "\n"
+
+
+def figure(card: kerazoo.ModelCard) -> str:
+    """The card's headline metric, a fraction as percent."""
+    for metric in HEADLINES:
+        if metric in card.metrics:
+            value = card.metrics[metric]
+            text = f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
+            return f"{metric} {text}"
+    return ""
+
+
+def with_table(text: str) -> str:
+    """README's text with the table of today in its marked place."""
+    before, rest = text.split(START)
+    return before + START + table() + END + rest.split(END, maxsplit=1)[1]
+
+
+def main() -> None:
+    """Write, or with `--check` compare."""
+    text = README.read_text()
+    if sys.argv[1:] != ["--check"]:
+        README.write_text(with_table(text))
+    elif with_table(text) != text:
+        sys.exit("README.md: the table of models is old. Run: python tools/readme_models.py")
+
+
+if __name__ == "__main__":
+    main()
