@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -34,7 +35,9 @@ def print_table(rows: Iterable[Iterable[object]], *, columns: Iterable[str] = ()
             table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    # Nothing is folded where no person reads: in a pipe or a file.
+    width = None if sys.stdout.isatty() else 10_000
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def print_values(values: Mapping[str, object]) -> None:
