@@ -1,9 +1,9 @@
 """Random shift, rotation, zoom and elastic distortion of a batch of images.
 
 One bilinear resampling does all of them, so a pixel is interpolated once. Everything random is
-derived from a seed pair (stateless), so that a resumed run sees the very images it would have seen.
+derived from a seed pair (stateless): a resumed run sees the very images it would have seen.
 Elastic distortion follows Simard, Steinkraus, Platt 2003 ("Best practices for convolutional neural
-networks"), with a coarse random grid, enlarged bicubically, in place of their Gaussian-smoothed one.
+networks"), with a coarse random grid, enlarged bicubically, for their Gaussian-smoothed one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def distort(images: Any, augment: Augment, seed: Any) -> tf.Tensor:
     return _sample_bilinear(images, rows, columns)
 
 
-def _source_grid(augment: Augment, batch, height: int, width: int, seed):
+def _source_grid(
+    augment: Augment, batch: Any, height: int, width: int, seed: Any
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Where each output pixel comes from: `(batch, height, width)` rows and columns, in pixels."""
     import tensorflow as tf
 
@@ -72,7 +74,7 @@ def _source_grid(augment: Augment, batch, height: int, width: int, seed):
     return rows, columns
 
 
-def _elastic_field(deviation: float, batch, height: int, width: int, seed):
+def _elastic_field(deviation: float, batch: Any, height: int, width: int, seed: Any) -> tf.Tensor:
     """Smooth random displacements in pixels, `(batch, height, width, 2)`."""
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""scikit-learn's diabetes data (Efron, Hastie, Johnstone, Tibshirani 2004, "Least Angle Regression").
+"""scikit-learn's diabetes data (Efron et al. 2004, "Least Angle Regression").
 
 442 patients, ten features in their own units; the target is disease progression after one year, 25
 to 346. The source has no split: 342 patients for training and 100 for testing, drawn with seed 0.

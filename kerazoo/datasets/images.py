@@ -31,7 +31,9 @@ def read_image(
     import tensorflow as tf
 
     if len(shape) != 3 or shape[2] not in (1, 3):
-        raise DataError(f"Cannot read an image as samples of shape {tuple(shape)}: pass a .npy file.")
+        raise DataError(
+            f"Cannot read an image as samples of shape {tuple(shape)}: pass a .npy file."
+        )
     try:
         content = Path(path).read_bytes()
     except OSError as error:

@@ -1,7 +1,7 @@
 """tf.data pipelines over arrays, in which chance depends on (seed, epoch, batch) alone.
 
 The order of an epoch is a stateless shuffle, augmentation is stateless too: nothing has to be
-stored to continue a run where it stopped, and the same seed gives the same batches in every process.
+stored to continue a run where it stopped; the same seed gives the same batches in every process.
 Arrays stay in memory as they are (uint8 images are a quarter of float32) and are gathered by batch.
 """
 

@@ -38,7 +38,9 @@ def find_file(name: str) -> Path | None:
     """
     folder = os.environ.get("KERAZOO_DATA")
     if folder and not Path(folder).is_dir():
-        raise DataError(f"KERAZOO_DATA is set to {folder!r}, which is no folder. Correct or unset it.")
+        raise DataError(
+            f"KERAZOO_DATA is set to {folder!r}, which is no folder. Correct or unset it."
+        )
     candidates = ([Path(folder) / name] if folder else []) + [cache_folder() / name]
     return next((path for path in candidates if path.is_file()), None)
 

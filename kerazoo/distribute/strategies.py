@@ -35,7 +35,9 @@ def strategy(kind: str = "auto", *, devices: Sequence[str] | None = None) -> tf.
         raise unknown_name("strategy", kind, KINDS)
     gpus = tf.config.list_logical_devices("GPU")
     if kind == "gpu" and not gpus:
-        raise DataError(f"No GPU was found. Available: {_available()}. Use strategy='cpu' or 'auto'.")
+        raise DataError(
+            f"No GPU was found. Available: {_available()}. Use strategy='cpu' or 'auto'."
+        )
     if kind in ("cpu", "gpu"):
         return tf.distribute.OneDeviceStrategy(f"/{kind}:0")
     if kind == "mirrored" and not devices and not gpus:

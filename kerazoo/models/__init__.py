@@ -1,7 +1,7 @@
 """Architectures: plain functions that return a `keras.Model`, one file per family.
 
-Every public function defined in a file of this folder (but those that start with "_") is a builder, known by its name. Conventions
-that all builders keep:
+Every public function defined in a file of this folder (but those that start with "_") is a builder,
+known by its name. Conventions that all builders keep:
 
 - inputs are raw (pixels 0..255): scaling is a layer of the model;
 - the last layer of a classifier is called "logits", is float32 whatever the precision, and

@@ -68,7 +68,7 @@ class StopEarly(keras.callbacks.Callback):
 
 
 def best_epoch(history: History, monitor: str) -> int:
-    """Number, from 0, of the first epoch with the best `monitor`; the last one if it is not there."""
+    """Number, from 0, of the first epoch with the best `monitor`; the last one without it."""
     values = history.get(monitor)
     if values is None:
         return max((len(v) for v in history.values()), default=0) - 1

@@ -83,7 +83,9 @@ def _candidates() -> list[str]:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return ["float32", "mixed_bfloat16"]
-    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+    capability = tf.config.experimental.get_device_details(gpus[0]).get(
+        "compute_capability", (0, 0)
+    )
     return [
         "float32",
         *(["mixed_float16"] if capability >= (7, 0) else []),

@@ -1,4 +1,4 @@
-"""`train`: run the recipe of a zoo config from its first line to a trained model in a run folder."""
+"""`train`: run the recipe of a zoo config, from first line to trained model in a run folder."""
 
 from __future__ import annotations
 

@@ -147,7 +147,9 @@ class Run:
 
     def _callbacks(self, progress: Progress) -> list[keras.callbacks.Callback]:
         training = self.config.training
-        chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.training_data[0]))]
+        chosen: list[keras.callbacks.Callback] = [
+            callbacks.MeasureSpeed(len(self.training_data[0]))
+        ]
         if self.validation_data is not None:
             chosen.append(callbacks.KeepBest(self.folder.best, self._monitor, progress.history))
             if training.ema is not None:

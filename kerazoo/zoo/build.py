@@ -111,7 +111,9 @@ def _find_weights(config: ZooConfig, weights: Any) -> dict[str, Any] | Path | No
     if not path.is_file():
         tags = list(config.weights)
         close = nearest(str(weights), tags)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Published: {', '.join(tags) or 'none'}."
+        hint = (
+            f"Did you mean {close[0]!r}?" if close else f"Published: {', '.join(tags) or 'none'}."
+        )
         raise WeightsError(f"{config.name}: no weights file or tag {str(weights)!r}. {hint}")
     if path.suffix == ".safetensors":
         return read_weights(path)

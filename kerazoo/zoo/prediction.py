@@ -110,7 +110,9 @@ def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndar
     if array.shape == shape:
         array = array[None]
     if array.shape[1:] != shape or not len(array):
-        raise DataError(f"{source}: samples of shape {shape} are expected. Received: {array.shape}.")
+        raise DataError(
+            f"{source}: samples of shape {shape} are expected. Received: {array.shape}."
+        )
     if not np.all(np.isfinite(array)):
         raise DataError(f"{source}: has values that are not finite.")
     return array

@@ -1,6 +1,6 @@
 """YAML text to plain Python data, with the traps closed.
 
-Built from PyYAML's parse events, so no constructor and no tag ever runs. Scalars follow the YAML 1.2
+Built from PyYAML's parse events, so no constructor and no tag ever runs. Scalars follow YAML 1.2's
 core schema: `1e-3` is a float and `no` is text, where PyYAML says text and False. Repeated keys,
 tags, anchors, aliases, deep nesting, several documents and large files are refused with their line.
 """
@@ -91,7 +91,9 @@ class _Builder:
 
     def node(self, event: yaml.Event, depth: int) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise self.refusal(event, "anchors and aliases (&, *) are not allowed; repeat the value")
+            raise self.refusal(
+                event, "anchors and aliases (&, *) are not allowed; repeat the value"
+            )
         if depth > MAX_DEPTH:
             raise self.refusal(event, f"nested deeper than {MAX_DEPTH} levels")
         tag = getattr(event, "tag", None)
