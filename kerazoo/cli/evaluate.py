@@ -13,9 +13,7 @@ from kerazoo.cli.startup import load_tensorflow
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
-    dataset: Annotated[
-        str | None, typer.Option(help="Instead of the model's own dataset.")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Instead of the model's own dataset.")] = None,
     split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
     batch_size: Annotated[int | None, typer.Option(help="Changes the speed only.")] = None,
     json: Json = False,
