@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def suite_import(options: argparse.Namespace) -> list[Row]:
     mine, peer = (statistics.median(values) for values in times.values())
     return [
         _row("import and list, seconds", mine, "import keras", peer, mine / peer, "<= 0.08"),
-        {"what": "keras is loaded by it", "kerazoo": loaded.stdout.strip(), "bar": "False"},
+        _fact("keras is loaded by it", loaded.stdout.strip(), "False"),
     ]
 
 
@@ -83,7 +84,14 @@ def suite_train(options: argparse.Namespace) -> list[Row]:
     if torch:
         best = max(torch, key=torch.__getitem__)
         rows.append(
-            _row("kerazoo.train auto, images/s", auto, best, torch[best], auto / torch[best], ">= 1.15")
+            _row(
+                "kerazoo.train auto, images/s",
+                auto,
+                best,
+                torch[best],
+                auto / torch[best],
+                ">= 1.15",
+            )
         )
         rows += [{"what": name, "peer_value": value} for name, value in torch.items()]
     return rows
@@ -122,11 +130,13 @@ def worker_fit() -> dict[str, list[float]]:
 
     x, y = kerazoo.datasets.load_numpy("mnist", "train")
     model = kerazoo.get("mnist_cnn", weights=None)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    model.compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
+    )
     ends = [0.0]
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
     model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=[clock])
-    epochs = [SAMPLES / (end - start) for start, end in zip(ends[1:], ends[2:], strict=False)]
+    epochs = [SAMPLES / (end - start) for start, end in pairwise(ends[1:])]
     return {"model.fit": epochs}
 
 
@@ -223,17 +233,21 @@ def suite_tflite(options: argparse.Namespace) -> list[Row]:
     same = int((logits["float32"].argmax(1) == classes).sum())
     error = float(np.abs(logits["float32"] - keras_logits).max())
     sizes = int8.size_bytes / float32.size_bytes
-    f, i, c, p = (times[n] for n in ("float32", "int8", "load_tflite", "predict_on_batch"))
     accuracy = float((logits["int8"].argmax(1) == y).mean())
+    one, eight = times["float32"], times["int8"]
+    call_us, predict_us = times["load_tflite"], times["predict_on_batch"]
     return [
-        {"what": "Keras accuracy, test images", "kerazoo": float((classes == y).mean()), "bar": ">= 0.995"},
-        {"what": "int8 file accuracy, test images", "kerazoo": accuracy, "bar": ">= 0.9945"},
-        _row("int8 file, bytes", int8.size_bytes, "float32 file", float32.size_bytes, sizes, "<= 0.26"),
-        {"what": "int8 file, every operator integer", "kerazoo": int8.integer_only, "bar": "True"},
-        {"what": "float32 file, images with Keras's class", "kerazoo": f"{same} of {len(x)}", "bar": "all"},
-        {"what": "float32 file, largest logit error", "kerazoo": error, "bar": "<= 1e-3"},
-        _row("int8, 1 image, 1 thread, us", i, "float32 file", f, i / f, "<= 0.5"),
-        _row("load_tflite call, 1 image, us", c, "predict_on_batch", p, p / c, ">= 4"),
+        _fact("Keras accuracy, test images", float((classes == y).mean()), ">= 0.995"),
+        _fact("int8 file accuracy, test images", accuracy, ">= 0.9945"),
+        _row("int8 file, bytes", int8.size_bytes, "float32", float32.size_bytes, sizes, "<= 0.26"),
+        _fact("int8 file, every operator integer", int8.integer_only, "True"),
+        _fact("float32 file, images with Keras's class", f"{same} of {len(x)}", "all"),
+        _fact("float32 file, largest logit error", error, "<= 1e-3"),
+        _row("int8, 1 image, 1 thread, us", eight, "float32 file", one, eight / one, "<= 0.5"),
+        _row(
+            *("load_tflite call, 1 image, us", call_us),
+            *("predict_on_batch", predict_us, predict_us / call_us, ">= 4"),
+        ),
     ]
 
 
@@ -261,6 +275,10 @@ def _row(what: str, value: float, peer: str, peer_value: float, ratio: float, ba
         "ratio": ratio,
         "bar": bar,
     }
+
+
+def _fact(what: str, value: Any, bar: str) -> Row:
+    return {"what": what, "kerazoo": value, "bar": bar}
 
 
 def _progress(text: str) -> None:

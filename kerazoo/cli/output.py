@@ -28,12 +28,12 @@ def print_json(value: Any) -> None:
 def print_table(rows: Iterable[Iterable[object]], *, columns: Iterable[str] = ()) -> None:
     """Rows on stdout; without `columns`, no header."""
     columns = list(columns)
-    rows = [[str(cell) for cell in row] for row in rows]
+    texts = [[str(cell) for cell in row] for row in rows]
     table = Table(*columns, show_header=bool(columns), box=None, pad_edge=False)
-    if not columns and rows:
-        for _ in rows[0]:
+    if not columns and texts:
+        for _ in texts[0]:
             table.add_column(overflow="fold")
-    for row in rows:
+    for row in texts:
         table.add_row(*row)
     # Nothing is folded where no person reads: in a pipe or a file.
     width = None if sys.stdout.isatty() else 10_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerazoo.datasets.augment import Augment
-from kerazoo.datasets.registry import Dataset
+from kerazoo.datasets.dataset import Dataset
 from kerazoo.datasets.sklearn_data import sklearn_datasets
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo.datasets import source
 from kerazoo.datasets.augment import Augment
-from kerazoo.datasets.registry import Dataset
+from kerazoo.datasets.dataset import Dataset
 from kerazoo.errors import DataError
 from kerazoo.notices import notice
 

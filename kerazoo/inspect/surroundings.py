@@ -13,15 +13,10 @@ import msgspec
 
 PACKAGES = ("kerazoo", "keras", "tensorflow", "ai-edge-litert", "numpy", "safetensors")
 # What each matters for: vector width, half precision in training, int8 in TFLite.
-_INSTRUCTION_SETS: tuple[str, ...] = (
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx512_bf16",
-    "avx512_vnni",
-    "avx_vnni",
+_INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni"),
+    *("amx_tile", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm"),
 )
-_INSTRUCTION_SETS += ("amx_tile", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
 
 
 class Environment(msgspec.Struct, frozen=True):

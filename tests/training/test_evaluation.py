@@ -20,7 +20,9 @@ def test_metrics_are_those_of_the_outputs():
         "loss": log_loss(labels, scores.astype("float64")),
     }
     assert kerazoo.evaluate(model, "digits") == pytest.approx(expected, rel=1e-4)
-    assert kerazoo.evaluate("mnist_mlp", "digits", batch_size=7) == pytest.approx(expected, rel=1e-4)
+    assert kerazoo.evaluate("mnist_mlp", "digits", batch_size=7) == pytest.approx(
+        expected, rel=1e-4
+    )
     pipeline = kerazoo.datasets.load("digits", "test", batch_size=100)
     assert kerazoo.evaluate(model, pipeline) == pytest.approx(expected, rel=1e-4)
 
@@ -46,7 +48,9 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(tmp_path):
         kerazoo.evaluate(stranger)
     with pytest.raises(DataError, match=r"takes samples of shape \(28, 28, 1\). Received: \(10,\)"):
         kerazoo.evaluate("mnist_mlp", "diabetes")
-    with pytest.raises(UnknownNameError, match="Unknown split of digits 'tset'. Did you mean 'test'"):
+    with pytest.raises(
+        UnknownNameError, match="Unknown split of digits 'tset'. Did you mean 'test'"
+    ):
         kerazoo.evaluate("mnist_mlp", "digits", split="tset")
     with pytest.raises(WeightsError, match="No model file"):
         kerazoo.evaluate(str(tmp_path / "none.keras"))

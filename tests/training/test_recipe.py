@@ -53,7 +53,9 @@ def test_a_run_learns_and_fills_its_folder(tiny, tmp_path):
 
 def test_the_run_folder_repeats_the_run(tiny, tmp_path):
     first = kerazoo.train(tiny, output_dir=tmp_path / "a", progress=False)
-    again = kerazoo.train(str(tmp_path / "a" / "config.yaml"), output_dir=tmp_path / "b", progress=False)
+    again = kerazoo.train(
+        str(tmp_path / "a" / "config.yaml"), output_dir=tmp_path / "b", progress=False
+    )
     np.testing.assert_array_equal(weights_of(again.model), weights_of(first.model))
     other = kerazoo.train(tiny, seed=1, output_dir=tmp_path / "c", progress=False)
     assert np.abs(weights_of(other.model) - weights_of(first.model)).max() > 0.01

@@ -1,0 +1,40 @@
+"""What is to be known of a dataset before it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kerazoo.datasets.augment import Augment
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of one dataset.
+
+    Attributes:
+        summary: what a sample is, its dtype and range.
+        splits: names that `load` takes.
+        input_shape: of one sample.
+        class_names: in label order; None for regression.
+        augment: what `load(..., augment=True)` does.
+        read: split to (inputs, targets).
+    """
+
+    name: str
+    summary: str
+    splits: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    class_names: tuple[str, ...] | None
+    license: str
+    read: Callable[[str], tuple[np.ndarray, np.ndarray]]
+    augment: Augment = Augment()
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes; None for regression."""
+        return None if self.class_names is None else len(self.class_names)
