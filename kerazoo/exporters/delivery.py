@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.atomic import replacing
 from kerazoo.errors import DataError, ExportError
 
 from . import formats, metadata
 from .modes import CALIBRATED_MODES, check_mode
-from .seal import seal
 
 if TYPE_CHECKING:
     from .calibration import Samples
@@ -81,6 +79,7 @@ def export(
 
     from .interface import describe
     from .precision import in_float32
+    from .writing import write_other, write_tflite
 
     describe(model)  # refuses what is no model before anything else looks into it
     model = model if file_format == "keras" else in_float32(model)
@@ -88,14 +87,14 @@ def export(
     chosen_labels = _labels(labels, card, interface, file_format)
     calibration_samples, data = _samples(model, interface, card, calibration, quantize, verify)
     if file_format != "tflite":
-        return _write_other(model, interface, target, file_format, data)
+        return write_other(model, interface, target, file_format, data)
     from .tflite import convert
 
     content = convert(
         model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
     )
     content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
-    return _write_tflite(model, interface, target, seal(content), quantize, data)
+    return write_tflite(model, interface, target, content, quantize, data)
 
 
 def _check_arguments(
@@ -243,51 +242,3 @@ def _metadata(model: Any, card: Any, labels: list[str] | None, quantize: str | N
         "quantize": quantize,
         "kerazoo_version": version,
     }
-
-
-def _write_tflite(
-    model: Any,
-    interface: Interface,
-    target: Path,
-    content: bytes,
-    quantize: str | None,
-    data: CheckData | None,
-) -> ExportReport:
-    from .checking import add_operators, check_tflite
-    from .report import ExportReport
-
-    report = ExportReport(target, "tflite", quantize, len(content), model.name)
-    add_operators(report, content)
-    with replacing(target) as temporary:
-        temporary.write_bytes(content)
-        if data is not None:
-            check_tflite(report, temporary, model, interface, data)
-    return report
-
-
-def _write_other(
-    model: Any, interface: Interface, target: Path, file_format: str, data: CheckData | None
-) -> ExportReport:
-    from . import keras_file, onnx, saved_model
-    from .checking import check_other
-    from .report import ExportReport
-
-    with replacing(target) as temporary:
-        if file_format == "onnx":
-            onnx.write(model, interface, temporary)
-        elif file_format == "keras":
-            keras_file.write(model, temporary)
-        else:
-            saved_model.write(model, temporary)
-        size = saved_model.size(temporary) if temporary.is_dir() else temporary.stat().st_size
-        report = ExportReport(target, file_format, None, size, model.name)
-        if data is not None:
-            outputs = (
-                onnx.run(temporary, interface, data.samples)
-                if file_format == "onnx"
-                else keras_file.run(temporary, interface, data.samples)
-                if file_format == "keras"
-                else saved_model.run(temporary, model, interface, data.samples)
-            )
-            check_other(report, model, interface, outputs, data)
-    return report

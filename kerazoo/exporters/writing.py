@@ -1,0 +1,58 @@
+"""Writing a file under a temporary name, checking it there, and giving it its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kerazoo.atomic import replacing
+
+from . import keras_file, onnx, saved_model
+from .checking import CheckData, add_operators, check_other, check_tflite
+from .interface import Interface
+from .report import ExportReport
+from .seal import seal
+
+
+def write_tflite(
+    model: Any,
+    interface: Interface,
+    target: Path,
+    content: bytes,
+    quantize: str | None,
+    data: CheckData | None,
+) -> ExportReport:
+    """Write `content` with its seal; compare it with `model` on `data` first, unless that is None."""
+    content = seal(content)
+    report = ExportReport(target, "tflite", quantize, len(content), model.name)
+    add_operators(report, content)
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+        if data is not None:
+            check_tflite(report, temporary, model, interface, data)
+    return report
+
+
+def write_other(
+    model: Any, interface: Interface, target: Path, file_format: str, data: CheckData | None
+) -> ExportReport:
+    """Write `model` in another format; compare it with the file first, as `write_tflite` does."""
+    with replacing(target) as temporary:
+        if file_format == "onnx":
+            onnx.write(model, interface, temporary)
+        elif file_format == "keras":
+            keras_file.write(model, temporary)
+        else:
+            saved_model.write(model, temporary)
+        size = saved_model.size(temporary) if temporary.is_dir() else temporary.stat().st_size
+        report = ExportReport(target, file_format, None, size, model.name)
+        if data is not None:
+            outputs = (
+                onnx.run(temporary, interface, data.samples)
+                if file_format == "onnx"
+                else keras_file.run(temporary, interface, data.samples)
+                if file_format == "keras"
+                else saved_model.run(temporary, model, interface, data.samples)
+            )
+            check_other(report, model, interface, outputs, data)
+    return report
