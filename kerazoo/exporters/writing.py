@@ -22,7 +22,7 @@ def write_tflite(
     quantize: str | None,
     data: CheckData | None,
 ) -> ExportReport:
-    """Write `content` with its seal; compare it with `model` on `data` first, unless that is None."""
+    """Seal and write `content`; compare it with `model` on `data` first, unless that is None."""
     content = seal(content)
     report = ExportReport(target, "tflite", quantize, len(content), model.name)
     add_operators(report, content)
