@@ -70,15 +70,15 @@ def test_epochs_and_seeds_differ_and_repeat():
     assert flat(first) != flat(epochs_of(60, 8, seed=2)[0])
 
 
-def run_batches(first_epoch=0, epochs=3):
-    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+def run_batches(first_epoch=0, epochs=3, seed=3, images=None):
+    digits, labels = kerazoo.datasets.load_numpy("digits", "test")
     return list(
         pipeline.training_batches(
-            images[:50],
+            digits[:50] if images is None else images,
             labels[:50],
             batch_size=16,
             augment=Augment(shift=0.2, rotate=20, elastic=1),
-            seed=3,
+            seed=seed,
             first_epoch=first_epoch,
             epochs=epochs,
         ).as_numpy_iterator()
@@ -94,8 +94,19 @@ def test_a_resumed_run_sees_the_images_that_it_would_have_seen():
 
 
 def test_no_image_is_distorted_twice_in_the_same_way():
-    images = np.concatenate([x for x, _ in run_batches(epochs=4)])
+    """The very same image 50 times, in 4 batches of 4 epochs: only the distortions differ."""
+    same = np.repeat(kerazoo.datasets.load_numpy("digits", "test")[0][:1], 50, axis=0)
+    images = np.concatenate([x for x, _ in run_batches(epochs=4, images=same)])
     assert len({image.tobytes() for image in images}) == len(images) == 200
+
+
+def test_runs_of_other_seeds_see_other_images_in_another_order():
+    same = np.repeat(kerazoo.datasets.load_numpy("digits", "test")[0][:1], 50, axis=0)
+    (first_x, first_y), (other_x, other_y) = (
+        run_batches(epochs=1, seed=seed, images=same)[0] for seed in (0, 1)
+    )
+    assert first_y.tolist() != other_y.tolist()
+    assert not {image.tobytes() for image in first_x} & {image.tobytes() for image in other_x}
 
 
 def digest():
