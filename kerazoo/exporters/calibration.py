@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import DataError
-
-from .interface import Port
+from kerazoo.exporters.interface import Port
 
 Samples = dict[str, np.ndarray]
 """Input name -> array of `(samples, ...)` in the dtype of that input."""

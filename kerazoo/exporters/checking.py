@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError, VerificationError
+from kerazoo.exporters.calibration import Samples, take
+from kerazoo.exporters.interface import Interface, run_keras
+from kerazoo.exporters.latency import time_content
+from kerazoo.exporters.layer_errors import LayerErrors, compare_layers
+from kerazoo.exporters.operators import count, flex_operators, float_operators, list_operators
+from kerazoo.exporters.report import ExportReport
+from kerazoo.exporters.tflite_model import load_tflite
+from kerazoo.exporters.tolerances import TOLERANCES
+from kerazoo.exporters.verification import Comparison, compare
 from kerazoo.notices import notice
-
-from .calibration import Samples, take
-from .interface import Interface, run_keras
-from .latency import time_content
-from .layer_errors import LayerErrors, compare_layers
-from .operators import count, flex_operators, float_operators, list_operators
-from .report import ExportReport
-from .tflite_model import load_tflite
-from .tolerances import TOLERANCES
-from .verification import Comparison, compare
 
 LAYER_SAMPLES = 8
 """Layer errors average over every value of a layer, so a handful of samples is enough."""

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.errors import ExportError
-
-from .graph_names import display, layer_paths, layers_in
+from kerazoo.exporters.graph_names import display, layer_paths, layers_in
 
 CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"})
 

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import DataError, ExportError
-
-from . import formats, metadata
-from .modes import CALIBRATED_MODES, check_mode
+from kerazoo.exporters import formats, metadata
+from kerazoo.exporters.modes import CALIBRATED_MODES, check_mode
 
 if TYPE_CHECKING:
-    from .calibration import Samples
-    from .checking import CheckData
-    from .interface import Interface
-    from .report import ExportReport
+    from kerazoo.exporters.calibration import Samples
+    from kerazoo.exporters.checking import CheckData
+    from kerazoo.exporters.interface import Interface
+    from kerazoo.exporters.report import ExportReport
 
 HELD_OUT_SAMPLES = 200
 CHECKED_CALIBRATION_SAMPLES = 100
@@ -77,9 +76,9 @@ def export(
     model, card = _model_and_card(model_or_name)
     _check_backend(file_format)
 
-    from .interface import describe
-    from .precision import in_float32
-    from .writing import write_other, write_tflite
+    from kerazoo.exporters.interface import describe
+    from kerazoo.exporters.precision import in_float32
+    from kerazoo.exporters.writing import write_other, write_tflite
 
     describe(model)  # refuses what is no model before anything else looks into it
     model = model if file_format == "keras" else in_float32(model)
@@ -88,7 +87,7 @@ def export(
     calibration_samples, data = _samples(model, interface, card, calibration, quantize, verify)
     if file_format != "tflite":
         return write_other(model, interface, target, file_format, data)
-    from .tflite import convert
+    from kerazoo.exporters.tflite import convert
 
     content = convert(
         model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
@@ -114,7 +113,7 @@ def _check_arguments(
         raise ExportError(f"`batch` must be 1 or above, or None. Received: {batch!r}.")
     formats.check_target(target, file_format)
     if file_format == "onnx":
-        from .onnx import check_installed
+        from kerazoo.exporters.onnx import check_installed
 
         check_installed()
 
@@ -165,9 +164,9 @@ def _samples(
     verify: bool,
 ) -> tuple[Samples | None, CheckData | None]:
     """Calibration samples if the mode needs them, and what to check with if that is wanted."""
-    from .calibration import CALIBRATION_SAMPLES, collect, join, split, take
-    from .checking import CheckData
-    from .samples import random_samples
+    from kerazoo.exporters.calibration import CALIBRATION_SAMPLES, collect, join, split, take
+    from kerazoo.exporters.checking import CheckData
+    from kerazoo.exporters.samples import random_samples
 
     needed = quantize in CALIBRATED_MODES
     if not needed and not verify and calibration is None:
@@ -205,8 +204,7 @@ def _zoo_samples(
         DataError: the data set cannot be had, and the export cannot do without it.
     """
     from kerazoo import datasets
-
-    from .calibration import CALIBRATION_SAMPLES, collect
+    from kerazoo.exporters.calibration import CALIBRATION_SAMPLES, collect
 
     if card is None or not card.dataset:
         return None

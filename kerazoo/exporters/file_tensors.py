@@ -9,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .flatbuffer import unpack
-from .interpreter import has_open_sizes, open_interpreter, resize, signature_details
-from .operators import operator_name
-from .quantization import dequantize, quantize
+from kerazoo.exporters.flatbuffer import unpack
+from kerazoo.exporters.interpreter import (
+    has_open_sizes,
+    open_interpreter,
+    resize,
+    signature_details,
+)
+from kerazoo.exporters.operators import operator_name
+from kerazoo.exporters.quantization import dequantize, quantize
 
 
 @dataclass(frozen=True)

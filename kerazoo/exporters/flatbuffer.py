@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.errors import DataError
-
-from .seal import check_seal
+from kerazoo.exporters.seal import check_seal
 
 IDENTIFIER = b"TFL3"
 

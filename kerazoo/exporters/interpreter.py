@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerazoo.errors import DataError
-
-from .flatbuffer import damaged
-from .quiet import quiet
+from kerazoo.exporters.flatbuffer import damaged
+from kerazoo.exporters.quiet import quiet
 
 _opened_before = False
 

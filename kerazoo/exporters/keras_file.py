@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError
-
-from .calibration import Samples
-from .interface import Interface, run_keras
+from kerazoo.exporters.calibration import Samples
+from kerazoo.exporters.interface import Interface, run_keras
 
 
 def write(model: Any, path: Path) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import DataError
-
-from .flatbuffer import read_bytes
-from .interpreter import has_open_sizes, open_interpreter, resize
+from kerazoo.exporters.flatbuffer import read_bytes
+from kerazoo.exporters.interpreter import has_open_sizes, open_interpreter, resize
 
 OPEN_SIZE = 16
 """Stands for a size other than the batch that the file leaves open."""

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .file_tensors import FileTensor, read_tensors
-from .graph_names import LayerPath, display, layers_in
-from .interface import Interface
-from .layer_outputs import LayerOutput, record
+from kerazoo.exporters.file_tensors import FileTensor, read_tensors
+from kerazoo.exporters.graph_names import LayerPath, display, layers_in
+from kerazoo.exporters.interface import Interface
+from kerazoo.exporters.layer_outputs import LayerOutput, record
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph_names import LayerPath
-from .interface import Interface, call
+from kerazoo.exporters.graph_names import LayerPath
+from kerazoo.exporters.interface import Interface, call
 
 
 @dataclass

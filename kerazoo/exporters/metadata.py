@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerazoo.errors import DataError
-
-from .flatbuffer import damaged, pack, unpack
+from kerazoo.exporters.flatbuffer import damaged, pack, unpack
 
 ENTRY = "kerazoo"
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError, MissingDependencyError
-
-from .calibration import Samples
-from .interface import Interface, pack
-from .quiet import quiet
+from kerazoo.exporters.calibration import Samples
+from kerazoo.exporters.interface import Interface, pack
+from kerazoo.exporters.quiet import quiet
 
 
 def check_installed() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .flatbuffer import unpack
+from kerazoo.exporters.flatbuffer import unpack
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .latency import Latency
-    from .layer_errors import LayerErrors
+    from kerazoo.exporters.latency import Latency
+    from kerazoo.exporters.layer_errors import LayerErrors
 
 
 @dataclass

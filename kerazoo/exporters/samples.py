@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .calibration import Samples
-from .interface import Interface, Port
+from kerazoo.exporters.calibration import Samples
+from kerazoo.exporters.interface import Interface, Port
 
 OPEN_SIZE = 16
 """Used where an input leaves a size open; any size shows whether the numbers agree."""

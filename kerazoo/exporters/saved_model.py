@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError
-
-from .calibration import Samples
-from .interface import Interface, pack
-from .quiet import quiet
+from kerazoo.exporters.calibration import Samples
+from kerazoo.exporters.interface import Interface, pack
+from kerazoo.exporters.quiet import quiet
 
 
 def write(model: Any, folder: Path) -> None:

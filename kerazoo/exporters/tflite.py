@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import ExportError
+from kerazoo.exporters.calibration import Samples
+from kerazoo.exporters.converter_errors import check_no_control_flow, explain
+from kerazoo.exporters.interface import Interface, call
+from kerazoo.exporters.modes import CALIBRATED_MODES
+from kerazoo.exporters.quiet import quiet
 from kerazoo.notices import notice
-
-from .calibration import Samples
-from .converter_errors import check_no_control_flow, explain
-from .interface import Interface, call
-from .modes import CALIBRATED_MODES
-from .quiet import quiet
 
 
 def convert(

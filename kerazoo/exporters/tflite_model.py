@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import DataError
-
-from .flatbuffer import check_bytes, damaged, read_bytes
-from .interpreter import open_interpreter, resize, signature_details
-from .metadata import read as read_metadata
-from .quantization import dequantize, quantize
+from kerazoo.exporters.flatbuffer import check_bytes, damaged, read_bytes
+from kerazoo.exporters.interpreter import open_interpreter, resize, signature_details
+from kerazoo.exporters.metadata import read as read_metadata
+from kerazoo.exporters.quantization import dequantize, quantize
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tolerances import Tolerance
+from kerazoo.exporters.tolerances import Tolerance
 
 Outputs = Mapping[str, np.ndarray]
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.atomic import replacing
-
-from . import keras_file, onnx, saved_model
-from .checking import CheckData, add_operators, check_other, check_tflite
-from .interface import Interface
-from .report import ExportReport
-from .seal import seal
+from kerazoo.exporters import keras_file, onnx, saved_model
+from kerazoo.exporters.checking import CheckData, add_operators, check_other, check_tflite
+from kerazoo.exporters.interface import Interface
+from kerazoo.exporters.report import ExportReport
+from kerazoo.exporters.seal import seal
 
 
 def write_tflite(
