@@ -12,7 +12,7 @@ import tensorflow as tf
 import kerazoo
 from kerazoo.cli.main import main
 
-COMMANDS = "list info train evaluate predict export benchmark doctor demo".split()
+COMMANDS = ["list", "info", "train", "evaluate", "predict", "export", "benchmark", "doctor", "demo"]
 
 
 @pytest.fixture

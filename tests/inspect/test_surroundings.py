@@ -1,0 +1,28 @@
+"""`kerazoo.inspect.environment` against what the interpreter itself knows."""
+
+import os
+import platform
+from importlib import metadata
+
+import kerazoo
+
+
+def test_facts_are_those_of_this_process():
+    found = kerazoo.inspect.environment()
+    assert found.python == platform.python_version()
+    assert found.cores == os.cpu_count()
+    assert found.versions["numpy"] == metadata.version("numpy")
+    assert "CPU:0" in found.devices
+    assert found.data["downloads"] == "forbidden (KERAZOO_OFFLINE)"  # as tests/conftest.py sets it
+
+
+def test_a_missing_package_names_its_extra(monkeypatch):
+    def version(name):
+        if name == "scikit-learn":
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    missing = kerazoo.inspect.environment().missing_extras
+    assert any(lack.startswith("scikit-learn") for lack in missing["demo"])
+    assert "hub" not in missing

@@ -1,0 +1,85 @@
+"""`kerazoo.predict`: scores against SciPy's softmax, samples from arrays and files."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+import kerazoo
+from kerazoo.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def images():
+    return kerazoo.datasets.load_numpy("digits", "test")[0][:6]
+
+
+def test_scores_are_the_softmax_of_the_logits_best_first(images):
+    model = kerazoo.get("mnist_mlp")
+    expected = softmax(model.predict(images, verbose=0).astype("float64"), axis=1)
+    predictions = kerazoo.predict(model, images, top=10)
+    for prediction, row in zip(predictions, expected, strict=True):
+        assert list(prediction.scores) == [str(n) for n in np.argsort(-row)]
+        for label, score in prediction.scores.items():
+            assert score == pytest.approx(row[int(label)], abs=1e-6)
+
+
+def test_a_model_with_softmax_gives_the_same_scores(images):
+    plain = kerazoo.predict("mnist_mlp", images, top=1)
+    scored = kerazoo.predict(
+        kerazoo.get("mnist_mlp", classifier_activation="softmax"), images, top=1
+    )
+    for a, b in zip(plain, scored, strict=True):
+        assert a.scores == pytest.approx(b.scores, abs=1e-5)
+
+
+def test_one_sample_a_batch_and_files_are_the_same_samples(images, tmp_path):
+    np.save(tmp_path / "one.npy", images[0])
+    np.save(tmp_path / "two.npy", images[:2])
+    from_array = kerazoo.predict("mnist_mlp", images[:2])
+    from_files = kerazoo.predict("mnist_mlp", [tmp_path / "one.npy", tmp_path / "two.npy"])
+    assert [p.source for p in from_array] == ["0", "1"]
+    assert [p.source.rsplit("/", 1)[1] for p in from_files] == [
+        "one.npy",
+        "two.npy[0]",
+        "two.npy[1]",
+    ]
+    assert from_files[0].values == pytest.approx(from_array[0].values, abs=1e-4)
+    assert from_files[2].values == pytest.approx(from_array[1].values, abs=1e-4)
+
+
+def test_another_head_has_numbers_for_names(images):
+    model = kerazoo.get("mnist_mlp", num_classes=3)
+    assert set(kerazoo.predict(model, images[:1])[0].scores) == {"0", "1", "2"}
+
+
+def test_a_model_from_elsewhere_is_numbered_too():
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(4)(inputs), name="stranger")
+    assert len(kerazoo.predict(model, np.ones((1, 2)))[0].scores) == 4
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        (np.zeros((2, 14, 14, 1)), r"\(28, 28, 1\) are expected. Received: \(2, 14, 14, 1\)"),
+        (np.full((1, 28, 28, 1), np.nan), "not finite"),
+        (np.zeros((0, 28, 28, 1)), "Received: \\(0, 28, 28, 1\\)"),
+        (np.array(["text"]), "numbers are expected"),
+        ([], "No samples were given"),
+        ("missing.npy", "Cannot read 'missing.npy'"),
+    ],
+)
+def test_what_is_no_sample_is_said_in_one_line(inputs, says):
+    with pytest.raises(DataError, match=says):
+        kerazoo.predict("mnist_mlp", inputs)
+
+
+def test_pickled_and_damaged_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "several.npz", a=np.zeros(3))
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    (tmp_path / "text.npy").write_text("no array")
+    for name in ("objects.npy", "several.npy", "text.npy"):
+        with pytest.raises(DataError):
+            kerazoo.predict("mnist_mlp", tmp_path / name)
