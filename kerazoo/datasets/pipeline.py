@@ -28,7 +28,10 @@ def repeatable_epoch(
     """One epoch; every further iteration over it is the next one."""
     import tensorflow as tf
 
-    epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
+    # Counted, not drawn: tf.data's own random numbers depend on TensorFlow's global seed as well.
+    with tf.device("CPU:0"):
+        epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
+    epochs = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1))
     batches = epochs.flat_map(
         _epoch_maker(inputs, targets, batch_size or 1, shuffle=shuffle, augment=augment, seed=seed)
     )

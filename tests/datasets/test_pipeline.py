@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,6 +123,27 @@ def digest():
     ]:
         content.update(x.tobytes() + y.tobytes())
     return content.hexdigest()
+
+
+def test_the_global_seed_does_not_matter():
+    expected = digest()
+    keras.utils.set_random_seed(7)
+    assert digest() == expected
+
+
+def test_epochs_of_load_are_those_of_a_training_run():
+    ours = epochs_of(20, 6, seed=4, epochs=3)
+    numbers = np.arange(20)
+    run = pipeline.training_batches(
+        numbers[:, None].astype("float32"),
+        numbers,
+        batch_size=6,
+        augment=None,
+        seed=4,
+        first_epoch=0,
+        epochs=3,
+    )
+    assert flat(ours) == [targets.tolist() for _, targets in run.as_numpy_iterator()]
 
 
 def test_another_process_gives_the_same_batches():
