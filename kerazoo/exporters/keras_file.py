@@ -12,12 +12,12 @@ from kerazoo.exporters.calibration import Samples
 from kerazoo.exporters.interface import Interface, run_keras
 
 
-def write(model: Any, path: Path) -> None:
+def write(model: Any, interface: Interface, path: Path) -> None:
     """Write `model` as a .keras file, optimizer state included where it has one."""
     model.save(path)
 
 
-def run(path: Path, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:
+def run(path: Path, model: Any, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:
     """Outputs of the model that the file holds, loaded as a stranger's file would be.
 
     Raises:

@@ -49,7 +49,7 @@ def write(model: Any, interface: Interface, path: Path) -> None:
         raise ExportError(f"Keras cannot export {model.name!r} to ONNX: {error}") from error
 
 
-def run(path: Path, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:
+def run(path: Path, model: Any, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:
     """Outputs of the file by output name, computed by onnxruntime."""
     import onnxruntime
 

@@ -13,7 +13,7 @@ from kerazoo.exporters.interface import Interface, pack
 from kerazoo.exporters.quiet import quiet
 
 
-def write(model: Any, folder: Path) -> None:
+def write(model: Any, interface: Interface, folder: Path) -> None:
     """Write `model` as a SavedModel that takes batches of any size.
 
     Raises:

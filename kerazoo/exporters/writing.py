@@ -12,6 +12,9 @@ from kerazoo.exporters.interface import Interface
 from kerazoo.exporters.report import ExportReport
 from kerazoo.exporters.seal import seal
 
+# Each has `write(model, interface, path)` and `run(path, model, interface, samples)`.
+_FORMS: dict[str, Any] = {"onnx": onnx, "keras": keras_file, "saved_model": saved_model}
+
 
 def write_tflite(
     model: Any,
@@ -36,22 +39,12 @@ def write_other(
     model: Any, interface: Interface, target: Path, file_format: str, data: CheckData | None
 ) -> ExportReport:
     """Write `model` in another format; compare it with the file first, as `write_tflite` does."""
+    form = _FORMS[file_format]
     with replacing(target) as temporary:
-        if file_format == "onnx":
-            onnx.write(model, interface, temporary)
-        elif file_format == "keras":
-            keras_file.write(model, temporary)
-        else:
-            saved_model.write(model, temporary)
+        form.write(model, interface, temporary)
         size = saved_model.size(temporary) if temporary.is_dir() else temporary.stat().st_size
         report = ExportReport(target, file_format, None, size, model.name)
         if data is not None:
-            outputs = (
-                onnx.run(temporary, interface, data.samples)
-                if file_format == "onnx"
-                else keras_file.run(temporary, interface, data.samples)
-                if file_format == "keras"
-                else saved_model.run(temporary, model, interface, data.samples)
-            )
+            outputs = form.run(temporary, model, interface, data.samples)
             check_other(report, model, interface, outputs, data)
     return report

@@ -63,8 +63,14 @@ class StopEarly(keras.callbacks.Callback):
         self.monitor, self.patience, self.progress = monitor, patience, progress
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if epoch - best_epoch(self.progress.history, self.monitor) >= self.patience:
+        if has_stalled(self.progress.history, self.monitor, self.patience):
             self.model.stop_training = True
+
+
+def has_stalled(history: History, monitor: str, patience: int) -> bool:
+    """Whether `monitor` was last better than ever `patience` or more epochs ago."""
+    epochs = len(history.get(monitor, ()))
+    return epochs > 0 and epochs - 1 - best_epoch(history, monitor) >= patience
 
 
 def best_epoch(history: History, monitor: str) -> int:

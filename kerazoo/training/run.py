@@ -66,20 +66,20 @@ class Run:
 
     def train(self, *, show_progress: bool) -> TrainResult:
         """Train from the folder's checkpoint, or from the start, to the end."""
-        choice = self._choose_precision()
+        resuming = self.folder.checkpoint.exists()
+        # A resumed run keeps its precision: timed anew, another might win and change the numbers.
+        choice = self.folder.read_choice() if resuming else self._choose_precision()
         keras.utils.set_random_seed(self.config.training.seed)
         with self.devices.scope(), dtype_policy(choice.precision):
             model = self._compiled_model(choice.xla)
-            progress = self._resume(model)
+            progress = checkpoint.restore(self.folder.checkpoint, model) if resuming else Progress()
         self.folder.write_environment(
-            seed=self.config.training.seed,
-            replicas=self.devices.num_replicas_in_sync,
-            precision=choice.precision,
-            xla=choice.xla,
-            step_ms=choice.step_ms,
+            choice, seed=self.config.training.seed, replicas=self.devices.num_replicas_in_sync
         )
-        self._fit(model, progress, show_progress)
-        if self.validation_data is None:
+        if not self._is_done(progress):
+            self._fit(model, progress, show_progress)
+        if self.validation_data is None:  # no epoch can be called the best: the last one counts
+            model.optimizer.finalize_variable_values(model.trainable_variables)
             checkpoint.save_values(self.folder.best, model)
         return self._finish(progress.history)
 
@@ -90,14 +90,11 @@ class Run:
         return TrainResult(self.model, self.folder.read_metrics(), self.folder.path, history)
 
     def _choose_precision(self) -> Choice:
-        def make_model(xla: bool) -> keras.Model:
-            return self._compiled_model(xla)
-
         inputs, targets = self.training_data
         return choose(
             self.config.distribution.precision,
             self.config.distribution.xla,
-            make_model=make_model,
+            make_model=self._compiled_model,
             batch=(inputs[: self.batch_size], targets[: self.batch_size]),
             steps=self.steps * self.config.training.epochs,
         )
@@ -107,15 +104,17 @@ class Run:
         compile_model(model, self.config.training, steps_per_epoch=self.steps, jit_compile=xla)
         return model
 
-    def _resume(self, model: keras.Model) -> Progress:
-        if self.folder.checkpoint.exists():
-            return checkpoint.restore(self.folder.checkpoint, model)
-        return Progress()
+    def _is_done(self, progress: Progress) -> bool:
+        """Whether there is nothing left to train: a run may be stopped between its last epoch and
+        its last file."""
+        stopping = self.config.training.early_stopping
+        return progress.epoch >= self.config.training.epochs or (
+            stopping is not None
+            and callbacks.has_stalled(progress.history, stopping.monitor, stopping.patience)
+        )
 
     def _fit(self, model: keras.Model, progress: Progress, show_progress: bool) -> None:
         training = self.config.training
-        if progress.epoch >= training.epochs:
-            return
         batches = pipeline.training_batches(
             *self.training_data,
             batch_size=self.batch_size,
@@ -169,8 +168,8 @@ class Run:
 
     def _finish(self, history: History) -> TrainResult:
         self._load_best()
-        epoch = callbacks.best_epoch(history, self._monitor)
         validated = self.validation_data is not None
+        epoch = callbacks.best_epoch(history, self._monitor) if validated else -1
         metrics = {
             name: values[epoch]
             for name, values in history.items()
@@ -187,7 +186,7 @@ class Run:
     def _check_monitor(self) -> None:
         names = ["loss", *self.config.training.metrics]
         if self.validation_data is not None:
-            names += [f"val_{name}" for name in names]
+            names = [f"val_{name}" for name in names]
         stopping = self.config.training.early_stopping
         if stopping is not None and stopping.monitor not in names:
             raise ConfigError(

@@ -22,9 +22,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kerazoo import atomic
 from kerazoo.errors import ConfigError, RunError
 from kerazoo.training.checkpoint import History
+from kerazoo.training.precision import Choice
 from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.config_file import to_config, to_plain, to_yaml
 from kerazoo.zoo.yaml_reader import read_yaml
@@ -66,22 +69,31 @@ class RunFolder:
             self._refuse_foreign()
             atomic.write_text(self.config, to_yaml(to_plain(config)))
 
-    def write_environment(self, **facts: Any) -> None:
+    def write_environment(self, choice: Choice, **facts: Any) -> None:
         """Write what the result depends on beside the config."""
         packages = ("kerazoo", "keras", "tensorflow", "numpy")
-        atomic.write_text(
-            self.environment,
-            json.dumps(
-                {
-                    "command": sys.argv,
-                    "python": platform.python_version(),
-                    "machine": platform.platform(),
-                    "versions": {name: metadata.version(name) for name in packages},
-                    **facts,
-                },
-                indent=2,
-            ),
-        )
+        environment = {
+            "command": sys.argv,
+            "python": platform.python_version(),
+            "machine": platform.platform(),
+            "versions": {name: metadata.version(name) for name in packages},
+            **facts,
+            **msgspec.to_builtins(choice),
+        }
+        atomic.write_text(self.environment, json.dumps(environment, indent=2))
+
+    def read_choice(self) -> Choice:
+        """The precision that the run was started with."""
+        try:
+            environment = json.loads(self.environment.read_text())
+            return msgspec.convert(
+                {key: environment[key] for key in Choice.__struct_fields__}, Choice
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"Cannot resume in {str(self.path)!r}: environment.json is missing or damaged. "
+                f"Start anew with resume=False."
+            ) from error
 
     def write_history(self, history: History) -> None:
         """Write history.csv anew: a row per epoch, a column per value."""

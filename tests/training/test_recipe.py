@@ -223,3 +223,53 @@ for name in ("loss", "val_loss"):
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_resumed_run_keeps_its_precision(tiny, tmp_path, monkeypatch):
+    """Timed anew, another precision might win and change the numbers."""
+    from kerazoo.training import run
+    from kerazoo.training.precision import Choice
+
+    monkeypatch.setattr(run, "choose", lambda *_, **__: Choice("mixed_bfloat16", False, {"x": 1.0}))
+    monkeypatch.setattr(
+        callbacks.WriteEvents, "on_epoch_end", lambda *_, **__: (_ for _ in ()).throw(RuntimeError)
+    )
+    with pytest.raises(RuntimeError):
+        kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    monkeypatch.undo()
+    monkeypatch.setattr(run, "choose", lambda *_, **__: pytest.fail("timed again"))
+    kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["precision"] == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.1])
+def test_a_run_stopped_before_its_last_file_is_finished_not_trained(
+    tiny, tmp_path, monkeypatch, validation
+):
+    from kerazoo.training import run_folder
+
+    config = with_overrides(
+        tiny,
+        {
+            "data.validation": validation,
+            "training.epochs": 40,
+            "training.early_stopping": {
+                "patience": 1,
+                "monitor": "val_loss" if validation else "loss",
+            },
+            "training.optimizer.learning_rate": 5.0,
+        },
+    )
+    unbroken = kerazoo.train(config, output_dir=tmp_path / "a", progress=False)
+    assert len(unbroken.history["loss"]) < 40
+    monkeypatch.setattr(
+        run_folder.RunFolder, "write_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained on"))
+    finished = kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
+    np.testing.assert_array_equal(weights_of(finished.model), weights_of(unbroken.model))
+    assert finished.metrics == unbroken.metrics
