@@ -1,6 +1,6 @@
 """Linear regression two ways: gradient descent by a recipe, and the closed form beside it.
 
-    python examples/linear_regression.py
+python examples/linear_regression.py
 """
 
 import numpy as np
