@@ -56,6 +56,7 @@ PUBLIC = {
         "measure_latency",
     ],
     "kerazoo.distribute": ["strategy"],
+    "kerazoo.inspect": ["Environment", "environment"],
 }
 ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in names]
 

@@ -75,15 +75,8 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
 
 def measure(name: str) -> dict[str, float]:
     """What `kerazoo evaluate NAME` prints, in a form that YAML keeps."""
-    find_config_afresh()
+    kerazoo.add_config(configs_folder() / f"{name}.yaml")  # read afresh: the file has changed
     return {metric: float(f"{value:.6g}") for metric, value in kerazoo.evaluate(name).items()}
-
-
-def find_config_afresh() -> None:
-    """The catalogue remembers what it read; the file has changed."""
-    from kerazoo.zoo import catalogue
-
-    catalogue._read_once.cache_clear()
 
 
 def write_weights_section(name: str, published: dict[str, Any]) -> None:

@@ -70,10 +70,11 @@ def add_config(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         ConfigError: a file is wrong, or a name is taken; then none is added.
     """
-    path = Path(path)
+    path = Path(path).resolve()
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise ConfigError(f"The folder {str(path)!r} has no .yaml files.")
+    _read_once.cache_clear()  # a file that is added again may have changed
     new = {_read_once(file).name: file for file in files}
     for name, file in new.items():
         taken = _paths().get(name)
@@ -85,8 +86,9 @@ def add_config(path: str | os.PathLike[str]) -> list[str]:
 
 def configs_folder() -> Path:
     """Where kerazoo's own configs are: inside an installed package, beside it in a checkout."""
-    checkout = _PACKAGE.parent / "zoo_configs"
-    return checkout if checkout.is_dir() else _PACKAGE / "zoo_configs"
+    beside = _PACKAGE.parent
+    is_checkout = (beside / "pyproject.toml").is_file()
+    return (beside if is_checkout else _PACKAGE) / "zoo_configs"
 
 
 def weights_folder() -> Path:

@@ -36,7 +36,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> str:
 
     arrays: dict[str, np.ndarray] = {}
     for variable in model.weights:
-        array = np.asarray(variable.value)
+        array = variable.numpy()
         if variable.path in arrays:
             raise WeightsError(f"Two weights are named {variable.path!r}. Name their layers apart.")
         if np.issubdtype(array.dtype, np.floating):

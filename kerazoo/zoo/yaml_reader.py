@@ -7,6 +7,7 @@ tags, anchors, aliases, deep nesting, several documents and large files are refu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,6 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
         return _CONSTANTS[text]
     if _INT.fullmatch(text):
         return int(text) if len(text) < 40 else text
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):  # 1e400 would be infinite
         return float(text)
     return text

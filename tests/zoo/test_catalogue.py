@@ -111,3 +111,16 @@ def test_every_card_is_filled_in(name):
         assert card.trained
         assert card.parameters == kerazoo.get(name, weights=None).count_params()
     assert card.to_dict()["name"] == name
+
+
+def test_a_changed_file_is_read_anew_when_added_again(tmp_path, monkeypatch):
+    path = write_config(tmp_path, "my_net")
+    monkeypatch.chdir(tmp_path)
+    kerazoo.add_config("my_net.yaml")
+    before = kerazoo.info("my_net").summary
+    path.write_text(path.read_text().replace(before, "Another summary."))
+    monkeypatch.chdir("/")  # what was added by a relative path stays found
+    assert kerazoo.info("my_net").summary == before
+    monkeypatch.chdir(tmp_path)
+    kerazoo.add_config("my_net.yaml")
+    assert kerazoo.info("my_net").summary == "Another summary."

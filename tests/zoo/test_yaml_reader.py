@@ -165,3 +165,7 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
     path.write_bytes("summary: café".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin\.yaml: not UTF-8 text \(byte 12\)"):
         read_yaml(path)
+
+
+def test_a_number_too_large_for_a_float_is_no_number():
+    assert parse_yaml("{rate: 1e400}") == {"rate": "1e400"}

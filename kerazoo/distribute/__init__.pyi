@@ -1,0 +1,3 @@
+from .strategies import strategy
+
+__all__ = ["strategy"]

@@ -1,0 +1,3 @@
+from .surroundings import Environment, environment
+
+__all__ = ["Environment", "environment"]
