@@ -37,7 +37,9 @@ def train(
 
     Args:
         name_or_config: a zoo model's name, a YAML file, or a config.
-        epochs, batch_size, seed: replace the recipe's.
+        epochs: instead of the recipe's, 1 or more.
+        batch_size: instead of the recipe's, over all devices together.
+        seed: instead of the recipe's, 0 to 2**31 - 1.
         strategy: a kind of `kerazoo.distribute.strategy`; "auto" leaves it to the recipe.
         precision: "float32", "mixed_bfloat16" or "mixed_float16"; "auto" leaves it to the recipe,
             whose own "auto" times a few steps of each and takes the fastest.
