@@ -50,6 +50,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if path.is_dir():  # os.replace cannot put a folder over a full one
             os.replace(path, scratch / "previous")
         os.replace(temporary, path)
+        if os.name == "posix":
+            with contextlib.suppress(OSError):  # the file is whole; its name may be a moment late
+                _sync(folder, os.O_RDONLY)
     except OSError as error:
         if isinstance(error, RunError):
             raise
@@ -76,8 +79,12 @@ def _flush_to_disk(path: Path) -> None:
     files = path.rglob("*") if path.is_dir() else [path]
     for file in files:
         if file.is_file():
-            descriptor = os.open(file, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync(file, os.O_RDWR)  # Windows flushes only what may be written
+
+
+def _sync(path: Path, mode: int) -> None:
+    descriptor = os.open(path, mode)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

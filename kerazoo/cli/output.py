@@ -35,9 +35,13 @@ def print_table(rows: Iterable[Iterable[object]], *, columns: Iterable[str] = ()
             table.add_column(overflow="fold")
     for row in texts:
         table.add_row(*row)
-    # Nothing is folded where no person reads: in a pipe or a file.
+    # Nothing is folded, or padded, where no person reads: in a pipe or a file.
     width = None if sys.stdout.isatty() else 10_000
-    Console(highlight=False, markup=False, width=width).print(table)
+    console = Console(highlight=False, markup=False, width=width)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def print_values(values: Mapping[str, object]) -> None:
