@@ -47,9 +47,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary = scratch / path.name
         yield temporary
         _flush_to_disk(temporary)
-        if path.is_dir():  # os.replace cannot put a folder over a full one
-            os.replace(path, scratch / "previous")
-        os.replace(temporary, path)
+        _put(temporary, path, scratch / "previous")
         if os.name == "posix":
             with contextlib.suppress(OSError):  # the file is whole; its name may be a moment late
                 _sync(folder, os.O_RDONLY)
@@ -61,6 +59,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put(new: Path, path: Path, aside: Path) -> None:
+    """Give `new` the name `path`. A folder cannot be put over a full one: that steps aside first,
+    and comes back if the new one cannot follow."""
+    if not path.is_dir():
+        os.replace(new, path)
+        return
+    os.replace(path, aside)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -43,7 +43,7 @@ def with_table(text: str) -> str:
 
 def main() -> None:
     """Write, or with `--check` compare."""
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     if sys.argv[1:] != ["--check"]:
         README.write_text(with_table(text))
     elif with_table(text) != text:

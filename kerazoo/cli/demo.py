@@ -88,13 +88,11 @@ def _unseen_digits() -> tuple[Any, Any, str]:
 def _train(folder: Path) -> kerazoo.TrainResult:
     """A recipe cut short: seconds on the 5,000 digits that need no network, else one epoch."""
     images, _ = kerazoo.datasets.load_numpy("mnist", "train")
-    # The moving average of the weights needs more steps than a demonstration has.
     return kerazoo.train(
         MODEL,
         epochs=1 if len(images) > 10_000 else 4,
         output_dir=folder,
         resume=False,
-        overrides={"training.ema": None},
         precision="float32",
     )
 

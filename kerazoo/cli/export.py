@@ -33,7 +33,7 @@ def export(
     if quantize is None and path.endswith(".tflite") and model in kerazoo.list_models():
         quantize = kerazoo.info(model).export["tflite"]["quantize"]
     report = kerazoo.export(
-        kerazoo.zoo.open_model(model),
+        model,
         path,
         quantize=None if quantize == "none" else quantize,
         batch=batch,

@@ -42,13 +42,17 @@ def main() -> None:
     """Run the command in `sys.argv`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        code = app(standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except KerazooError as error:
         sys.exit(_fail(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
     except typer.Abort:
         sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # `kerazoo list | head`: the reader has seen enough
+    except OSError as error:
+        sys.exit(_fail(f"{error.strerror or error}."))
     except Exception as error:
         # Wrong options: click's errors, which typer keeps in a private module.
         if not hasattr(error, "format_message"):

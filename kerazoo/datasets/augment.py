@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from kerazoo.errors import DataError
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -33,6 +35,18 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rotate: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0
     zoom: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
     elastic: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+
+
+def check_augment(augment: Augment, shape: tuple[int, ...]) -> None:
+    """Raise `DataError` if an amount is out of its range, or samples of `shape` are no images."""
+    try:
+        msgspec.convert(msgspec.to_builtins(augment), Augment)
+    except msgspec.ValidationError as error:
+        raise DataError(f"`augment`: {error}.") from error
+    if len(shape) != 4:
+        raise DataError(
+            f"`augment` is for images, (samples, height, width, channels). Received: {shape}."
+        )
 
 
 def distort(images: Any, augment: Augment, seed: Any) -> tf.Tensor:

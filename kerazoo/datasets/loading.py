@@ -36,7 +36,8 @@ def load(
 
     Raises:
         UnknownNameError: no such dataset or split.
-        DataError: the data cannot be had here, or `batch_size` is below 1.
+        DataError: the data cannot be had here, `batch_size` is below 1, or `augment` is out of its
+            ranges or asked for what is no image.
 
     >>> import kerazoo
     >>> digits = kerazoo.datasets.load("digits", "test", batch_size=32)
@@ -49,6 +50,8 @@ def load(
         raise DataError(f"`batch_size` must be 1 or above, or None. Received: {batch_size}.")
     if augment is True:
         augment = info(name).augment
+    if augment and not isinstance(augment, Augment):
+        raise DataError(f"`augment` must be True, False or an Augment. Received: {augment!r}.")
     inputs, targets = load_numpy(name, split)
     return pipeline.repeatable_epoch(
         inputs,

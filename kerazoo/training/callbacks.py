@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerazoo.errors import RunError
 from kerazoo.training import checkpoint
 from kerazoo.training.checkpoint import History
 from kerazoo.training.run_folder import RunFolder
@@ -85,9 +87,14 @@ def best_epoch(history: History, monitor: str) -> int:
     return best
 
 
+_FALLING = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson")
+
+
 def is_better(value: float, than: float, monitor: str) -> bool:
-    """Losses and errors fall as a model gets better; accuracies and scores rise."""
-    falls = any(word in monitor for word in ("loss", "error"))
+    """Losses and errors fall as a model gets better; accuracies and scores rise. NaN is worst."""
+    if math.isnan(value) or math.isnan(than):
+        return math.isnan(than) and not math.isnan(value)
+    falls = any(word in monitor for word in _FALLING)
     return value < than if falls else value > than
 
 
@@ -116,7 +123,12 @@ class SaveProgress(keras.callbacks.Callback):
         self.folder, self.progress = folder, progress
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        for name, value in (logs or {}).items():
+        if not math.isfinite(logs["loss"]):
+            raise RunError(
+                f"Training diverged in epoch {epoch + 1}: the loss is {logs['loss']}. Lower "
+                f"training.optimizer.learning_rate, or set training.optimizer.clipnorm."
+            )
+        for name, value in logs.items():
             self.progress.history.setdefault(name, []).append(float(value))
         self.progress.epoch = epoch + 1
         self.folder.write_history(self.progress.history)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 
 from kerazoo import datasets, distribute
 from kerazoo.datasets import pipeline
+from kerazoo.datasets.augment import check_augment
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import ConfigError, DataError, MissingDependencyError
+from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.checkpoint import History, Progress
 from kerazoo.training.precision import Choice, choose, dtype_policy
@@ -19,7 +22,7 @@ from kerazoo.training.progress_bar import ShowProgress
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import Training, ZooConfig
 from kerazoo.zoo.weights import assign_weights, read_weights
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -58,10 +61,13 @@ class Run:
         self.training_data, self.validation_data = _split(config)
         self.batch_size = config.data.batch_size
         self.steps = pipeline.steps_per_epoch(len(self.training_data[0]), self.batch_size)
+        self.training = _with_an_average_in_time(config, self.steps * config.training.epochs)
         self._check_monitor()
+        if config.data.augment is not None:
+            check_augment(config.data.augment, self.training_data[0].shape)
         with dtype_policy("float32"):  # what every exporter and backend takes
             self.model = build_model(config)
-        compile_model(self.model, config.training)
+        compile_model(self.model, self.training)
         _check_fit(self.model, *self.training_data, source=config.data.dataset)
 
     def train(self, *, show_progress: bool) -> TrainResult:
@@ -101,7 +107,7 @@ class Run:
 
     def _compiled_model(self, xla: bool) -> keras.Model:
         model = build_model(self.config)
-        compile_model(model, self.config.training, steps_per_epoch=self.steps, jit_compile=xla)
+        compile_model(model, self.training, steps_per_epoch=self.steps, jit_compile=xla)
         return model
 
     def _is_done(self, progress: Progress) -> bool:
@@ -114,7 +120,7 @@ class Run:
         )
 
     def _fit(self, model: keras.Model, progress: Progress, show_progress: bool) -> None:
-        training = self.config.training
+        training = self.training
         batches = pipeline.training_batches(
             *self.training_data,
             batch_size=self.batch_size,
@@ -145,7 +151,7 @@ class Run:
             bar.stop()
 
     def _callbacks(self, progress: Progress) -> list[keras.callbacks.Callback]:
-        training = self.config.training
+        training = self.training
         chosen: list[keras.callbacks.Callback] = [
             callbacks.MeasureSpeed(len(self.training_data[0]))
         ]
@@ -195,6 +201,22 @@ class Run:
             )
 
 
+def _with_an_average_in_time(config: ZooConfig, steps: int) -> Training:
+    """The recipe's `training`, without `ema` where the run is too short for it.
+
+    The average starts at the initial weights and remembers 1 / (1 - ema) steps: after five times
+    as many, under one per cent of those is left in it; before that they spoil the model.
+    """
+    training = config.training
+    if training.ema is None or steps * (1 - training.ema) >= 5:
+        return training
+    notice(
+        f"{config.name}: training.ema={training.ema} is left out: it needs "
+        f"{round(5 / (1 - training.ema)):,} steps, and this run has {steps:,}."
+    )
+    return msgspec.structs.replace(training, ema=None)
+
+
 def _split(config: ZooConfig) -> tuple[Arrays, Arrays | None]:
     """Training and validation part; the same parts in every run, whatever its seed."""
     inputs, targets = datasets.load_numpy(config.data.dataset, "train")
@@ -214,3 +236,10 @@ def _check_fit(model: keras.Model, inputs: np.ndarray, targets: np.ndarray, *, s
         )
     if np.issubdtype(targets.dtype, np.integer):
         check_labels(targets, model.output_shape[-1], source=f"{source} for {model.name!r}")
+    try:
+        model.evaluate(inputs[:2], targets[:2], verbose=0)
+    except Exception as error:  # whatever the loss, the metrics or TensorFlow make of them
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"{model.name}: the loss or a metric does not fit the model's outputs: {reason}"
+        ) from error

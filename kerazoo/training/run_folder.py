@@ -85,7 +85,7 @@ class RunFolder:
     def read_choice(self) -> Choice:
         """The precision that the run was started with."""
         try:
-            environment = json.loads(self.environment.read_text())
+            environment = json.loads(self.environment.read_text(encoding="utf-8"))
             return msgspec.convert(
                 {key: environment[key] for key in Choice.__struct_fields__}, Choice
             )
@@ -115,7 +115,7 @@ class RunFolder:
 
     def read_metrics(self) -> dict[str, float]:
         """What `write_metrics` wrote."""
-        return json.loads(self.metrics.read_text())
+        return json.loads(self.metrics.read_text(encoding="utf-8"))
 
     def _check_same(self, config: ZooConfig) -> None:
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.errors import WeightsError, nearest
+from kerazoo.errors import ConfigError, KerazooError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo import registry
 from kerazoo.zoo.catalogue import find_config, weights_folder
@@ -58,7 +59,10 @@ def get(
         _load_keras_file(model, arrays)
     elif arrays is not None:
         fresh = assign_weights(
-            model, arrays, source=f"The weights of {name!r}", fresh=(HEAD,) if overrides else ()
+            model,
+            arrays,
+            source=f"The weights file of {name!r}",
+            fresh=(HEAD,) if overrides else (),
         )
         if fresh:
             notice(
@@ -77,6 +81,11 @@ def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
         UnknownNameError: no such model.
         WeightsError: the file is missing, damaged, or would run code.
     """
+    if str(name_or_path).endswith(".tflite"):
+        raise WeightsError(
+            f"{str(name_or_path)!r} is an exported file, no Keras model: load it with "
+            f"kerazoo.load_tflite, or judge it with kerazoo.evaluate."
+        )
     if not str(name_or_path).endswith(".keras"):
         return get(str(name_or_path))
     if not Path(name_or_path).is_file():
@@ -95,7 +104,15 @@ def build_model(config: ZooConfig, **overrides: Any) -> keras.Model:
     builder = registry.find_builder(config.model.builder)
     arguments = {**config.model.arguments, **overrides}
     registry.check_arguments(builder, arguments)
-    model = builder(**arguments)
+    try:
+        model = builder(**arguments)
+    except KerazooError:
+        raise
+    except Exception as error:  # Keras and TensorFlow raise their own kinds, in several lines
+        reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())[:200]
+        raise ConfigError(
+            f"{config.name}: the builder {config.model.builder!r} refuses its arguments: {reason}"
+        ) from error
     model.name = config.name
     return model
 

@@ -94,7 +94,13 @@ def _make(kind: str, name: str, known: dict[str, Any], arguments: dict[str, Any]
     for argument in arguments:
         if argument not in accepted and argument not in ("use_ema", "ema_momentum"):
             raise ConfigError(f"The {kind} {name!r} takes no {argument!r}. Remove it.")
-    return known[name](**arguments)
+    try:
+        return known[name](**arguments)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"The {kind} {name!r} cannot be made from these fields: {reason}"
+        ) from error
 
 
 def _given(section: msgspec.Struct, skip: tuple[str, ...]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def with_overrides(config: ZooConfig, overrides: Mapping[str, Any]) -> ZooConfig
                 f"{config.name}: cannot set {path!r}: {'.'.join(parents)!r} is the value "
                 f"{section!r}, not a section. Set it as a whole."
             )
-        section[leaf] = value
+        section[leaf] = value.tolist() if hasattr(value, "tolist") else value  # NumPy's numbers
     return to_config(data, source=f"{config.name} with {', '.join(overrides)} set")
 
 

@@ -37,7 +37,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
 
 def predict(
-    model_or_name: keras.Model | str,
+    model_or_name: keras.Model | str | os.PathLike[str],
     inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     top: int = 5,
@@ -64,7 +64,9 @@ def predict(
     """
     import numpy as np
 
-    model = open_model(model_or_name) if isinstance(model_or_name, str) else model_or_name
+    model = (
+        open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
+    )
     shape = tuple(model.input_shape[1:])
     samples, sources = _samples(inputs, shape, invert)
     outputs = np.asarray(model.predict(samples, verbose=0))
@@ -135,9 +137,15 @@ def _scores(row: np.ndarray, labels: list[str] | None, top: int) -> dict[str, fl
 
     if labels is None:
         return {}
-    is_distribution = np.all(row >= 0) and abs(float(row.sum()) - 1) < 1e-3
-    if not is_distribution:  # logits
+    if not is_distribution(row):  # logits
         row = np.exp(row - row.max())
         row = row / row.sum()
     best = np.argsort(-row, kind="stable")[:top]
     return {labels[number]: float(row[number]) for number in best}
+
+
+def is_distribution(outputs: np.ndarray) -> bool:
+    """Whether all rows are probabilities already, and not logits: none negative, the sum is 1."""
+    import numpy as np
+
+    return bool(np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 1e-2))

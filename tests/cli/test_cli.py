@@ -123,6 +123,13 @@ def test_export_and_benchmark(run, tmp_path):
     assert "float16" in out
 
 
+def test_no_command_shows_the_help_as_it_is(run):
+    code, out, err = run()
+    assert code == 0
+    assert err == ""
+    assert out.count("\n") > 10
+
+
 def test_doctor_tells_versions(run):
     _, out, _ = run("doctor", "--json")
     found = json.loads(out)
@@ -145,6 +152,7 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("predict", "linear_regression", str(text)): "pass a .npy file",
         ("export", "mnist_mlp", "x.tflite", "--quantize", "int9"): "'int8'",
         ("export", "mnist_mlp", "x.docx"): ".tflite",
+        ("evaluate", "mnist_mlp", "--batch-size", "-1"): "`batch_size` must be 1 or above",
         ("frobnicate",): "frobnicate",
     }
     for arguments, says in cases.items():

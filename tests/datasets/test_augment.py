@@ -6,8 +6,10 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
+import kerazoo
 from kerazoo.datasets import Augment
 from kerazoo.datasets.augment import _sample_bilinear, _source_grid, distort
+from kerazoo.errors import DataError
 
 SEED = [3, 4]
 
@@ -133,3 +135,12 @@ def test_amounts_out_of_range_are_refused():
     for wrong in ({"shift": 0.6}, {"rotate": -1}, {"zoom": 1.0}, {"elastic": 11}, {"share": 0.1}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, Augment)
+
+
+def test_amounts_out_of_range_and_samples_that_are_no_images_are_refused():
+    with pytest.raises(DataError, match="shift"):
+        kerazoo.datasets.load("digits", "test", augment=Augment(shift=-5))
+    with pytest.raises(DataError, match=r"is for images.*Received: \(342, 10\)"):
+        kerazoo.datasets.load("diabetes", augment=True)
+    with pytest.raises(DataError, match="must be True, False or an Augment"):
+        kerazoo.datasets.load("digits", "test", augment="strong")

@@ -26,7 +26,7 @@ def zoo(monkeypatch, net, digits):
         return splits[split]
 
     facts = types.SimpleNamespace(class_names=tuple("0123456789"), num_classes=10)
-    monkeypatch.setattr("kerazoo.zoo.get", lambda name: net)
+    monkeypatch.setattr("kerazoo.zoo.open_model", lambda name: net)
     monkeypatch.setattr("kerazoo.zoo.info", lambda name: card)
     monkeypatch.setattr("kerazoo.zoo.list_models", lambda: ["net"])
     monkeypatch.setattr("kerazoo.datasets.load_numpy", load_numpy)

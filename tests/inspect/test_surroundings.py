@@ -26,3 +26,8 @@ def test_a_missing_package_names_its_extra(monkeypatch):
     missing = kerazoo.inspect.environment().missing_extras
     assert any(lack.startswith("scikit-learn") for lack in missing["demo"])
     assert "hub" not in missing
+
+
+def test_a_wrong_data_folder_is_part_of_the_answer(monkeypatch):
+    monkeypatch.setenv("KERAZOO_DATA", "/nonexistent")
+    assert "no folder" in kerazoo.inspect.environment().data["mnist"]

@@ -107,3 +107,9 @@ def test_events_are_read_by_tensorflow(tmp_path):
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
     values = {v.tag: (e.step, v.simple_value) for e in events for v in e.summary.value}
     assert values == {"loss": (1, 0.5), "accuracy": (1, 0.25)}
+
+
+def test_crossentropies_fall_and_nan_is_worst():
+    name = "val_sparse_categorical_crossentropy"
+    assert callbacks.best_epoch({name: [3.0, 1.0, 2.0]}, name) == 1
+    assert callbacks.best_epoch({"val_loss": [float("nan"), 2.0, float("nan")]}, "val_loss") == 1

@@ -57,3 +57,26 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(tmp_path):
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(WeightsError, match="Cannot load the model"):
         kerazoo.evaluate(str(tmp_path / "text.keras"))
+
+
+def test_labels_sizes_and_lengths_that_do_not_fit_are_one_line():
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    three = kerazoo.get("mnist_mlp", num_classes=3)
+    with pytest.raises(DataError, match="labels must be 0 to 2, .* Received: 0 to 9"):
+        kerazoo.evaluate(three, (images, labels))
+    with pytest.raises(DataError, match="There are 1797 inputs and 5 targets"):
+        kerazoo.evaluate("mnist_mlp", (images, labels[:5]))
+    with pytest.raises(DataError, match="`batch_size` must be 1 or above, or None. Received: 0"):
+        kerazoo.evaluate("mnist_mlp", "digits", batch_size=0)
+
+
+def test_a_file_with_probabilities_is_judged_like_its_model(tmp_path):
+    model = kerazoo.get("mnist_mlp", classifier_activation="softmax")
+    kerazoo.export(model, tmp_path / "scores.tflite", verify=False)
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    expected = kerazoo.evaluate("mnist_mlp", (images, labels))  # from the logits
+    file = kerazoo.evaluate(tmp_path / "scores.tflite", [(images[:900], labels[:900])] * 2)
+    assert set(file) == set(expected)
+    assert kerazoo.evaluate(tmp_path / "scores.tflite", "digits") == pytest.approx(
+        expected, rel=1e-3
+    )

@@ -273,3 +273,49 @@ def test_a_run_stopped_before_its_last_file_is_finished_not_trained(
     finished = kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
     np.testing.assert_array_equal(weights_of(finished.model), weights_of(unbroken.model))
     assert finished.metrics == unbroken.metrics
+
+
+def test_a_short_run_leaves_the_average_out_and_says_so(tiny, tmp_path, notices):
+    config = with_overrides(tiny, {"training.ema": 0.999, "training.epochs": 2})
+    result = kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    assert result.metrics["val_accuracy"] > 0.6  # the average would still be the initial weights
+    assert any("training.ema=0.999 is left out: it needs 5,000 steps" in n for n in notices())
+
+
+def test_a_diverged_run_says_so_and_keeps_the_checkpoint_before(tmp_path):
+    overrides = {"training.optimizer.learning_rate": 1e30, "training.epochs": 2}
+    with pytest.raises(RunError, match=r"diverged in epoch 1: .*learning_rate"):
+        kerazoo.train(
+            "linear_regression",
+            overrides=overrides,
+            output_dir=tmp_path / "run",
+            progress=False,
+        )
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"training.metrics": ["mean_io_u"]}, "'mean_io_u' cannot be made"),
+        ({"training.loss.name": "ctc"}, "ctc"),
+        ({"model.arguments.num_classes": "x"}, "'mlp' refuses its arguments"),
+        ({"model.arguments.classifier_activation": "sofmax"}, "sofmax"),
+    ],
+)
+def test_recipe_parts_that_do_not_fit_are_one_line(tiny, tmp_path, changes, says):
+    with pytest.raises(ConfigError) as caught:
+        kerazoo.train(with_overrides(tiny, changes), output_dir=tmp_path / "run", progress=False)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_distortions_of_what_is_no_image_are_refused(tmp_path):
+    with pytest.raises(DataError, match="is for images"):
+        kerazoo.train(
+            "linear_regression",
+            overrides={"data.augment": {"shift": 0.1}},
+            output_dir=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()

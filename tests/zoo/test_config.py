@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 from kerazoo import list_models
@@ -180,3 +181,10 @@ def test_a_file_and_its_field_are_named_together(tmp_path):
 def test_the_zoos_configs_are_named_after_their_files():
     files = sorted(path.stem for path in configs_folder().glob("*.yaml"))
     assert [find_config(name).name for name in files] == files
+
+
+def test_numpy_numbers_are_numbers():
+    changed = with_overrides(
+        to_config(SMALLEST, source="net.yaml"), {"training.epochs": np.int64(7)}
+    )
+    assert changed.training.epochs == 7
