@@ -87,7 +87,7 @@ def best_epoch(history: History, monitor: str) -> int:
     return best
 
 
-_FALLING = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson")
+_FALLING = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson", "log_cosh", "false_")
 
 
 def is_better(value: float, than: float, monitor: str) -> bool:

@@ -112,4 +112,7 @@ def test_events_are_read_by_tensorflow(tmp_path):
 def test_crossentropies_fall_and_nan_is_worst():
     name = "val_sparse_categorical_crossentropy"
     assert callbacks.best_epoch({name: [3.0, 1.0, 2.0]}, name) == 1
+    assert (
+        callbacks.best_epoch({"val_false_positives": [3.0, 1.0, 2.0]}, "val_false_positives") == 1
+    )
     assert callbacks.best_epoch({"val_loss": [float("nan"), 2.0, float("nan")]}, "val_loss") == 1
