@@ -7,6 +7,10 @@ first used, so that `import kerazoo` costs neither Keras nor TensorFlow.
 
 import lazy_loader
 
+from kerazoo.registration import register_with_keras
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+register_with_keras()

@@ -1,4 +1,15 @@
-from . import datasets, distribute, errors, exporters, inspect, training, zoo
+from . import (
+    datasets,
+    distill,
+    distribute,
+    errors,
+    exporters,
+    inspect,
+    layers,
+    metrics,
+    training,
+    zoo,
+)
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
 from .training import TrainResult, evaluate, train
@@ -15,6 +26,7 @@ __all__ = [
     "TrainResult",
     "add_config",
     "datasets",
+    "distill",
     "distribute",
     "errors",
     "evaluate",
@@ -23,8 +35,10 @@ __all__ = [
     "get",
     "info",
     "inspect",
+    "layers",
     "list_models",
     "load_tflite",
+    "metrics",
     "predict",
     "register",
     "train",

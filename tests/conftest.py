@@ -38,3 +38,12 @@ def data_pack():
     if not folder or not (Path(folder) / "mnist.npz").is_file():
         pytest.skip("needs mnist.npz in the folder KERAZOO_DATA")
     return Path(folder)
+
+
+@pytest.fixture
+def tensorflow_backend():
+    """For tests of what only TensorFlow does; skipped where KERAS_BACKEND names another backend."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("needs KERAS_BACKEND=tensorflow")
