@@ -1,1 +1,39 @@
-__all__: list[str] = []
+from .attention_pooling import AttentionPooling
+from .conv_norm_act import ConvNormAct
+from .cosine_classifier import CosineClassifier
+from .drop_path import DropPath
+from .efficient_channel_attention import EfficientChannelAttention
+from .generalized_mean_pooling import GeneralizedMeanPooling
+from .ghost_module import GhostModule
+from .gradient_reversal import GradientReversal
+from .inverted_residual import InvertedResidual
+from .layer_scale import LayerScale
+from .monte_carlo_dropout import MonteCarloDropout
+from .patch_embedding import PatchEmbedding
+from .reparameterizable_conv2d import ReparameterizableConv2D
+from .rotary_embedding import RotaryEmbedding
+from .sinusoidal_positions import SinusoidalPositions
+from .spatial_pyramid_pooling import SpatialPyramidPooling
+from .squeeze_excite import SqueezeExcite
+from .temporal_conv_block import TemporalConvBlock
+
+__all__ = [
+    "AttentionPooling",
+    "ConvNormAct",
+    "CosineClassifier",
+    "DropPath",
+    "EfficientChannelAttention",
+    "GeneralizedMeanPooling",
+    "GhostModule",
+    "GradientReversal",
+    "InvertedResidual",
+    "LayerScale",
+    "MonteCarloDropout",
+    "PatchEmbedding",
+    "ReparameterizableConv2D",
+    "RotaryEmbedding",
+    "SinusoidalPositions",
+    "SpatialPyramidPooling",
+    "SqueezeExcite",
+    "TemporalConvBlock",
+]

@@ -1,0 +1,54 @@
+"""A learned factor for each channel of a residual branch, small at first (Touvron et al. 2021)."""
+
+from __future__ import annotations
+
+import keras
+
+from kerazoo.errors import DataError
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class LayerScale(keras.layers.Layer):
+    """y = gamma * x, with one learned gamma for each channel (the last axis).
+
+    With a small start, each residual block begins near the identity, and deep transformers train:
+    `x + LayerScale(1e-5)(attention(x))`.
+
+    Source: Touvron, Cord, Sablayrolles, Synnaeve, Jegou 2021, "Going deeper with image
+    transformers", arXiv:2103.17239, equation 4. ConvNeXt (arXiv:2201.03545) starts at 1e-6.
+
+    Args:
+        initial_value: every gamma's start. The paper: 0.1 up to 18 layers, 1e-5 up to 24, 1e-6
+            beyond. 0 starts at the exact identity.
+
+    Shape: `(batch, ..., channels)`, and the same out. The dtype is the layer's compute dtype. Masks
+    pass.
+
+    Raises: DataError if the number of channels is not known when the layer is built.
+
+    >>> LayerScale(0.5)(np.array([[2.0, 4.0]])).numpy().tolist()
+    [[1.0, 2.0]]
+    """
+
+    def __init__(self, initial_value: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.initial_value = initial_value
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise DataError(
+                f"Layer {self.name!r} needs a known number of channels, the last axis. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
+        start = keras.initializers.Constant(self.initial_value)
+        self.gamma = self.add_weight((input_shape[-1],), start, name="gamma")
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "initial_value": self.initial_value}
