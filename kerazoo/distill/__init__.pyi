@@ -1,1 +1,4 @@
-__all__: list[str] = []
+from .distiller import Distiller
+from .logits_distillation import LogitsDistillation
+
+__all__ = ["Distiller", "LogitsDistillation"]

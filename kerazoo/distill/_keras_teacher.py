@@ -1,0 +1,26 @@
+"""A Keras model as a teacher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.distill._features import Features
+
+
+class KerasTeacher:
+    """A frozen model in inference mode, called on inputs; returns a dict of outputs by layer."""
+
+    def __init__(self, model: keras.Model, names: list[str]):
+        model.trainable = False  # as `keras.distillation.Distiller` does: no gradients are kept
+        self.model = model
+        self._features = Features(model, names, "teacher")
+        self.shapes = self._features.shapes
+        self.variables = list(model.variables)
+        self.supports_jit = all(layer.supports_jit for layer in model._flatten_layers())
+
+    def __call__(self, inputs: Any) -> dict[str, Any]:
+        outputs = self._features(inputs, training=False)
+        return keras.tree.map_structure(ops.stop_gradient, outputs)
