@@ -1,3 +1,9 @@
+from .bleu import BLEU
+from .box_mean_average_precision import BoxMeanAveragePrecision
+from .brier_score import BrierScore
+from .character_error_rate import CharacterErrorRate
+from .dice_score import DiceScore
+from .expected_calibration_error import ExpectedCalibrationError
 from .f_beta_at_k import FBetaAtK
 from .hit_rate_at_k import HitRateAtK
 from .mean_average_precision import MeanAveragePrecision
@@ -5,13 +11,21 @@ from .mean_reciprocal_rank import MeanReciprocalRank
 from .ndcg import NDCG
 from .precision_at_k import PrecisionAtK
 from .recall_at_k import RecallAtK
+from .word_error_rate import WordErrorRate
 
 __all__ = [
+    "BLEU",
     "NDCG",
+    "BoxMeanAveragePrecision",
+    "BrierScore",
+    "CharacterErrorRate",
+    "DiceScore",
+    "ExpectedCalibrationError",
     "FBetaAtK",
     "HitRateAtK",
     "MeanAveragePrecision",
     "MeanReciprocalRank",
     "PrecisionAtK",
     "RecallAtK",
+    "WordErrorRate",
 ]

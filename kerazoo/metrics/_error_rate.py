@@ -1,0 +1,42 @@
+"""Edit distance of texts over the length of the references: what word and character rates share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.metrics._compensated_sum import add_to, value_of
+from kerazoo.metrics._edit_distance import edit_distance
+from kerazoo.metrics._host_values import check_as_many, host_strings
+
+
+class ErrorRate(keras.metrics.Metric):
+    """Edits summed over all texts, divided by the references' length. Subclasses say of what."""
+
+    def __init__(self, name: str, dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
+        # Half precision stops counting at 2048.
+        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
+        self.sums = self.add_variable(
+            shape=(2, 2), initializer="zeros", dtype=self._sums_dtype, name="sums"
+        )
+
+    @staticmethod
+    def units(text: str) -> list[str]:
+        """What is counted."""
+        raise NotImplementedError
+
+    def update_state(self, y_true: Any, y_pred: Any) -> None:
+        """Count a batch: strings `y_true`, the references, and `y_pred`, the hypotheses."""
+        references = [self.units(text) for text in host_strings(y_true, "y_true")]
+        hypotheses = [self.units(text) for text in host_strings(y_pred, "y_pred")]
+        check_as_many(references, hypotheses)
+        edits = sum(map(edit_distance, references, hypotheses))
+        counts = [float(edits), float(sum(map(len, references)))]
+        add_to(self.sums, ops.convert_to_tensor(counts, dtype=self._sums_dtype))
+
+    def result(self) -> Any:
+        edits, length = ops.unstack(value_of(self.sums), axis=0)
+        return edits / ops.maximum(length, 1)

@@ -1,0 +1,173 @@
+"""Dice score of masks (Dice 1945, Sorensen 1948), over a whole data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.metrics._compensated_sum import add_to, value_of
+from kerazoo.metrics._sample_weights import spread_weights
+from kerazoo.metrics._shapes import agree, without_last_one
+
+AVERAGES = ("micro", "macro")
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class DiceScore(keras.metrics.Metric):
+    r"""Overlap `2 |A and B| / (|A| + |B|)` of true and predicted elements; 0 none, 1 all.
+
+    The three counts are summed over every image and divided once in `result`, so an image counts
+    for its elements and batches do not matter. (The mean of each image's own score, which others
+    also call Dice, is another number.) Dice is the F1 score of the elements.
+
+    - `average="macro"`: the mean of the classes' scores, without classes that neither truth nor
+      prediction ever had;
+    - `average="micro"`: one score of the counts summed over the classes;
+    - `average=None`: one for each class, `(classes,)`, NaN for a class that was never seen.
+
+    NaN if no class was ever seen (torchmetrics says the same).
+
+    Shapes: `y_pred` `(batch, ..., classes)`, scores of any range; the largest is the prediction
+    (equal ones: the first). Or integers `(batch, ...)`, the predicted labels themselves. `y_true`
+    integer labels `(batch, ...)` or `(batch, ..., 1)`, or one-hot `(batch, ..., classes)`.
+    With `threshold`, `y_pred` and `y_true` (0 or 1) are both `(batch, ..., classes)`, and an
+    element may have several classes or none. `sample_weight`: `(batch,)` or `(batch, ...)`.
+
+    Args:
+        num_classes: 1 or more; 1 only with `threshold`.
+        average: "macro", "micro" or None.
+        threshold: None for one class per element; else scores above it are a yes (0.5 for
+            probabilities, 0 for logits).
+        ignore_class: elements with this true label are left out, such as 255 or -1 for "unknown".
+            A label among the classes (0 for the background) also leaves the averages, and its own
+            score is NaN. Not together with `threshold`.
+        name, dtype: as for every Keras metric.
+
+    Raises: ConfigError or UnknownNameError for arguments out of range; `update_state` raises
+        DataError for shapes that do not fit.
+
+    >>> metric = kerazoo.metrics.DiceScore(num_classes=3, average=None)
+    >>> metric.update_state([[0, 0, 1, 2]], np.array([[0, 1, 1, 2]]))
+    >>> [round(float(score), 4) for score in metric.result()]
+    [0.6667, 0.6667, 1.0]
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        average: str | None = "macro",
+        threshold: float | None = None,
+        ignore_class: int | None = None,
+        name: str = "dice_score",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        if not isinstance(num_classes, int) or num_classes < (2 if threshold is None else 1):
+            raise ConfigError(
+                "`num_classes` must be 2 or more, or 1 with a `threshold`. "
+                f"Received: num_classes={num_classes!r}, threshold={threshold!r}."
+            )
+        if average is not None and average not in AVERAGES:
+            raise unknown_name("average", average, AVERAGES)
+        if threshold is not None and ignore_class is not None:
+            raise ConfigError(
+                "`ignore_class` needs one label for each element, `threshold` has several. "
+                f"Received: threshold={threshold!r}, ignore_class={ignore_class!r}. "
+                "Give the elements to leave out a `sample_weight` of 0."
+            )
+        self.num_classes, self.average = num_classes, average
+        self.threshold, self.ignore_class = threshold, ignore_class
+        # Half precision stops counting at 2048.
+        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
+        self.sums = self.add_variable(
+            shape=(2, 3, num_classes), initializer="zeros", dtype=self._sums_dtype, name="sums"
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        if self.threshold is None:
+            labels, said = self._labels(y_true, y_pred)
+            weights = spread_weights(sample_weight, ops.cast(labels, self._sums_dtype))
+            if self.ignore_class is not None:
+                weights = weights * ops.cast(labels != self.ignore_class, self._sums_dtype)
+            true, predicted = self._has_class(labels), self._has_class(said)
+        else:
+            self._check_classes(y_pred, "y_pred")
+            _check_same(y_true, y_pred, y_true, y_pred)
+            true, predicted = y_true > 0, y_pred > self.threshold
+            weights = spread_weights(sample_weight, ops.cast(y_true[..., 0], self._sums_dtype))
+        weights = ops.expand_dims(weights, -1)
+        counts = [ops.logical_and(true, predicted), true, predicted]
+        counts = [_sum_by_class(ops.cast(count, self._sums_dtype) * weights) for count in counts]
+        add_to(self.sums, ops.stack(counts))
+
+    def result(self) -> Any:
+        overlap, true, predicted = ops.unstack(value_of(self.sums), axis=0)
+        counted = np.array([label != self.ignore_class for label in range(self.num_classes)])
+        counted = ops.convert_to_tensor(counted.astype("float32"), self._sums_dtype)
+        overlap, size = 2 * overlap * counted, (true + predicted) * counted
+        if self.average == "micro":
+            return _divide_or_nan(ops.sum(overlap), ops.sum(size))
+        if self.average is None:
+            return _divide_or_nan(overlap, size)
+        seen = ops.cast(size > 0, self._sums_dtype)
+        return _divide_or_nan(ops.sum(ops.divide_no_nan(overlap, size)), ops.sum(seen))
+
+    def _labels(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """True and predicted label of each element, int32, `(batch, ...)`."""
+        said = y_pred
+        if keras.backend.is_float_dtype(y_pred.dtype):
+            self._check_classes(y_pred, "y_pred")
+            said = ops.argmax(y_pred, axis=-1)
+        labels, axes = y_true, len(said.shape)
+        if without_last_one(tuple(y_true.shape), axes=axes) != tuple(y_true.shape):
+            labels = ops.squeeze(y_true, -1)
+        elif len(y_true.shape) == axes + 1:
+            self._check_classes(y_true, "y_true")
+            labels = ops.argmax(y_true, axis=-1)
+        _check_same(labels, said, y_true, y_pred)
+        return ops.cast(labels, "int32"), ops.cast(said, "int32")
+
+    def _has_class(self, labels: Any) -> Any:
+        """Bool, `(batch, ..., classes)`."""
+        return ops.equal(ops.expand_dims(labels, -1), ops.arange(self.num_classes, dtype="int32"))
+
+    def _check_classes(self, values: Any, name: str) -> None:
+        if values.shape[-1] != self.num_classes:
+            raise DataError(
+                f"The last axis of `{name}` must have `num_classes` {self.num_classes}. "
+                f"Received: shape {tuple(values.shape)}. An integer `y_pred` is taken as labels."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "average": self.average,
+            "threshold": self.threshold,
+            "ignore_class": self.ignore_class,
+        }
+
+
+def _sum_by_class(values: Any) -> Any:
+    """`(batch, ..., classes)` to `(classes,)`."""
+    # Images first: ones added one by one to a float32 get lost beyond 2 ** 24 elements.
+    inner = tuple(range(1, len(values.shape) - 1))
+    return ops.sum(ops.sum(values, axis=inner) if inner else values, axis=0)
+
+
+def _divide_or_nan(numerator: Any, denominator: Any) -> Any:
+    some = denominator > 0
+    return ops.where(some, ops.divide_no_nan(numerator, denominator), float("nan"))
+
+
+def _check_same(one: Any, other: Any, y_true: Any, y_pred: Any) -> None:
+    if not agree(tuple(one.shape), tuple(other.shape)):
+        raise DataError(
+            "`y_true` and `y_pred` must describe the same elements. "
+            f"Received: y_true {tuple(y_true.shape)}, y_pred {tuple(y_pred.shape)}."
+        )
