@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.layers._checks import as_pair, check_channels, check_count
 
 
@@ -22,7 +22,7 @@ class ConvNormAct(layers.Layer):
         filters: channels of the output, an integer above 0; or None for a depthwise convolution,
             one filter for each channel of the input.
         kernel_size, strides, dilation_rate: an integer above 0, or two: height and width. One of
-            strides and dilation may differ from 1.
+            strides and dilation may differ from 1; depthwise, both strides are the same.
         padding: "same" (as TensorFlow pads: more on the right and below) or "valid".
         groups: parts of the channels that are convolved apart; divides `filters` and the input's
             channels. 1 when `filters` is None.
@@ -40,14 +40,15 @@ class ConvNormAct(layers.Layer):
 
     Source: Ioffe, Szegedy 2015, arXiv:1502.03167, section 3.2 (normalization of convolutions).
 
-    Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
+    Raises: ConfigError if an argument is out of its range, DataError if the channels are
+        not known or not a multiple of `groups`.
 
-    >>> layer = ConvNormAct(8, 3, strides=2)
-    >>> layer(np.ones((1, 32, 32, 3))).shape
-    (1, 16, 16, 8)
+    >>> x = ConvNormAct(8, 3, strides=2)(keras.Input((32, 32, 3)))
+    >>> x.shape
+    (None, 16, 16, 8)
     >>> depthwise = ConvNormAct(None, 5, activation="silu")
-    >>> depthwise(np.ones((1, 32, 32, 6))).shape
-    (1, 32, 32, 6)
+    >>> depthwise(x).shape
+    (None, 16, 16, 8)
     """
 
     def __init__(
@@ -65,14 +66,12 @@ class ConvNormAct(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters, self.groups = filters, groups
-        self._check_channels_out()
-        if padding not in ("same", "valid"):
-            raise ConfigError(f'`padding` must be "same" or "valid". Received: {padding!r}.')
-        self.kernel_size, self.padding = as_pair("kernel_size", kernel_size), padding
+        self.filters, self.groups, self.padding = filters, groups, padding
+        self.kernel_size = as_pair("kernel_size", kernel_size)
         self.strides = as_pair("strides", strides)
         self.dilation_rate = as_pair("dilation_rate", dilation_rate)
         self.momentum, self.epsilon = momentum, epsilon
+        self._check_arguments()
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = layers.InputSpec(ndim=4)
@@ -83,14 +82,35 @@ class ConvNormAct(layers.Layer):
         )
         self.activate = layers.Activation(self.activation, dtype=self.dtype_policy, name="activate")
 
-    def _check_channels_out(self):
+    def _check_arguments(self):
         check_count("groups", self.groups)
-        if self.filters is not None:
-            check_count("filters", self.filters)
-        elif self.groups != 1:
+        if self.padding not in ("same", "valid"):
+            raise ConfigError(f'`padding` must be "same" or "valid". Received: {self.padding!r}.')
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ConfigError(
+                f"`strides` or `dilation_rate` must be 1. Received: strides={self.strides}, "
+                f"dilation_rate={self.dilation_rate}."
+            )
+        if self.filters is None:
+            self._check_depthwise()
+            return
+        check_count("filters", self.filters)
+        if self.filters % self.groups:
+            raise ConfigError(
+                f"`groups` must divide `filters`. Received: groups={self.groups}, "
+                f"filters={self.filters}."
+            )
+
+    def _check_depthwise(self):
+        if self.groups != 1:
             raise ConfigError(
                 f"`groups` must be 1 when `filters` is None: a depthwise convolution has a group "
                 f"for each channel. Received: groups={self.groups}."
+            )
+        if len(set(self.strides)) > 1:  # TensorFlow cannot
+            raise ConfigError(
+                f"`strides` must be the same for height and width when `filters` is None. "
+                f"Received: strides={self.strides}."
             )
 
     def _convolution(self):
@@ -114,6 +134,11 @@ class ConvNormAct(layers.Layer):
 
     def build(self, input_shape):
         check_channels(self.name, input_shape)
+        if input_shape[-1] % self.groups:
+            raise DataError(
+                f"The channels of the input must be a multiple of `groups`={self.groups}. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
         self.convolve.build(input_shape)
         self.normalize.build(self.convolve.compute_output_shape(input_shape))
 

@@ -39,8 +39,8 @@ class EfficientChannelAttention(layers.Layer):
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
     >>> layer = EfficientChannelAttention()
-    >>> layer(np.ones((2, 5, 5, 64))).shape
-    (2, 5, 5, 64)
+    >>> layer(keras.Input((5, 5, 64))).shape
+    (None, 5, 5, 64)
     >>> layer.count_params()
     3
     """

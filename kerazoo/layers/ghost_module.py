@@ -44,8 +44,8 @@ class GhostModule(layers.Layer):
 
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
-    >>> GhostModule(32)(np.ones((1, 14, 14, 16))).shape
-    (1, 14, 14, 32)
+    >>> GhostModule(32)(keras.Input((14, 14, 16))).shape
+    (None, 14, 14, 32)
     """
 
     def __init__(

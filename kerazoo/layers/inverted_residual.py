@@ -39,7 +39,7 @@ class InvertedResidual(layers.Layer):
     Args:
         filters: channels of the output, an integer above 0.
         kernel_size: of the depthwise convolution, an integer above 0 or two.
-        strides: of the depthwise convolution, likewise.
+        strides: of the depthwise convolution, an integer above 0.
         expand_ratio: width inside over the input's channels, above 0; the product is rounded.
         se_ratio: bottleneck of the squeeze and excitation over the *input's* channels
             (EfficientNet's definition), rounded down; 0 leaves it out.
@@ -60,15 +60,15 @@ class InvertedResidual(layers.Layer):
 
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
-    >>> InvertedResidual(24, strides=2)(np.ones((1, 56, 56, 16))).shape
-    (1, 28, 28, 24)
+    >>> InvertedResidual(24, strides=2)(keras.Input((56, 56, 16))).shape
+    (None, 28, 28, 24)
     """
 
     def __init__(
         self,
         filters: int,
         kernel_size: int | tuple[int, int] = 3,
-        strides: int | tuple[int, int] = 1,
+        strides: int = 1,
         expand_ratio: float = 6,
         se_ratio: float = 0,
         activation: str | Callable | None = "relu6",
@@ -82,11 +82,12 @@ class InvertedResidual(layers.Layer):
     ):
         super().__init__(**kwargs)
         check_count("filters", filters)
+        check_count("strides", strides)
         check_positive("expand_ratio", expand_ratio)
         if se_ratio != 0:
             check_positive("se_ratio", se_ratio)
         check_drop_rate("drop_path_rate", drop_path_rate)
-        self.filters, self.strides = filters, as_pair("strides", strides)
+        self.filters, self.strides = filters, strides
         self.kernel_size = as_pair("kernel_size", kernel_size)
         self.expand_ratio, self.se_ratio = expand_ratio, se_ratio
         self.activation = keras.activations.get(activation)
@@ -112,7 +113,7 @@ class InvertedResidual(layers.Layer):
             shape = self._build(self.squeeze_excite, shape)
         self.project = self._convolution("project", self.filters, 1, activation=None)
         shape = self._build(self.project, shape)
-        if channels == self.filters and self.strides == (1, 1):
+        if channels == self.filters and self.strides == 1:
             self.drop_path = DropPath(
                 self.drop_path_rate, self.seed, dtype=self.dtype_policy, name="drop_path"
             )
@@ -158,10 +159,7 @@ class InvertedResidual(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, *sizes, _ = input_shape
-        # Rounded up; an unknown size stays unknown.
-        sizes = [
-            size and -(-size // stride) for size, stride in zip(sizes, self.strides, strict=True)
-        ]
+        sizes = [size and -(-size // self.strides) for size in sizes]  # unknown stays unknown
         return (batch, *sizes, self.filters)
 
     def get_config(self):

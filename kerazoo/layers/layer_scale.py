@@ -26,7 +26,7 @@ class LayerScale(keras.layers.Layer):
 
     Raises: DataError if the number of channels is not known when the layer is built.
 
-    >>> LayerScale(0.5)(np.array([[2.0, 4.0]])).numpy().tolist()
+    >>> keras.ops.convert_to_numpy(LayerScale(0.5)(np.array([[2.0, 4.0]]))).tolist()
     [[1.0, 2.0]]
     """
 

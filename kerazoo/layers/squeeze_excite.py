@@ -44,10 +44,10 @@ class SqueezeExcite(layers.Layer):
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
     >>> layer = SqueezeExcite(ratio=0.25)
-    >>> layer(np.ones((2, 5, 5, 16))).shape
-    (2, 5, 5, 16)
-    >>> layer.reduce.kernel.shape
-    (1, 1, 16, 4)
+    >>> layer(keras.Input((5, 5, 16))).shape
+    (None, 5, 5, 16)
+    >>> layer.reduce.filters, layer.count_params()
+    (4, 148)
     """
 
     def __init__(
