@@ -1,4 +1,21 @@
+from .attention_transfer import AttentionTransfer
+from .contrastive_representation import ContrastiveRepresentation
+from .decoupled_distillation import DecoupledDistillation
+from .dist import DIST
 from .distiller import Distiller
+from .feature_distillation import FeatureDistillation
 from .logits_distillation import LogitsDistillation
+from .relational_distillation import RelationalDistillation
+from .similarity_preserving import SimilarityPreserving
 
-__all__ = ["Distiller", "LogitsDistillation"]
+__all__ = [
+    "DIST",
+    "AttentionTransfer",
+    "ContrastiveRepresentation",
+    "DecoupledDistillation",
+    "Distiller",
+    "FeatureDistillation",
+    "LogitsDistillation",
+    "RelationalDistillation",
+    "SimilarityPreserving",
+]

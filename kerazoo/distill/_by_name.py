@@ -8,11 +8,25 @@ from typing import Any
 
 import keras
 
+from kerazoo.distill.attention_transfer import AttentionTransfer
+from kerazoo.distill.contrastive_representation import ContrastiveRepresentation
+from kerazoo.distill.decoupled_distillation import DecoupledDistillation
+from kerazoo.distill.dist import DIST
+from kerazoo.distill.feature_distillation import FeatureDistillation
 from kerazoo.distill.logits_distillation import LogitsDistillation
+from kerazoo.distill.relational_distillation import RelationalDistillation
+from kerazoo.distill.similarity_preserving import SimilarityPreserving
 from kerazoo.errors import ConfigError, unknown_name
 
 LOSSES = {
     "logits": LogitsDistillation,
+    "decoupled": DecoupledDistillation,
+    "dist": DIST,
+    "features": FeatureDistillation,
+    "attention": AttentionTransfer,
+    "similarity": SimilarityPreserving,
+    "relational": RelationalDistillation,
+    "contrastive": ContrastiveRepresentation,
 }
 
 

@@ -25,15 +25,18 @@ class Features:
     def __init__(self, model: keras.Model, names: list[str], role: str):
         self.model = model
         self.names = names
-        self._extractor = _extractor(model, names, role) if names else None
-        outputs = self._extractor.output if self._extractor else _symbolic_output(model)
+        graph = _graph(model)
+        if names:
+            _check_names(model, names, role)
+            self._extractor = _extractor(model, names)
+        outputs = self._extractor.output if names else {FINAL: graph[1]} if graph else {}
         self.shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), outputs)
-        """Structure of shapes under the same keys, None for a size that is not fixed."""
+        """Shapes under the same keys, None for a size that is not fixed; empty if not known."""
 
     def __call__(self, inputs: Any, *, training: bool) -> dict[str, Any]:
-        if self._extractor is None:
-            return {FINAL: self.model(inputs, training=training)}
-        return self._extractor(inputs, training=training)
+        if self.names:
+            return self._extractor(inputs, training=training)
+        return {FINAL: self.model(inputs, training=training)}
 
 
 def pick(features: dict[str, Any], names: str | list[str] | None) -> Any:
@@ -41,12 +44,6 @@ def pick(features: dict[str, Any], names: str | list[str] | None) -> Any:
     if isinstance(names, list | tuple):
         return [features[name] for name in names]
     return features.get(FINAL) if names is None else features[names]
-
-
-def _symbolic_output(model: keras.Model) -> dict[str, Any]:
-    """The final output of a model that has a graph; empty for a subclassed one."""
-    graph = _graph(model)
-    return {} if graph is None else {FINAL: graph[1]}
 
 
 def _graph(model: keras.Model) -> tuple[Any, Any] | None:
@@ -58,23 +55,52 @@ def _graph(model: keras.Model) -> tuple[Any, Any] | None:
     return model.input, model.output
 
 
-def _extractor(model: keras.Model, names: list[str], role: str) -> keras.Model:
-    graph = _graph(model)
-    if graph is None:
+def _check_names(model: keras.Model, names: list[str], role: str) -> None:
+    if _graph(model) is None:
         raise ConfigError(
             f"Layers can be named in Functional and Sequential models only. Received: {names} of "
             f"the {role} {model.name!r}, a {type(model).__name__} without a graph. Distil its "
             f"final output, or rebuild it with the functional API."
         )
-    inputs, final = graph
-    outputs = {FINAL: final}
+    known = _layer_names(model)
     for name in names:
-        outputs[name] = _layer(model, name, role).output
-    return keras.Model(inputs, outputs, name=f"{model.name}_features")
+        if name not in known:
+            raise unknown_name(f"layer of the {role} {model.name!r}:", name, known)
 
 
-def _layer(model: keras.Model, name: str, role: str) -> keras.layers.Layer:
-    layers = {layer.name: layer for layer in model.layers}
-    if name not in layers:
-        raise unknown_name(f"layer of the {role} {model.name!r}", name, layers)
-    return layers[name]
+def _layer_names(model: keras.Model) -> list[str]:
+    names = []
+    for layer in model.layers:
+        names.append(layer.name)
+        if isinstance(layer, keras.Model) and _graph(layer) is not None:
+            names += [f"{layer.name}/{inner}" for inner in _layer_names(layer)]
+    return names
+
+
+def _extractor(model: keras.Model, names: list[str]) -> keras.Model:
+    """A model on the same layers with more outputs.
+
+    The graph is walked again rather than asked for `layer.output`: what a nested model does inside
+    belongs to a graph of its own, and has to be called anew to be part of this one.
+    """
+    graph = _graph(model)
+    assert graph is not None
+    found: dict[str, Any] = {}
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        prefix = f"{layer.name}/"
+        inside = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        if inside:
+            outputs = _extractor(layer, inside)(*args, **kwargs)
+            final = outputs.pop(FINAL)
+            found.update({prefix + name: value for name, value in outputs.items()})
+        else:
+            final = layer(*args, **kwargs)
+        if layer.name in names:
+            found.setdefault(layer.name, final)  # of a layer that is used twice, the first output
+        return final
+
+    plain = keras.Model(*graph)  # uncompiled: a copy of a compiled one makes an optimizer too
+    copy = keras.models.clone_model(plain, clone_function=lambda layer: layer, call_function=call)
+    outputs = {FINAL: copy.output, **{name: found[name] for name in names}}
+    return keras.Model(copy.input, outputs, name=f"{model.name}_features")

@@ -1,0 +1,24 @@
+"""Feature maps of teacher and student, brought to one height and width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+
+def shrink_to_common(teacher: Any, student: Any) -> tuple[Any, Any]:
+    """Average the larger of two maps `(batch, height, width, channels)` down to the smaller.
+
+    Each side by itself; maps of other ranks, and of sizes that are not fixed, stay as they are.
+    """
+    if len(teacher.shape) != 4 or None in (*teacher.shape[1:3], *student.shape[1:3]):
+        return teacher, student
+    size = tuple(map(min, teacher.shape[1:3], student.shape[1:3]))
+    return _shrink(teacher, size), _shrink(student, size)
+
+
+def _shrink(maps: Any, size: tuple[int, ...]) -> Any:
+    if tuple(maps.shape[1:3]) == size:
+        return maps
+    return ops.adaptive_average_pool(maps, size, data_format="channels_last")
