@@ -37,6 +37,12 @@ def check_positive(name: str, value: Any) -> None:
         raise ConfigError(f"`{name}` must be a number above 0. Received: {name}={value!r}.")
 
 
+def check_finite(name: str, value: Any) -> None:
+    """Raise `ConfigError` unless `value` is a number, neither infinite nor NaN."""
+    if not (_is_number(value) and math.isfinite(value)):
+        raise ConfigError(f"`{name}` must be a finite number. Received: {name}={value!r}.")
+
+
 def check_channels(layer: str, input_shape: tuple[int | None, ...]) -> None:
     """Raise `DataError` unless `input_shape` is that of images whose channels are counted."""
     if len(input_shape) != 4 or input_shape[-1] is None:

@@ -132,6 +132,53 @@ CASES = [
         (6, 5, 4),
         is_composite=True,
     ),
+    Case(
+        "PatchEmbedding",
+        {"units": 6, "patch_size": (4, 2), "class_token": False, "learned_positions": False},
+        (8, 6, 3),
+    ),
+    Case("PatchEmbedding", {"units": 6, "patch_size": 4}, (8, 12, 3)),
+    Case("SinusoidalPositions", {"base": 50.0}, (5, 6), {"offset": 3}),
+    Case("RotaryEmbedding", {"base": 50.0, "pairing": "half"}, (5, 2, 6), {"offset": 3}),
+    Case("AttentionPooling", {"num_heads": 2, "key_dim": 3}, (5, 6)),
+    Case("GeneralizedMeanPooling", {"p": 2.0, "epsilon": 1e-3}, (5, 4, 3)),
+    Case(
+        "SpatialPyramidPooling",
+        {"filters": 4, "dilation_rates": (1, 3), "separable": True, "activation": "gelu"},
+        (6, 5, 3),
+    ),
+    Case(
+        "TemporalConvBlock",
+        {
+            "filters": 4,
+            "kernel_size": 2,
+            "dilation_rate": 3,
+            "dropout": 0.3,
+            "activation": "gelu",
+            "seed": 5,
+        },
+        (7, 3),
+        is_composite=True,
+    ),
+    Case(
+        "CosineClassifier",
+        {
+            "units": 4,
+            "scale": 8.0,
+            "margin": 0.3,
+            "margin_type": "cosface",
+            "kernel_initializer": "he_normal",
+        },
+        (6,),
+        {"labels": np.array([0, 1, 2], "int32")},  # of use in training, with its batches of 3
+    ),
+    Case(
+        "MonteCarloDropout",
+        {"rate": 0.4, "noise_shape": (None, 1, 6), "seed": 7},
+        (4, 6),
+        draws_at_inference=True,
+    ),
+    Case("GradientReversal", {"strength": 0.3}, (4, 6)),
     # Rows of further layers go here.
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.layer)

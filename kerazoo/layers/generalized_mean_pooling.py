@@ -1,0 +1,60 @@
+"""Pooling between mean and maximum, with a learned exponent (Radenovic, Tolias, Chum 2018)."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+from kerazoo.layers._checks import check_channels, check_positive
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class GeneralizedMeanPooling(layers.Layer):
+    """mean(max(x, epsilon) ** p) ** (1 / p) over height and width, with p learned.
+
+    Source: Radenovic, Tolias, Chum 2018, arXiv:1711.02512, equation 3, with one p for all channels;
+    `epsilon` as in the authors' code.
+
+    Args:
+        p: the exponent before training, above 0; 1 averages, a large p nears the maximum.
+        epsilon: above 0; smaller inputs, and so all negative ones, count as it.
+
+    Shape: `(batch, height, width, channels)`, channels last only, to `(batch, channels)`. Computed
+    in float32 at least; the result has the layer's compute dtype.
+
+    Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
+
+    >>> picture = np.array([1.0, 1.0, 1.0, 3.0]).reshape(1, 2, 2, 1)
+    >>> [round(float(GeneralizedMeanPooling(p)(picture)[0, 0]), 3) for p in (1, 3, 100)]
+    [1.5, 1.957, 2.959]
+    """
+
+    def __init__(self, p: float = 3.0, epsilon: float = 1e-6, **kwargs):
+        super().__init__(**kwargs)
+        check_positive("p", p)
+        check_positive("epsilon", epsilon)
+        self.p, self.epsilon = p, epsilon
+        self.input_spec = layers.InputSpec(ndim=4)
+
+    def build(self, input_shape):
+        check_channels(self.name, input_shape)
+        self.exponent = self.add_weight(
+            (), keras.initializers.Constant(self.p), autocast=False, name="exponent"
+        )
+
+    def call(self, inputs):
+        precise = keras.backend.result_type(inputs.dtype, "float32")
+        p = ops.cast(self.exponent, precise)
+        powers = p * ops.log(ops.maximum(ops.cast(inputs, precise), self.epsilon))
+        # As logarithms, for x ** p leaves the range of float32 where p is large: the mean is a sum
+        # divided by height * width.
+        _, height, width, _ = ops.shape(inputs)
+        count = ops.cast(height * width, precise)
+        log_mean = ops.logsumexp(powers, axis=(1, 2)) - ops.log(count)
+        return ops.cast(ops.exp(log_mean / p), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "p": self.p, "epsilon": self.epsilon}
