@@ -38,6 +38,12 @@ class Features:
             return self._extractor(inputs, training=training)
         return {FINAL: self.model(inputs, training=training)}
 
+    def predict(self, inputs: Any) -> dict[str, Any]:
+        """Arrays for one batch of arrays, in inference mode, compiled."""
+        if self.names:
+            return self._extractor.predict_on_batch(inputs)
+        return {FINAL: self.model.predict_on_batch(inputs)}
+
 
 def pick(features: dict[str, Any], names: str | list[str] | None) -> Any:
     """The value of one layer, a list of several layers' values, or that of the final output."""

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 
 from kerazoo.distill._arguments import as_shares
 from kerazoo.distill._keras_teacher import KerasTeacher
+from kerazoo.distill._tensorflow_teachers import SavedModelTeacher, TFLiteTeacher
 from kerazoo.errors import ConfigError, DataError
+
+
+class Teacher(Protocol):
+    """Whatever can be asked for outputs, by layer; "final_output" is always among them."""
+
+    shapes: dict[str, Any]
+    variables: list[Any]
+    supports_jit: bool
+
+    def __call__(self, inputs: Any) -> dict[str, Any]: ...
+
+    def run(self, inputs: Any) -> dict[str, Any]: ...
+
+    def fingerprint(self) -> str: ...
 
 
 class Teachers:
@@ -25,24 +42,22 @@ class Teachers:
 
     def __init__(self, source: Any, names: list[str], weights: Iterable[float] | None):
         self.source = source
-        sources = source if isinstance(source, list | tuple) else [source]
-        if not sources:
-            raise ConfigError("`teacher` is an empty list. Pass a model, or several.")
-        self._opened = [
-            open_teacher(one, names if number == 0 else [])
-            for number, one in enumerate(sources)
-            if one is not None
-        ]
-        self.shares = self._shares(weights)
+        self._opened = [] if source is None else open_teachers(source, names)
+        if keras.backend.backend() != "tensorflow":
+            self._check_are_keras_models()
+        weights = None if weights is None else list(weights)
+        self.shares = as_shares("teacher_weights", weights, self._opened or weights or [None])
         self.shapes: dict[str, Any] = self._opened[0].shapes if self._opened else {}
         self.variables = [variable for teacher in self._opened for variable in teacher.variables]
         self.supports_jit = all(teacher.supports_jit for teacher in self._opened)
 
-    def _shares(self, weights: Iterable[float] | None) -> list[float]:
-        """Without teachers, as many as there are weights: those whose outputs the data carries."""
-        weights = None if weights is None else list(weights)
-        items = self._opened or weights or [None]
-        return as_shares("teacher_weights", weights, items)
+    def _check_are_keras_models(self) -> None:
+        if not all(isinstance(teacher, KerasTeacher) for teacher in self._opened):
+            raise ConfigError(
+                f"SavedModel and .tflite teachers run inside a training step on TensorFlow only. "
+                f"Received: {self.source!r} with the backend {keras.backend.backend()!r}. Run it "
+                f"beforehand with kerazoo.distill.cache_teacher, and pass teacher=None."
+            )
 
     def __call__(self, inputs: Any) -> list[dict[str, Any]]:
         if not self._opened:
@@ -53,8 +68,33 @@ class Teachers:
         return [teacher(inputs) for teacher in self._opened]
 
 
-def open_teacher(source: Any, names: list[str]) -> KerasTeacher:
-    """The teacher behind one value of the argument `teacher`."""
+def open_teachers(source: Any, names: list[str]) -> list[Teacher]:
+    """One or several teachers; the first gives the layers `names` beside its final output."""
+    sources = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise ConfigError("`teacher` is an empty list. Pass a model, or several.")
+    return [_open(one, names if number == 0 else []) for number, one in enumerate(sources)]
+
+
+def _open(source: Any, names: list[str]) -> Teacher:
     if isinstance(source, keras.Model):
         return KerasTeacher(source, names)
-    raise ConfigError(f"`teacher` must be a keras.Model. Received: {type(source).__name__}.")
+    if not isinstance(source, str | os.PathLike):
+        raise ConfigError(
+            f"`teacher` must be a keras.Model, or the path of a .keras file, a SavedModel folder "
+            f"or a .tflite file. Received: {type(source).__name__}."
+        )
+    path = Path(source)
+    if path.suffix == ".keras" and path.exists():
+        return KerasTeacher(keras.saving.load_model(path, compile=False), names)
+    if path.suffix != ".tflite" and not (path / "saved_model.pb").is_file():
+        raise DataError(
+            f"`teacher`: there is no .keras file, SavedModel folder or .tflite file at "
+            f"{str(path)!r}."
+        )
+    if names:
+        raise ConfigError(
+            f"Layers can be named in Keras models only. Received: {names} of {str(path)!r}. "
+            f"Distil its final output."
+        )
+    return TFLiteTeacher(path) if path.suffix == ".tflite" else SavedModelTeacher(path)
