@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # What NIST's mteval-v13a.pl replaces, in its order. A line break after a hyphen joins a word.
 _REPLACED = (
@@ -38,4 +39,8 @@ def _characters(line: str) -> list[str]:
     return [character for character in line if not character.isspace()]
 
 
-TOKENIZERS = {"13a": _tokens_13a, "char": _characters, "none": str.split}
+TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
+    "13a": _tokens_13a,
+    "char": _characters,
+    "none": str.split,
+}

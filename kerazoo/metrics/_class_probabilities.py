@@ -16,8 +16,8 @@ class Predictions(NamedTuple):
 
     Attributes:
         labels: int32, `(n,)`.
-        probabilities: `(n,)`, of class 1 of two; or `(n, classes)`.
-        weights: `(n,)`, in the dtype of the probabilities.
+        probabilities: float32, `(n,)`, of class 1 of two; or `(n, classes)`.
+        weights: float32, `(n,)`.
     """
 
     labels: Any
@@ -30,9 +30,9 @@ class Predictions(NamedTuple):
 
 
 def flat_predictions(
-    y_true: Any, y_pred: Any, sample_weight: Any, *, from_logits: bool, dtype: str
+    y_true: Any, y_pred: Any, sample_weight: Any, *, from_logits: bool
 ) -> Predictions:
-    """Check, flatten and widen a batch.
+    """Check and flatten a batch; half precision is widened before anything is computed.
 
     Args:
         y_true: integer labels, `(batch, ...)` or `(batch, ..., 1)`; for two or more classes also
@@ -40,12 +40,11 @@ def flat_predictions(
         y_pred: `(batch,)` or `(batch, ..., 1)`, of class 1 of two; else `(batch, ..., classes)`.
         sample_weight: None, or as `spread_weights` takes it.
         from_logits: `y_pred` is what goes into the sigmoid or softmax, not what comes out.
-        dtype: what to compute in; half precision is widened to it first.
 
     Raises: DataError if the shapes do not fit.
     """
     y_true = ops.convert_to_tensor(y_true)
-    scores = ops.cast(ops.convert_to_tensor(y_pred), dtype)
+    scores = ops.cast(ops.convert_to_tensor(y_pred), "float32")
     binary = len(scores.shape) == 1 or scores.shape[-1] == 1
     one_hot = not binary and len(y_true.shape) == len(scores.shape) and y_true.shape[-1] != 1
     sample = scores if len(scores.shape) == 1 else scores[..., 0]

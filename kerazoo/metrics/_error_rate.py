@@ -17,11 +17,8 @@ class ErrorRate(keras.metrics.Metric):
 
     def __init__(self, name: str, dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
-        # Half precision stops counting at 2048.
-        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
-        self.sums = self.add_variable(
-            shape=(2, 2), initializer="zeros", dtype=self._sums_dtype, name="sums"
-        )
+        self._direction = "down"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, 2), "zeros", dtype="float32", name="sums")
 
     @staticmethod
     def units(text: str) -> list[str]:
@@ -35,8 +32,8 @@ class ErrorRate(keras.metrics.Metric):
         check_as_many(references, hypotheses)
         edits = sum(map(edit_distance, references, hypotheses))
         counts = [float(edits), float(sum(map(len, references)))]
-        add_to(self.sums, ops.convert_to_tensor(counts, dtype=self._sums_dtype))
+        add_to(self.sums, ops.convert_to_tensor(counts, dtype="float32"))
 
     def result(self) -> Any:
         edits, length = ops.unstack(value_of(self.sums), axis=0)
-        return edits / ops.maximum(length, 1)
+        return ops.cast(edits / ops.maximum(length, 1), self.dtype)

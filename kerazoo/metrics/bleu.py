@@ -77,11 +77,8 @@ class BLEU(keras.metrics.Metric):
         self.max_order, self.tokenize, self.lowercase = max_order, tokenize, lowercase
         self.smoothing, self.smoothing_value = smoothing, smoothing_value
         self.effective_order = effective_order
-        # Half precision stops counting at 2048.
-        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
-        self.sums = self.add_variable(
-            shape=(2, 2, max_order + 1), initializer="zeros", dtype=self._sums_dtype, name="sums"
-        )
+        self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, 2, max_order + 1), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any) -> None:
         hypotheses, references = host_strings(y_pred, "y_pred"), _reference_lists(y_true)
@@ -90,8 +87,7 @@ class BLEU(keras.metrics.Metric):
         for hypothesis, texts in zip(hypotheses, references, strict=True):
             tokens = [self._tokens(text) for text in texts]
             counts += ngram_matches(self._tokens(hypothesis), tokens, self.max_order)
-        counts = counts.astype(self._sums_dtype)
-        add_to(self.sums, ops.convert_to_tensor(counts, dtype=self._sums_dtype))
+        add_to(self.sums, ops.convert_to_tensor(counts, dtype="float32"))
 
     def result(self) -> Any:
         sums = value_of(self.sums)  # rows as `ngram_matches` has them
@@ -102,7 +98,8 @@ class BLEU(keras.metrics.Metric):
         logs = ops.where(used, ops.log(ops.divide_no_nan(matches, totals)), 0.0)
         orders = ops.maximum(ops.sum(ops.cast(used, logs.dtype)), 1)
         brevity = ops.exp(ops.minimum(1 - reference / ops.maximum(length, 1), 0))
-        return ops.where(found, brevity * ops.exp(ops.sum(logs) / orders), 0.0)
+        score = ops.where(found, brevity * ops.exp(ops.sum(logs) / orders), 0.0)
+        return ops.cast(score, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

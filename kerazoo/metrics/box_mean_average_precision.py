@@ -89,6 +89,7 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
         super().__init__(name=name, dtype=dtype)
         if bounding_box_format not in TO_XYWH:
             raise unknown_name("bounding box format", bounding_box_format, TO_XYWH)
+        self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
         self.bounding_box_format = bounding_box_format
         self.class_ids = None if class_ids is None else tuple(class_ids)
         self.iou_thresholds = None if iou_thresholds is None else tuple(iou_thresholds)

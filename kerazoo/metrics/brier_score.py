@@ -41,29 +41,23 @@ class BrierScore(keras.metrics.Metric):
     def __init__(self, from_logits: bool = False, name: str = "brier_score", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
         self.from_logits = from_logits
-        # Half precision stops counting at 2048.
-        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
-        self.sums = self.add_variable(
-            shape=(2, 2), initializer="zeros", dtype=self._sums_dtype, name="sums"
-        )
+        self._direction = "down"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, 2), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        dtype = self._sums_dtype
-        batch = flat_predictions(
-            y_true, y_pred, sample_weight, from_logits=self.from_logits, dtype=dtype
-        )
+        batch = flat_predictions(y_true, y_pred, sample_weight, from_logits=self.from_logits)
         if batch.binary:
-            distance = ops.square(batch.probabilities - ops.cast(batch.labels, dtype))
+            distance = ops.square(batch.probabilities - ops.cast(batch.labels, "float32"))
         else:
             classes = ops.arange(batch.probabilities.shape[-1], dtype="int32")
-            true = ops.cast(ops.equal(ops.expand_dims(batch.labels, -1), classes), dtype)
+            true = ops.cast(ops.equal(ops.expand_dims(batch.labels, -1), classes), "float32")
             distance = ops.sum(ops.square(batch.probabilities - true), axis=-1)
         weighted = ops.stack([batch.weights * distance, batch.weights])
         add_to(self.sums, ops.sum(weighted, axis=-1))
 
     def result(self) -> Any:
         total, weight = ops.unstack(value_of(self.sums), axis=0)
-        return ops.divide_no_nan(total, weight)
+        return ops.cast(ops.divide_no_nan(total, weight), self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerazoo.errors import ConfigError, DataError, unknown_name
@@ -81,41 +80,40 @@ class DiceScore(keras.metrics.Metric):
             )
         self.num_classes, self.average = num_classes, average
         self.threshold, self.ignore_class = threshold, ignore_class
-        # Half precision stops counting at 2048.
-        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
-        self.sums = self.add_variable(
-            shape=(2, 3, num_classes), initializer="zeros", dtype=self._sums_dtype, name="sums"
-        )
+        self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, 3, num_classes), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if self.threshold is None:
             labels, said = self._labels(y_true, y_pred)
-            weights = spread_weights(sample_weight, ops.cast(labels, self._sums_dtype))
+            weights = spread_weights(sample_weight, ops.cast(labels, "float32"))
             if self.ignore_class is not None:
-                weights = weights * ops.cast(labels != self.ignore_class, self._sums_dtype)
+                weights = weights * ops.cast(labels != self.ignore_class, "float32")
             true, predicted = self._has_class(labels), self._has_class(said)
         else:
             self._check_classes(y_pred, "y_pred")
             _check_same(y_true, y_pred, y_true, y_pred)
-            true, predicted = y_true > 0, y_pred > self.threshold
-            weights = spread_weights(sample_weight, ops.cast(y_true[..., 0], self._sums_dtype))
+            true = ops.cast(y_true, "bool")
+            predicted = ops.cast(y_pred, "float32") > self.threshold
+            weights = spread_weights(sample_weight, ops.cast(y_true[..., 0], "float32"))
         weights = ops.expand_dims(weights, -1)
         counts = [ops.logical_and(true, predicted), true, predicted]
-        counts = [_sum_by_class(ops.cast(count, self._sums_dtype) * weights) for count in counts]
+        counts = [_sum_by_class(ops.cast(count, "float32") * weights) for count in counts]
         add_to(self.sums, ops.stack(counts))
 
     def result(self) -> Any:
         overlap, true, predicted = ops.unstack(value_of(self.sums), axis=0)
-        counted = np.array([label != self.ignore_class for label in range(self.num_classes)])
-        counted = ops.convert_to_tensor(counted.astype("float32"), self._sums_dtype)
+        counted = [float(label != self.ignore_class) for label in range(self.num_classes)]
+        counted = ops.convert_to_tensor(counted, "float32")
         overlap, size = 2 * overlap * counted, (true + predicted) * counted
         if self.average == "micro":
-            return _divide_or_nan(ops.sum(overlap), ops.sum(size))
-        if self.average is None:
-            return _divide_or_nan(overlap, size)
-        seen = ops.cast(size > 0, self._sums_dtype)
-        return _divide_or_nan(ops.sum(ops.divide_no_nan(overlap, size)), ops.sum(seen))
+            overlap, size = ops.sum(overlap), ops.sum(size)
+        elif self.average == "macro":
+            scores, seen = ops.divide_no_nan(overlap, size), ops.cast(size > 0, "float32")
+            overlap, size = ops.sum(scores), ops.sum(seen)
+        score = ops.where(size > 0, ops.divide_no_nan(overlap, size), float("nan"))
+        return ops.cast(score, self.dtype)
 
     def _labels(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """True and predicted label of each element, int32, `(batch, ...)`."""
@@ -158,11 +156,6 @@ def _sum_by_class(values: Any) -> Any:
     # Images first: ones added one by one to a float32 get lost beyond 2 ** 24 elements.
     inner = tuple(range(1, len(values.shape) - 1))
     return ops.sum(ops.sum(values, axis=inner) if inner else values, axis=0)
-
-
-def _divide_or_nan(numerator: Any, denominator: Any) -> Any:
-    some = denominator > 0
-    return ops.where(some, ops.divide_no_nan(numerator, denominator), float("nan"))
 
 
 def _check_same(one: Any, other: Any, y_true: Any, y_pred: Any) -> None:

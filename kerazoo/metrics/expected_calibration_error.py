@@ -68,16 +68,11 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         if norm not in NORMS:
             raise unknown_name("norm", norm, NORMS)
         self.bins, self.norm, self.from_logits = bins, norm, from_logits
-        # Half precision stops counting at 2048.
-        self._sums_dtype = keras.backend.result_type(self.dtype, "float32")
-        self.sums = self.add_variable(
-            shape=(2, bins, 3), initializer="zeros", dtype=self._sums_dtype, name="sums"
-        )
+        self._direction = "down"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, bins, 3), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        batch = flat_predictions(
-            y_true, y_pred, sample_weight, from_logits=self.from_logits, dtype=self._sums_dtype
-        )
+        batch = flat_predictions(y_true, y_pred, sample_weight, from_logits=self.from_logits)
         if batch.binary:
             confidence, hits = batch.probabilities, batch.labels
         else:
@@ -86,8 +81,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             # Not `ops.max`, which refuses an empty batch.
             largest = ops.take_along_axis(batch.probabilities, ops.expand_dims(best, -1), axis=-1)
             confidence = ops.squeeze(largest, -1)
-        rows = ops.stack([ops.ones_like(confidence), confidence, ops.cast(hits, self._sums_dtype)])
-        edges = ops.convert_to_tensor(np.arange(1, self.bins) / self.bins, self._sums_dtype)
+        rows = ops.stack([ops.ones_like(confidence), confidence, ops.cast(hits, "float32")])
+        edges = ops.convert_to_tensor(np.arange(1, self.bins) / self.bins, "float32")
         bin_of = ops.searchsorted(edges, confidence, side="left")  # closed above, open below
         columns = ops.transpose(rows * batch.weights)
         add_to(self.sums, ops.segment_sum(columns, bin_of, num_segments=self.bins))
@@ -96,11 +91,13 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         weight, confidence, hits = ops.unstack(value_of(self.sums), axis=-1)
         gap = ops.abs(hits - confidence)  # weight * |acc - conf|
         if self.norm == "max":
-            return ops.max(ops.divide_no_nan(gap, weight))
-        if self.norm == "l2":
+            error = ops.max(ops.divide_no_nan(gap, weight))
+        elif self.norm == "l2":
             squares = ops.sum(ops.divide_no_nan(gap * gap, weight))
-            return ops.sqrt(ops.divide_no_nan(squares, ops.sum(weight)))
-        return ops.divide_no_nan(ops.sum(gap), ops.sum(weight))
+            error = ops.sqrt(ops.divide_no_nan(squares, ops.sum(weight)))
+        else:
+            error = ops.divide_no_nan(ops.sum(gap), ops.sum(weight))
+        return ops.cast(error, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         own = {"bins": self.bins, "norm": self.norm, "from_logits": self.from_logits}

@@ -1,0 +1,72 @@
+"""Brier score against plain Python and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss
+
+from kerazoo.errors import DataError
+from kerazoo.metrics import BrierScore
+
+CASES = 240
+SAMPLES = [1, 7, 40]
+
+
+def softmax(logits):
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def test_is_that_of_scikit_learn_for_two_classes():
+    for seed in range(CASES):
+        rng = np.random.default_rng(seed)
+        samples = SAMPLES[seed % 3]
+        labels = np.full(samples, seed % 2) if seed % 7 == 0 else rng.integers(0, 2, samples)
+        logits = rng.normal(0, 3, samples)
+        weights = rng.choice([0.25, 1.0, 3.0], samples)
+        probabilities = 1 / (1 + np.exp(-logits))
+        expected = brier_score_loss(labels, probabilities, sample_weight=weights, labels=[0, 1])
+        metric = BrierScore(from_logits=bool(seed % 2))
+        scores = logits if metric.from_logits else probabilities
+        metric.update_state(labels, scores[:, None] if seed % 3 else scores, weights)
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-6), seed
+
+
+def test_is_that_of_scikit_learn_for_several_classes():
+    for seed in range(CASES):
+        rng = np.random.default_rng(seed)
+        samples, classes = SAMPLES[seed % 3], [3, 5][seed % 2]
+        labels = np.zeros(samples, int) if seed % 7 == 0 else rng.integers(0, classes, samples)
+        logits = rng.normal(0, 3, (samples, classes))
+        weights = rng.choice([0.25, 1.0, 3.0], samples)
+        expected = brier_score_loss(
+            labels, softmax(logits), sample_weight=weights, labels=range(classes)
+        )
+        metric = BrierScore(from_logits=bool(seed % 2))
+        y_true = [labels, labels[:, None], np.eye(classes)[labels]][seed % 3]
+        metric.update_state(y_true, logits if metric.from_logits else softmax(logits), weights)
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-6), seed
+
+
+def test_one_probability_counts_half_of_two():
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(0, 2, 20), rng.random(20).astype("float32")
+    one, two = BrierScore(), BrierScore()
+    one.update_state(labels, probabilities)
+    two.update_state(labels, np.stack([1 - probabilities, probabilities], axis=-1))
+    expected = sum((p - y) ** 2 for p, y in zip(probabilities, labels, strict=True)) / 20
+    assert float(one.result()) == pytest.approx(expected, abs=1e-6)
+    assert float(two.result()) == pytest.approx(2 * expected, abs=1e-6)
+
+
+def test_empty_batches_and_weights_of_zero_change_nothing():
+    metric = BrierScore()
+    assert float(metric.result()) == 0.0
+    metric.update_state([1], [0.5])
+    metric.update_state(np.zeros(0, int), np.zeros(0, "float32"))
+    metric.update_state([1, 0], [0.9, 0.8], [0.0, 0.0])
+    assert float(metric.result()) == 0.25
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(DataError, match="`y_true` must hold one label for each prediction"):
+        BrierScore().update_state([[1, 2, 0]], [[0.5, 0.5]])
