@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import check_channels, check_count, check_positive
+from kerazoo.layers._checks import check_channels, check_count, check_finite, check_positive
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -22,7 +22,7 @@ class EfficientChannelAttention(layers.Layer):
     t = floor(|log2(C) + b| / gamma), at least 1.
 
     Source: Wang, Wu, Zhu, Li, Zuo, Hu 2020, arXiv:1910.03151, equations 9 and 12; rounding as in
-    the authors' code (`eca_resnet.py`: t if odd, else t + 1).
+    the paper's figure 3 (t if odd, else t + 1).
 
     Args:
         kernel_size: odd integer above 0, or None for the formula.
@@ -61,6 +61,7 @@ class EfficientChannelAttention(layers.Layer):
                     f"`kernel_size` must be odd. Received: kernel_size={kernel_size}."
                 )
         check_positive("gamma", gamma)
+        check_finite("b", b)
         self.kernel_size, self.gamma, self.b = kernel_size, gamma, b
         self.gate_activation = keras.activations.get(gate_activation)
         self.input_spec = layers.InputSpec(ndim=4)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from kerazoo.errors import DataError
 from kerazoo.layers._checks import (
     as_pair,
     check_channels,
@@ -101,6 +102,11 @@ class InvertedResidual(layers.Layer):
         check_channels(self.name, input_shape)
         channels = input_shape[-1]
         width = round(channels * self.expand_ratio)
+        if width == 0:
+            raise DataError(
+                f"`expand_ratio`={self.expand_ratio} leaves none of the {channels} channels. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
         shape = input_shape
         self.expand = self.squeeze_excite = self.drop_path = self.add = None
         if self.expand_ratio != 1:

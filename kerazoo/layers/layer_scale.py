@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from kerazoo.errors import DataError
+from kerazoo.layers._checks import check_finite
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -24,7 +25,8 @@ class LayerScale(keras.layers.Layer):
     Shape: `(batch, ..., channels)`, and the same out. The dtype is the layer's compute dtype. Masks
     pass.
 
-    Raises: DataError if the number of channels is not known when the layer is built.
+    Raises: ConfigError if `initial_value` is no finite number, DataError if the number of channels
+        is not known when the layer is built.
 
     >>> keras.ops.convert_to_numpy(LayerScale(0.5)(np.array([[2.0, 4.0]]))).tolist()
     [[1.0, 2.0]]
@@ -32,6 +34,7 @@ class LayerScale(keras.layers.Layer):
 
     def __init__(self, initial_value: float = 1e-5, **kwargs):
         super().__init__(**kwargs)
+        check_finite("initial_value", initial_value)
         self.initial_value = initial_value
         self.supports_masking = True
 

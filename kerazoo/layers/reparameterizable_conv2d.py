@@ -146,6 +146,7 @@ class ReparameterizableConv2D(layers.Layer):
 
     def build(self, input_shape):
         check_channels(self.name, input_shape)
+        self._fix_size(input_shape)
         for branch in self.kernel_branches:
             branch.build(input_shape)
         self.center = self._center(input_shape)
@@ -161,10 +162,12 @@ class ReparameterizableConv2D(layers.Layer):
             )
             self.identity_branch.build(input_shape)
 
-    def _center(self, input_shape):
-        """The layer that lets strides lead from one kernel's center to the next."""
+    def _fix_size(self, input_shape):
+        """With strides, "same" padding and so the centers depend on the size: it has to stay."""
+        if self.padding != "same" or self.strides == (1, 1):
+            return
         sizes = input_shape[1:3]
-        if self.padding == "same" and any(
+        if any(
             size is None and stride > 1 for size, stride in zip(sizes, self.strides, strict=True)
         ):
             raise ConfigError(
@@ -172,9 +175,13 @@ class ReparameterizableConv2D(layers.Layer):
                 f"height and width. Received: input_shape={tuple(input_shape)}. Give the Input a "
                 f'size, or pad before the layer and use `padding="valid"`.'
             )
+        self.input_spec = layers.InputSpec(ndim=4, axes=dict(enumerate(sizes, start=1)))
+
+    def _center(self, input_shape):
+        """The layer that lets strides lead from one kernel's center to the next."""
         crop = [
             _crop(*axis, self.padding)
-            for axis in zip(sizes, self.kernel_size, self.strides, strict=True)
+            for axis in zip(input_shape[1:3], self.kernel_size, self.strides, strict=True)
         ]
         arguments = {"dtype": self.dtype_policy, "name": "center"}
         if crop == [(0, 0), (0, 0)]:
