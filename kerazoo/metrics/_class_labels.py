@@ -12,7 +12,7 @@ from kerazoo.errors import DataError
 class ClassIds:
     """One relevant class per sample; none where the id is outside 0 .. classes - 1.
 
-    That is what `keras.ops.one_hot` makes of such an id.
+    Compiled code cannot raise, so a wrong id has to mean something: what a row of zeros means.
     """
 
     def __init__(self, ids: Any, classes: int):

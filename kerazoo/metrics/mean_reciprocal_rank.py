@@ -40,4 +40,6 @@ class MeanReciprocalRank(RankingMetric):
         super().__init__(k, name, dtype)
 
     def _values(self, relevance: Any, ranked: Any) -> Any:
-        return ops.max(ops.where(ranked > 0, 1 / ranks(ranked), 0.0), axis=1)
+        relevant = ranked > 0
+        first = ops.logical_and(relevant, ops.cumsum(ops.cast(relevant, "int32"), axis=1) == 1)
+        return ops.sum(ops.where(first, 1 / ranks(ranked), 0.0), axis=1)
