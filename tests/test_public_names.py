@@ -45,8 +45,8 @@ PUBLIC = {
         "predict",
         "register",
     ],
-    "kerazoo.datasets": ["Augment", "Dataset", "info", "list_datasets", "load", "load_numpy"],
-    "kerazoo.training": ["TrainResult", "evaluate", "train"],
+    "kerazoo.datasets": ["Augment", "Batches", "Dataset", "info", "list_datasets", "load", "load_numpy"],
+    "kerazoo.training": ["Loop", "TrainResult", "evaluate", "train"],
     "kerazoo.exporters": [
         "QUANTIZE_MODES",
         "ExportReport",

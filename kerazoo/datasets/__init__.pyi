@@ -1,6 +1,7 @@
 from .augment import Augment
+from .batches import Batches
 from .dataset import Dataset
 from .loading import load, load_numpy
 from .registry import info, list_datasets
 
-__all__ = ["Augment", "Dataset", "info", "list_datasets", "load", "load_numpy"]
+__all__ = ["Augment", "Batches", "Dataset", "info", "list_datasets", "load", "load_numpy"]

@@ -32,35 +32,14 @@ def repeatable_epoch(
     with tf.device("CPU:0"):
         epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
     epochs = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1))
-    batches = epochs.flat_map(
-        _epoch_maker(inputs, targets, batch_size or 1, shuffle=shuffle, augment=augment, seed=seed)
+    make_epoch = epoch_maker(
+        inputs, targets, batch_size or 1, shuffle=shuffle, augment=augment, seed=seed
     )
+    batches = epochs.flat_map(lambda number: make_epoch(number, 0))
     if batch_size is None:
         batches = batches.unbatch()
     count = len(inputs) if batch_size is None else steps_per_epoch(len(inputs), batch_size)
     return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
-
-
-def training_batches(
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    *,
-    batch_size: int,
-    augment: Augment | None,
-    seed: int,
-    first_epoch: int,
-    epochs: int,
-) -> tf.data.Dataset:
-    """The shuffled batches of the epochs `first_epoch` to `epochs - 1`, one after another."""
-    import tensorflow as tf
-
-    return (
-        tf.data.Dataset.range(first_epoch, epochs)
-        .flat_map(
-            _epoch_maker(inputs, targets, batch_size, shuffle=True, augment=augment, seed=seed)
-        )
-        .prefetch(tf.data.AUTOTUNE)
-    )
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:
@@ -68,7 +47,7 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return -(-samples // batch_size)
 
 
-def _epoch_maker(
+def epoch_maker(
     inputs: np.ndarray,
     targets: np.ndarray,
     batch_size: int,
@@ -77,7 +56,7 @@ def _epoch_maker(
     augment: Augment | None,
     seed: int,
 ) -> Any:
-    """A function from an epoch's number (any int64) to its batches."""
+    """A function from an epoch's number (any int64) and a step to its batches from there on."""
     import tensorflow as tf
 
     if augment is not None:
@@ -85,7 +64,8 @@ def _epoch_maker(
     # Outside the mapped function, so that the graph refers to the arrays and does not copy them.
     all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
 
-    def make(epoch: tf.Tensor) -> tf.data.Dataset:
+    def make(epoch: tf.Tensor, first_step: Any) -> tf.data.Dataset:
+        first_step = tf.cast(first_step, tf.int64)
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         order = tf.range(len(inputs))
         if shuffle:
@@ -98,7 +78,8 @@ def _epoch_maker(
                 samples = distort(samples, augment, key + tf.stack([number * 2_654_435_761, 0]))
             return samples, tf.gather(all_targets, indices)
 
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).enumerate()
+        rest = tf.data.Dataset.from_tensor_slices(order[first_step * batch_size :])
+        batches = rest.batch(batch_size).enumerate(first_step)
         return batches.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     return make

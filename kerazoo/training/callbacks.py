@@ -1,4 +1,4 @@
-"""What happens around the steps of a recipe: averaged weights, checkpoints, speed, event files."""
+"""What happens around the steps of a recipe: averaged weights, the best epoch, speed, records."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ class EvaluateAveragedWeights(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Save the weights at the end of each validation in which `monitor` was better than ever.
+    """Save the weights of `kept` at the end of each validation with the best `monitor` so far.
 
-    Stands before `EvaluateAveragedWeights` in the list, so as to save the averaged weights.
-    `history` is that of the epochs before a resume.
+    `kept` is the model that is trained, or the one inside a train step or distiller. Stands before
+    `EvaluateAveragedWeights` in the list, so as to save the averaged weights. `history` is that of
+    the epochs before a resume.
     """
 
-    def __init__(self, path: Path, monitor: str, history: History):
+    def __init__(self, kept: keras.Model, path: Path, monitor: str, history: History):
         super().__init__()
-        self.path, self.monitor = path, monitor
+        self.kept, self.path, self.monitor = kept, path, monitor
         before = history.get(monitor)
         self.best = before[best_epoch(history, monitor)] if before else None
 
@@ -50,29 +51,25 @@ class KeepBest(keras.callbacks.Callback):
         value = float(logs[self.monitor.removeprefix("val_")])
         if self.best is None or is_better(value, self.best, self.monitor):
             self.best = value
-            checkpoint.save_values(self.path, self.model)
+            checkpoint.save_values(self.path, self.kept)
 
 
 class StopEarly(keras.callbacks.Callback):
     """Stop when `monitor` has not been better than ever for `patience` epochs.
 
-    Counts in the history, so that a resumed run stops where the unbroken one would have. Stands
-    after `SaveProgress`, which adds the epoch to the history.
+    `history` is that of the epochs before a resume: a resumed run stops where the unbroken one
+    would have.
     """
 
-    def __init__(self, monitor: str, patience: int, progress: checkpoint.Progress):
+    def __init__(self, monitor: str, patience: int, history: History):
         super().__init__()
-        self.monitor, self.patience, self.progress = monitor, patience, progress
+        self.monitor, self.patience = monitor, patience
+        self.values = list(history.get(monitor, ()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if has_stalled(self.progress.history, self.monitor, self.patience):
-            self.model.stop_training = True
-
-
-def has_stalled(history: History, monitor: str, patience: int) -> bool:
-    """Whether `monitor` was last better than ever `patience` or more epochs ago."""
-    epochs = len(history.get(monitor, ()))
-    return epochs > 0 and epochs - 1 - best_epoch(history, monitor) >= patience
+        self.values.append(logs[self.monitor])
+        best = best_epoch({self.monitor: self.values}, self.monitor)
+        self.model.stop_training = epoch - best >= self.patience
 
 
 def best_epoch(history: History, monitor: str) -> int:
@@ -107,20 +104,21 @@ class MeasureSpeed(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.start = self.end = time.perf_counter()
+        self.steps = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.end = time.perf_counter()
+        self.steps += 1
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs["samples_per_second"] = self.samples / (self.end - self.start)
+        # An epoch that was resumed has fewer steps here, perhaps none.
+        samples = self.samples * self.steps / self.params["steps"]
+        seconds = self.end - self.start
+        logs["samples_per_second"] = samples / seconds if seconds else 0.0
 
 
-class SaveProgress(keras.callbacks.Callback):
-    """After each epoch: the history as a table, and the whole state to resume from."""
-
-    def __init__(self, folder: RunFolder, progress: checkpoint.Progress):
-        super().__init__()
-        self.folder, self.progress = folder, progress
+class RefuseDivergence(keras.callbacks.Callback):
+    """Ends the run when its loss is no number any more, before that is saved."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not math.isfinite(logs["loss"]):
@@ -128,11 +126,20 @@ class SaveProgress(keras.callbacks.Callback):
                 f"Training diverged in epoch {epoch + 1}: the loss is {logs['loss']}. Lower "
                 f"training.optimizer.learning_rate, or set training.optimizer.clipnorm."
             )
+
+
+class WriteHistory(keras.callbacks.Callback):
+    """The history as a table, written anew after each epoch. Stands behind all that add to it."""
+
+    def __init__(self, folder: RunFolder, history: History):
+        super().__init__()
+        self.folder = folder
+        self.history = {name: list(values) for name, values in history.items()}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for name, value in logs.items():
-            self.progress.history.setdefault(name, []).append(float(value))
-        self.progress.epoch = epoch + 1
-        self.folder.write_history(self.progress.history)
-        checkpoint.save(self.folder.checkpoint, self.model, self.progress)
+            self.history.setdefault(name, []).append(value)
+        self.folder.write_history(self.history)
 
 
 class WriteEvents(keras.callbacks.Callback):
@@ -145,8 +152,9 @@ class WriteEvents(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = [
-            tf.compat.v1.Summary.Value(tag=name, simple_value=float(value))
+            tf.compat.v1.Summary.Value(tag=name, simple_value=value)
             for name, value in (logs or {}).items()
+            if isinstance(value, float)
         ]
         self.writer.add_summary(tf.compat.v1.Summary(value=values), epoch + 1)
         self.writer.flush()

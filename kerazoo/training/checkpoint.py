@@ -1,70 +1,217 @@
-"""The whole state of a training run in one file that appears whole or not at all.
+"""A folder of checkpoints: the whole state of a training run, each in a file that is whole.
 
-Model, optimizer (with the moving average of the weights) and random seeds are arrays; epoch and
-history are text in the header. safetensors: no code in it, and a damaged file is noticed.
+A file holds everything that the next step depends on (weights, optimizer with its moving average,
+metrics, random seeds) as arrays, and the position in the data and the history as text. It is
+written in the background while training goes on, aside, and renamed when it is on disk. The newest
+whole one wins. The format is safetensors: no code in it, and a damaged file is noticed.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from kerazoo import atomic
 from kerazoo.errors import RunError
+from kerazoo.notices import notice
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
-History = dict[str, list[float]]
+History = dict[str, list[Any]]
+Arrays = dict[str, np.ndarray]
+
+_KEPT = 2  # the newest, and one in case that it is damaged
 
 
 class Progress(msgspec.Struct):
-    """How far a run has come: epochs done, and one value per epoch and name."""
+    """How far a run has come.
+
+    Attributes:
+        epoch: epochs done.
+        step: steps done in the epoch after them.
+        history: name -> one value per epoch done.
+        stopped: whether a callback ended the run before its last epoch.
+        data: fingerprint of the batches, the same for all of the run.
+    """
 
     epoch: int = 0
+    step: int = 0
     history: History = {}
+    stopped: bool = False
+    data: str = ""
 
 
-def save(path: Path, model: keras.Model, progress: Progress) -> None:
-    """Write the state of a compiled, built `model`. Raises `RunError` if that is not possible."""
-    import safetensors.numpy
+class Checkpoints:
+    """The checkpoints of one run, in a folder of their own."""
 
-    content = safetensors.numpy.save(
-        _arrays(model), metadata={"progress": json.dumps(msgspec.to_builtins(progress))}
-    )
-    atomic.write_bytes(path, content)
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._writing: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._snapshot: Arrays = {}
 
+    def progress(self) -> Progress:
+        """How far the newest whole checkpoint has come; `Progress()` where there is none."""
+        newest = self._newest()
+        return newest[1] if newest else Progress()
 
-def restore(path: Path, model: keras.Model) -> Progress:
-    """Put the saved state into `model`, compiled as the one that was saved.
+    def restore(self, model: keras.Model) -> Progress:
+        """Put the newest whole state into `model`: compiled as the one that was saved, and built
+        with its optimizer and metrics.
 
-    Raises:
-        RunError: the file is damaged or belongs to another model.
-    """
-    model.optimizer.build(model.trainable_variables)
-    arrays, progress = _read(path)
-    variables = _variables(model)
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    if shapes != {name: array.shape for name, array in arrays.items()}:
-        raise RunError(
-            f"The checkpoint {str(path)!r} is of another model or optimizer. "
-            f"Choose another output_dir, or start anew with resume=False."
+        Raises:
+            RunError: the checkpoint belongs to another model, or none of several is whole.
+        """
+        newest = self._newest()
+        if newest is None:
+            return Progress()
+        arrays, progress = newest
+        variables = state_variables(model)
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if shapes != {name: array.shape for name, array in arrays.items()}:
+            raise RunError(
+                f"The checkpoint in {str(self.folder)!r} is of another model or optimizer. "
+                f"Choose another folder, or remove it to start anew."
+            )
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        return progress
+
+    def save(self, model: keras.Model, progress: Progress) -> None:
+        """Copy the state of `model`, and write it while the training goes on.
+
+        Raises:
+            RunError: the checkpoint before could not be written.
+        """
+        self.wait()
+        for name, variable in state_variables(model).items():
+            value = np.asarray(variable)
+            if name in self._snapshot:
+                np.copyto(self._snapshot[name], value)  # fresh memory would cost more than the copy
+            else:
+                self._snapshot[name] = np.array(value, order="C")
+        text = json.dumps(msgspec.to_builtins(progress))
+        self._writing = threading.Thread(
+            target=self._write, args=(text, progress.epoch, progress.step)
         )
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
-    return progress
+        self._writing.start()
+
+    def wait(self) -> None:
+        """Return when the last checkpoint is on disk. Raises `RunError` if it could not be."""
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, progress: str, epoch: int, step: int) -> None:
+        try:
+            with atomic.replacing(self.folder / f"{epoch:06d}-{step:08d}.safetensors") as path:
+                _write_safetensors(path, self._snapshot, {"progress": progress})
+            for file in self._files()[_KEPT:]:
+                file.unlink()
+        except BaseException as error:  # `wait` raises it where the training sees it
+            self._failure = error
+
+    def _newest(self) -> tuple[Arrays, Progress] | None:
+        """The newest checkpoint that can be read; damaged ones are skipped with a line."""
+        files = self._files()
+        for file in files:
+            try:
+                return _read(file)
+            except RunError as error:
+                notice(f"{error} It is skipped.")
+        if files:
+            raise RunError(
+                f"No checkpoint in {str(self.folder)!r} is whole. Remove the folder, or start anew "
+                f"with resume=False."
+            )
+        return None
+
+    def _files(self) -> list[Path]:
+        """Newest first. Names that start with a dot are of files that never became whole."""
+        return sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True)
+
+    def remove_unfinished(self) -> None:
+        """Remove what a killed process was writing."""
+        for scratch in self.folder.glob(".*.safetensors.*"):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def read_progress(path: Path) -> Progress:
-    """How far the run had come. Raises `RunError` if the file is damaged."""
-    return _read(path)[1]
+def state_variables(model: keras.Model) -> dict[str, Any]:
+    """Everything that the next step depends on. Numbered: Keras counts up the names of layers and
+    optimizers in a process, so that the same model's variables need not have the same paths."""
+    sources = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables,
+        "metrics": model.metrics_variables,
+    }
+    found: dict[int, tuple[str, Any]] = {}
+    for source, variables in sources.items():
+        for number, variable in enumerate(variables):
+            found.setdefault(id(variable), (f"{source}/{number:04d}", variable))
+    return dict(found.values())
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], Progress]:
+def save_values(path: Path, model: keras.Model) -> None:
+    """Write the weights of `model` alone, exactly. Raises `RunError` if that is not possible."""
+    arrays = {v.path: np.asarray(v.numpy(), order="C") for v in model.weights}
+    with atomic.replacing(path) as temporary:
+        _write_safetensors(temporary, arrays, {})
+
+
+def _write_safetensors(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
+    """As `safetensors.numpy.save_file`, but array by array out of their own memory: that library
+    copies all of them twice, and holds up the training while it does."""
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    # Wide items first: every array then starts at a multiple of its item size.
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
+    for name, array in ordered:
+        start, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": _DTYPES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": (start, end),
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, array in ordered:
+            file.write(array.reshape(-1).view(np.uint8))
+
+
+_DTYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+
+
+def _read(path: Path) -> tuple[Arrays, Progress]:
     import safetensors
     import safetensors.numpy
 
@@ -75,33 +222,4 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], Progress]:
         progress = json.loads(header["__metadata__"]["progress"])
         return arrays, msgspec.convert(progress, Progress)
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
-        raise RunError(
-            f"The checkpoint {str(path)!r} is damaged: {error}. "
-            f"Remove it, or start anew with resume=False."
-        ) from error
-
-
-def save_values(path: Path, model: keras.Model) -> None:
-    """Write the weights of `model` alone, exactly. Raises `RunError` if that is not possible."""
-    import numpy as np
-    import safetensors.numpy
-
-    arrays = {v.path: np.asarray(v.numpy(), order="C") for v in model.weights}
-    atomic.write_bytes(path, safetensors.numpy.save(arrays))
-
-
-def _arrays(model: keras.Model) -> dict[str, np.ndarray]:
-    import numpy as np
-
-    return {name: np.asarray(v.numpy(), order="C") for name, v in _variables(model).items()}
-
-
-def _variables(model: keras.Model) -> dict[str, Any]:
-    """Everything that the next step depends on. Numbered: Keras counts up the names of layers and
-    optimizers in a process, so that the same model's variables need not have the same paths."""
-    sources = {"model": model.variables, "optimizer": model.optimizer.variables}
-    return {
-        f"{source}/{number:04d}": variable
-        for source, variables in sources.items()
-        for number, variable in enumerate(variables)
-    }
+        raise RunError(f"The checkpoint {str(path)!r} is damaged: {error}.") from error

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class ShowProgress(keras.callbacks.Callback):
     """Draws on stderr, so that results on stdout stay clean; the bar only on a terminal."""
 
-    def __init__(self, name: str, *, epochs: int, first_epoch: int, steps_per_epoch: int):
+    def __init__(self, name: str, *, epochs: int, steps_per_epoch: int):
         super().__init__()
         self.console = Console(stderr=True)
         self.last_line = 0.0
@@ -28,11 +28,11 @@ class ShowProgress(keras.callbacks.Callback):
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task(
-            "", total=epochs * steps_per_epoch, completed=first_epoch * steps_per_epoch
-        )
+        self.task = self.bar.add_task("", total=epochs * steps_per_epoch)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def start(self, steps_done: int) -> None:
+        """Show the bar; a resumed run has done some steps already."""
+        self.bar.update(self.task, completed=steps_done)
         self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -42,7 +42,11 @@ class ShowProgress(keras.callbacks.Callback):
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = "  ".join(f"{name} {float(value):.4g}" for name, value in (logs or {}).items())
+        values = "  ".join(
+            f"{name} {value:.4g}"
+            for name, value in (logs or {}).items()
+            if isinstance(value, float)
+        )
         if epoch + 1 < self.epochs and time.monotonic() - self.last_line < 1:
             return  # a small model's epochs pass faster than anyone reads
         self.last_line = time.monotonic()

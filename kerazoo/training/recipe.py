@@ -32,8 +32,9 @@ def train(
 ) -> TrainResult:
     """Train a model from scratch, as its recipe says.
 
-    A run that was stopped (Ctrl-C, a crash) continues after its last whole epoch when it is called
-    again; a complete one is loaded, not repeated.
+    A run that was stopped continues when it is called again: after Ctrl-C or SIGTERM at the next
+    step, after a crash at its last checkpoint (`training.checkpoint_every`, in steps; each epoch if
+    None). It ends with the weights of the unbroken run. A complete run is loaded, not repeated.
 
     Args:
         name_or_config: a zoo model's name, a YAML file, or a config.
@@ -78,11 +79,7 @@ def train(
     if folder.is_complete:
         notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
         return run.result()
-    try:
-        return run.train(show_progress=progress)
-    except KeyboardInterrupt:
-        notice(f"Stopped. The same call continues the run in {folder.path} after its last epoch.")
-        raise
+    return run.train(show_progress=progress)
 
 
 def resolve(

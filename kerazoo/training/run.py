@@ -8,21 +8,22 @@ from pathlib import Path
 import keras
 import msgspec
 import numpy as np
+import tensorflow as tf
 
 from kerazoo import datasets, distribute
-from kerazoo.datasets import pipeline
-from kerazoo.datasets.augment import check_augment
+from kerazoo.datasets import Batches
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import ConfigError, DataError, MissingDependencyError
 from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
-from kerazoo.training.checkpoint import History, Progress
+from kerazoo.training.checkpoint import Checkpoints, History
+from kerazoo.training.loop import Loop
 from kerazoo.training.precision import Choice, choose, dtype_policy
-from kerazoo.training.progress_bar import ShowProgress
 from kerazoo.training.run_folder import RunFolder
+from kerazoo.training.trainers import Trainer, make_trainer
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import Training, ZooConfig
+from kerazoo.zoo.config import Metric, Training, ZooConfig
 from kerazoo.zoo.weights import assign_weights, read_weights
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -56,114 +57,91 @@ class Run:
                 f"Recipes train on the TensorFlow backend; this is {keras.backend.backend()!r}. "
                 f"Set KERAS_BACKEND=tensorflow, or train the model with its own `fit`."
             )
+        if config.distribution.deterministic:
+            tf.config.experimental.enable_op_determinism()
         self.config, self.folder = config, folder
+        self.checkpoints = Checkpoints(folder.checkpoints)
         self.devices = distribute.strategy(config.distribution.strategy)
-        self.training_data, self.validation_data = _split(config)
-        self.batch_size = config.data.batch_size
-        self.steps = pipeline.steps_per_epoch(len(self.training_data[0]), self.batch_size)
-        self.training = _with_an_average_in_time(config, self.steps * config.training.epochs)
+        training_data, self.validation_data = _split(config)
+        self.batches = Batches(
+            *training_data,
+            batch_size=config.data.batch_size,
+            augment=config.data.augment,
+            seed=config.training.seed,
+        )
+        self.training = _with_an_average_in_time(config, len(self.batches) * config.training.epochs)
         self._check_monitor()
-        if config.data.augment is not None:
-            check_augment(config.data.augment, self.training_data[0].shape)
         with dtype_policy("float32"):  # what every exporter and backend takes
             self.model = build_model(config)
         compile_model(self.model, self.training)
-        _check_fit(self.model, *self.training_data, source=config.data.dataset)
+        _check_fit(self.model, *training_data, source=config.data.dataset)
 
     def train(self, *, show_progress: bool) -> TrainResult:
-        """Train from the folder's checkpoint, or from the start, to the end."""
-        resuming = self.folder.checkpoint.exists()
+        """Train from the folder's newest checkpoint, or from the start, to the end."""
         # A resumed run keeps its precision: timed anew, another might win and change the numbers.
+        resuming = self.folder.environment.exists()
         choice = self.folder.read_choice() if resuming else self._choose_precision()
         keras.utils.set_random_seed(self.config.training.seed)
         with self.devices.scope(), dtype_policy(choice.precision):
-            model = self._compiled_model(choice.xla)
-            progress = checkpoint.restore(self.folder.checkpoint, model) if resuming else Progress()
+            trainer = self._make_trainer(choice.xla)
         self.folder.write_environment(
             choice, seed=self.config.training.seed, replicas=self.devices.num_replicas_in_sync
         )
-        if not self._is_done(progress):
-            self._fit(model, progress, show_progress)
+        history = self._fit(trainer, self.checkpoints.progress().history, show_progress)
         if self.validation_data is None:  # no epoch can be called the best: the last one counts
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-            checkpoint.save_values(self.folder.best, model)
-        return self._finish(progress.history)
+            checkpoint.save_values(self.folder.best, trainer.model)
+        return self._finish(history)
 
     def result(self) -> TrainResult:
         """What a complete run gave, from its folder."""
         self._load_best()
-        history = checkpoint.read_progress(self.folder.checkpoint).history
+        history = self.checkpoints.progress().history
         return TrainResult(self.model, self.folder.read_metrics(), self.folder.path, history)
 
     def _choose_precision(self) -> Choice:
-        inputs, targets = self.training_data
+        size = self.batches.batch_size
         return choose(
             self.config.distribution.precision,
             self.config.distribution.xla,
-            make_model=self._compiled_model,
-            batch=(inputs[: self.batch_size], targets[: self.batch_size]),
-            steps=self.steps * self.config.training.epochs,
+            make_model=lambda xla: self._make_trainer(xla).compiled,
+            batch=(self.batches.inputs[:size], self.batches.targets[:size]),
+            steps=len(self.batches) * self.config.training.epochs,
         )
 
-    def _compiled_model(self, xla: bool) -> keras.Model:
-        model = build_model(self.config)
-        compile_model(model, self.training, steps_per_epoch=self.steps, jit_compile=xla)
-        return model
+    def _make_trainer(self, xla: bool) -> Trainer:
+        trainer = make_trainer(build_model(self.config), self.config)
+        compile_model(
+            trainer.compiled, self.training, steps_per_epoch=len(self.batches), jit_compile=xla
+        )
+        return trainer
 
-    def _is_done(self, progress: Progress) -> bool:
-        """Whether there is nothing left to train: a run may be stopped between its last epoch and
-        its last file."""
-        stopping = self.config.training.early_stopping
-        return progress.epoch >= self.config.training.epochs or (
-            stopping is not None
-            and callbacks.has_stalled(progress.history, stopping.monitor, stopping.patience)
+    def _fit(self, trainer: Trainer, history: History, show_progress: bool) -> History:
+        loop = Loop(
+            trainer.compiled,
+            checkpoints=self.folder.checkpoints,
+            checkpoint_every=self.training.checkpoint_every,
+        )
+        validation = self.validation_data
+        return loop.fit(
+            self.batches,
+            epochs=self.training.epochs,
+            validation=validation and Batches(*validation, batch_size=256, shuffle=False),
+            callbacks=self._callbacks(trainer.model, history),
+            progress=show_progress,
         )
 
-    def _fit(self, model: keras.Model, progress: Progress, show_progress: bool) -> None:
+    def _callbacks(self, model: keras.Model, history: History) -> list[keras.callbacks.Callback]:
+        """`history` is that of the epochs before a resume."""
         training = self.training
-        batches = pipeline.training_batches(
-            *self.training_data,
-            batch_size=self.batch_size,
-            augment=self.config.data.augment,
-            seed=training.seed,
-            first_epoch=progress.epoch,
-            epochs=training.epochs,
-        )
-        bar = ShowProgress(
-            self.config.name,
-            epochs=training.epochs,
-            first_epoch=progress.epoch,
-            steps_per_epoch=self.steps,
-        )
-        try:
-            model.fit(
-                batches,
-                epochs=training.epochs,
-                initial_epoch=progress.epoch,
-                steps_per_epoch=self.steps,
-                shuffle=False,  # the batches come shuffled
-                validation_data=self.validation_data,
-                validation_batch_size=256,
-                callbacks=[*self._callbacks(progress), *([bar] if show_progress else [])],
-                verbose=0,
-            )
-        finally:
-            bar.stop()
-
-    def _callbacks(self, progress: Progress) -> list[keras.callbacks.Callback]:
-        training = self.training
-        chosen: list[keras.callbacks.Callback] = [
-            callbacks.MeasureSpeed(len(self.training_data[0]))
-        ]
+        chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.batches.inputs))]
         if self.validation_data is not None:
-            chosen.append(callbacks.KeepBest(self.folder.best, self._monitor, progress.history))
+            chosen.append(callbacks.KeepBest(model, self.folder.best, self._monitor, history))
             if training.ema is not None:
                 chosen.append(callbacks.EvaluateAveragedWeights())
-        chosen.append(callbacks.SaveProgress(self.folder, progress))
+        chosen += [callbacks.RefuseDivergence(), callbacks.WriteHistory(self.folder, history)]
         if training.early_stopping is not None:
-            chosen.append(
-                callbacks.StopEarly(self._monitor, training.early_stopping.patience, progress)
-            )
+            patience = training.early_stopping.patience
+            chosen.append(callbacks.StopEarly(self._monitor, patience, history))
         chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
         return chosen
 
@@ -190,7 +168,7 @@ class Run:
         assign_weights(self.model, arrays, source=str(self.folder.best))
 
     def _check_monitor(self) -> None:
-        names = ["loss", *self.config.training.metrics]
+        names = ["loss", *map(_metric_name, self.config.training.metrics)]
         if self.validation_data is not None:
             names = [f"val_{name}" for name in names]
         stopping = self.config.training.early_stopping
@@ -199,6 +177,10 @@ class Run:
                 f"{self.config.name}: training.early_stopping.monitor must be one of "
                 f"{', '.join(names)}. Received: {stopping.monitor!r}."
             )
+
+
+def _metric_name(metric: str | Metric) -> str:
+    return metric if isinstance(metric, str) else metric.arguments.get("name", metric.name)
 
 
 def _with_an_average_in_time(config: ZooConfig, steps: int) -> Training:

@@ -2,7 +2,7 @@
 
 config.yaml              the recipe as resolved; `kerazoo train config.yaml` repeats the run
 environment.json         versions, devices, seed, precision and its timings, command
-checkpoint.safetensors   the last epoch's whole state, from which the run resumes
+checkpoints/             the newest whole states, from which the run resumes
 best.safetensors         the weights of the best epoch by validation
 history.csv              one row per epoch
 tensorboard/             the same for TensorBoard
@@ -43,7 +43,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.environment = path / "environment.json"
-        self.checkpoint = path / "checkpoint.safetensors"
+        self.checkpoints = path / "checkpoints"
         self.best = path / "best.safetensors"
         self.history = path / "history.csv"
         self.tensorboard = path / "tensorboard"
@@ -140,7 +140,8 @@ class RunFolder:
         """Remove an earlier run's files, and nothing else."""
         if not self.config.exists():
             return
-        shutil.rmtree(self.tensorboard, ignore_errors=True)
+        for folder in (self.checkpoints, self.tensorboard):
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             for file in vars(self).values():
                 if file.is_file():

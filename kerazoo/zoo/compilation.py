@@ -1,15 +1,16 @@
-"""From the names in a config's `training` section to Keras's optimizer, loss and metrics."""
+"""From the names in a config's `training` section to the optimizer, the loss and the metrics."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kerazoo.errors import ConfigError, unknown_name
-from kerazoo.zoo.config import Optimizer, Training, WarmupCosine
+from kerazoo.zoo.config import Metric, Optimizer, Training, WarmupCosine
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +50,7 @@ def _optimizer(training: Training, steps_per_epoch: int | None) -> keras.optimiz
     if training.ema is not None:
         arguments |= {"use_ema": True, "ema_momentum": training.ema}
     arguments["learning_rate"] = learning_rate(config, training.epochs, steps_per_epoch)
-    return _make("optimizer", config.name, known, arguments)
+    return make("optimizer", config.name, known, arguments)
 
 
 def learning_rate(config: Optimizer, epochs: int, steps_per_epoch: int | None) -> Any:
@@ -74,20 +75,31 @@ def learning_rate(config: Optimizer, epochs: int, steps_per_epoch: int | None) -
 def _loss(training: Training) -> keras.losses.Loss:
     import keras
 
-    known = {_snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
-    return _make("loss", training.loss.name, known, _given(training.loss, skip=("name",)))
+    known = {snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
+    return make("loss", training.loss.name, known, _given(training.loss, skip=("name",)))
 
 
-def _metric(name: str) -> Any:
+def _metric(metric: str | Metric) -> Any:
     import keras
 
-    if name == "accuracy":  # Keras picks the kind of accuracy by the shapes it sees
-        return name
-    known = {_snake_case(k): v for k, v in _classes(keras.metrics, keras.metrics.Metric)}
-    return _make("metric", name, known, {"name": name})
+    import kerazoo.metrics
+
+    if metric == "accuracy":  # Keras picks the kind of accuracy by the shapes it sees
+        return metric
+    if isinstance(metric, str):
+        metric = Metric(metric)
+    known = {snake_case(k): v for k, v in _classes(keras.metrics, keras.metrics.Metric)}
+    known |= {snake_case(k): getattr(kerazoo.metrics, k) for k in kerazoo.metrics.__all__}
+    return make("metric", metric.name, known, {"name": metric.name, **metric.arguments})
 
 
-def _make(kind: str, name: str, known: dict[str, Any], arguments: dict[str, Any]) -> Any:
+def make(kind: str, name: str, known: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+    """An object of the class called `name` among `known`; `kind` is what errors call it.
+
+    Raises:
+        UnknownNameError: there is no such class.
+        ConfigError: it does not take one of the arguments, or refuses its value.
+    """
     if name not in known:
         raise unknown_name(kind, name, known)
     accepted = inspect.signature(known[name]).parameters
@@ -116,5 +128,6 @@ def _classes(module: Any, base: type) -> list[tuple[str, type]]:
     ]
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """ "PrecisionAtK" to "precision_at_k"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -71,6 +71,20 @@ class Loss(_Section):
     label_smoothing: Fraction | None = None
 
 
+class Metric(_Section):
+    """A metric of Keras or of `kerazoo.metrics` by its name in snake case, with its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class TrainStep(_Section):
+    """A wrapper of `kerazoo.training.steps` by its name in snake case, with its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
 class EarlyStopping(_Section):
     """Stop when `monitor` has not improved for `patience` epochs."""
 
@@ -79,23 +93,55 @@ class EarlyStopping(_Section):
 
 
 class Training(_Section):
-    """`ema`: momentum of the exponential moving average of the weights, which then is the model."""
+    """How the model is trained.
+
+    `ema`: momentum of the exponential moving average of the weights, which then is the model.
+    `checkpoint_every`: steps; a checkpoint is written at the end of each epoch in any case.
+    """
 
     epochs: Count
     optimizer: Optimizer
     loss: Loss
-    metrics: list[str] = []
+    metrics: list[str | Metric] = []
+    step: TrainStep | None = None
     ema: Fraction | None = None
     early_stopping: EarlyStopping | None = None
+    checkpoint_every: Count | None = None
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
 
 
+class DistillationLoss(_Section):
+    """A loss of `kerazoo.distill` by its name in snake case, with its arguments and its weight."""
+
+    name: str
+    weight: Positive = 1.0
+    arguments: dict[str, Any] = {}
+
+
+class Distillation(_Section):
+    """The model learns from `teacher`, a zoo model or a file, as well as from the labels.
+
+    `student_loss_weight`: the share of the labels' loss; the rest is the distillation's.
+    """
+
+    teacher: str
+    losses: list[DistillationLoss] = msgspec.field(
+        default_factory=lambda: [DistillationLoss("logits_distillation")]
+    )
+    student_loss_weight: Annotated[float, Meta(ge=0, le=1)] = 0.5
+
+
 class Distribution(_Section):
-    """`precision` and `xla` "auto": a few steps of each are timed, the fastest is taken."""
+    """Where and how the steps run.
+
+    `precision` and `xla` "auto": a few steps of each are timed, the fastest is taken.
+    `deterministic`: TensorFlow's deterministic kernels, for the rest of the process; slower.
+    """
 
     strategy: str = "auto"
     precision: Precision = "auto"
     xla: Literal["auto"] | bool = "auto"
+    deterministic: bool = False
 
 
 class TFLite(_Section):
@@ -135,6 +181,7 @@ class ZooConfig(_Section, kw_only=True):
     model: Model
     data: Data
     training: Training
+    distillation: Distillation | None = None
     distribution: Distribution = Distribution()
     export: Export = Export()
     weights: dict[str, Weights] = {}

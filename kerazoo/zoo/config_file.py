@@ -113,6 +113,9 @@ def _unknown_fields(
     if isinstance(kind, inspect.DictType) and isinstance(data, dict):
         for key, value in data.items():
             yield from _unknown_fields(value, kind.value_type, f"{path}{key}.")
+    if isinstance(kind, inspect.ListType) and isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from _unknown_fields(item, kind.item_type, f"{path[:-1]}[{number}].")
     if isinstance(kind, inspect.StructType) and isinstance(data, dict):
         fields = {field.encode_name: field.type for field in kind.fields}
         known = [*fields, *([kind.tag_field] if kind.tag_field else [])]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kerazoo
-from kerazoo.datasets import Augment, pipeline
+from kerazoo.datasets import Augment, Batches, pipeline
 
 
 def epochs_of(count, batch_size, *, shuffle=True, seed=0, epochs=1):
@@ -73,17 +73,15 @@ def test_epochs_and_seeds_differ_and_repeat():
 
 def run_batches(first_epoch=0, epochs=3, seed=3, images=None):
     digits, labels = kerazoo.datasets.load_numpy("digits", "test")
-    return list(
-        pipeline.training_batches(
-            digits[:50] if images is None else images,
-            labels[:50],
-            batch_size=16,
-            augment=Augment(shift=0.2, rotate=20, elastic=1),
-            seed=seed,
-            first_epoch=first_epoch,
-            epochs=epochs,
-        ).as_numpy_iterator()
+    batches = Batches(
+        digits[:50] if images is None else images,
+        labels[:50],
+        batch_size=16,
+        augment=Augment(shift=0.2, rotate=20, elastic=1),
+        seed=seed,
     )
+    steps = (epochs - first_epoch) * len(batches)
+    return list(batches.starting_at(first_epoch).take(steps).as_numpy_iterator())
 
 
 def test_a_resumed_run_sees_the_images_that_it_would_have_seen():
@@ -134,15 +132,8 @@ def test_the_global_seed_does_not_matter():
 def test_epochs_of_load_are_those_of_a_training_run():
     ours = epochs_of(20, 6, seed=4, epochs=3)
     numbers = np.arange(20)
-    run = pipeline.training_batches(
-        numbers[:, None].astype("float32"),
-        numbers,
-        batch_size=6,
-        augment=None,
-        seed=4,
-        first_epoch=0,
-        epochs=3,
-    )
+    batches = Batches(numbers[:, None].astype("float32"), numbers, batch_size=6, seed=4)
+    run = batches.starting_at().take(3 * len(batches))
     assert flat(ours) == [targets.tolist() for _, targets in run.as_numpy_iterator()]
 
 

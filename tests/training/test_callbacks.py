@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerazoo.training import callbacks
-from kerazoo.training.checkpoint import Progress
 
 
 def small_model():
@@ -73,22 +72,24 @@ def test_weights_return_exactly_after_validation():
 def test_early_stopping_agrees_with_keras(values, patience, monitor):
     mode = "min" if monitor == "val_loss" else "max"
     theirs = keras.callbacks.EarlyStopping(monitor, patience=patience, mode=mode)
-    progress = Progress()
-    ours = callbacks.StopEarly(monitor, patience, progress)
+    ours = callbacks.StopEarly(monitor, patience, {})
     stops = []
     for callback in (theirs, ours):
-        model, progress.history = keras.Sequential(), {}
+        model = keras.Sequential()
         model.compile("sgd", "mse", metrics=["accuracy"])
         model.stop_training = False
         callback.set_model(model)
         callback.on_train_begin()
         for epoch, value in enumerate(values):
-            progress.history.setdefault(monitor, []).append(value)
             callback.on_epoch_end(epoch, {monitor: value})
             if model.stop_training:
                 break
         stops.append(epoch)
     assert stops[0] == stops[1]
+    resumed = callbacks.StopEarly(monitor, patience, {monitor: values[: stops[0]]})
+    resumed.set_model(keras.Sequential())
+    resumed.on_epoch_end(stops[0], {monitor: values[stops[0]]})
+    assert resumed.model.stop_training == ours.model.stop_training
 
 
 @given(st.lists(st.integers(0, 5).map(float), min_size=1))

@@ -1,12 +1,21 @@
 """A checkpoint holds everything the next step depends on, or says that it is damaged."""
 
+import errno
+import os
+
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from kerazoo.errors import RunError
 from kerazoo.training import checkpoint
-from kerazoo.training.checkpoint import Progress
+from kerazoo.training.checkpoint import Checkpoints, Progress
+
+DATA = (
+    np.random.default_rng(0).normal(size=(32, 3)).astype("float32"),
+    np.random.default_rng(1).normal(size=(32, 1)).astype("float32"),
+)
 
 
 def model_with_everything(units=4):
@@ -19,49 +28,149 @@ def model_with_everything(units=4):
             keras.layers.Dense(1),
         ]
     )
-    model.compile(keras.optimizers.Adam(1e-2, use_ema=True), "mse")
+    model.compile(keras.optimizers.Adam(1e-2, use_ema=True), "mse", metrics=["mae"])
+    model.train_on_batch(*DATA)  # builds optimizer and metrics
     return model
 
 
-DATA = (
-    np.random.default_rng(0).normal(size=(32, 3)).astype("float32"),
-    np.random.default_rng(1).normal(size=(32, 1)).astype("float32"),
-)
+def values(model):
+    return [v.numpy() for v in checkpoint.state_variables(model).values()]
 
 
-def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path / "checkpoints")
+
+
+def test_training_goes_on_as_if_it_had_not_stopped(checkpoints):
     keras.utils.set_random_seed(3)
     model = model_with_everything()
     for _ in range(5):
         model.train_on_batch(*DATA)
-    progress = Progress(epoch=2, history={"loss": [0.5, 0.25]})
-    checkpoint.save(tmp_path / "state.safetensors", model, progress)
+    progress = Progress(epoch=2, step=3, history={"loss": [0.5, 0.25]}, data="x")
+    checkpoints.save(model, progress)
+    checkpoints.wait()
+    assert checkpoints.progress() == progress
     keras.utils.set_random_seed(99)
     copy = model_with_everything()
-    assert checkpoint.restore(tmp_path / "state.safetensors", copy) == progress
+    assert checkpoints.restore(copy) == progress
     for _ in range(3):
         model.train_on_batch(*DATA)
         copy.train_on_batch(*DATA)
-    for mine, other in zip(model.variables, copy.variables, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), other.numpy())
-    for mine, other in zip(model.optimizer.variables, copy.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), other.numpy())
+    for mine, other in zip(values(model), values(copy), strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
-@pytest.mark.parametrize("cut", [0, 5, 100, -1])
-def test_a_truncated_file_is_one_clear_error(tmp_path, cut):
-    path = tmp_path / "state.safetensors"
+def test_the_state_is_complete_and_counts_nothing_twice():
     model = model_with_everything()
-    checkpoint.save(path, model, Progress())
-    path.write_bytes(path.read_bytes()[:cut])
-    before = model.get_weights()
-    with pytest.raises(RunError, match="is damaged"):
-        checkpoint.restore(path, model)
-    for old, new in zip(before, model.get_weights(), strict=True):
+    names = list(checkpoint.state_variables(model))
+    seeds = [v for v in model.variables if "seed" in v.path]
+    assert seeds
+    assert len(names) == len(model.variables) + len(model.optimizer.variables) + 4
+    assert sum(name.startswith("metrics/") for name in names) == 4  # loss and mae: total, count
+
+
+def test_what_is_saved_is_the_state_of_that_moment(checkpoints):
+    """Training goes on while the file is written."""
+    model = model_with_everything()
+    before = values(model)
+    checkpoints.save(model, Progress(epoch=1))
+    for variable in checkpoint.state_variables(model).values():
+        variable.assign(variable + keras.ops.ones_like(variable))
+    checkpoints.wait()
+    checkpoints.restore(model)
+    for old, new in zip(before, values(model), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-def test_another_models_file_is_refused(tmp_path):
-    checkpoint.save(tmp_path / "state.safetensors", model_with_everything(units=5), Progress())
+def test_the_newest_wins_and_two_are_kept(checkpoints):
+    model = model_with_everything()
+    for epoch, step in ((0, 9), (0, 10), (1, 0), (12, 5)):
+        checkpoints.save(model, Progress(epoch, step))
+    checkpoints.wait()
+    assert checkpoints.progress() == Progress(12, 5)
+    assert len(list(checkpoints.folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("cut", [0, 5, 100, -1])
+def test_a_half_written_one_is_skipped_with_a_line(checkpoints, notices, cut):
+    model = model_with_everything()
+    checkpoints.save(model, Progress(epoch=1))
+    checkpoints.save(model, Progress(epoch=2))
+    checkpoints.wait()
+    newest = max(checkpoints.folder.iterdir())
+    newest.write_bytes(newest.read_bytes()[:cut])
+    assert checkpoints.restore(model) == Progress(epoch=1)
+    (line,) = notices()
+    assert str(newest) in line
+    assert "is damaged" in line
+    assert "skipped" in line
+
+
+def test_when_none_is_whole_nothing_is_restored(checkpoints):
+    model = model_with_everything()
+    checkpoints.save(model, Progress(epoch=1))
+    checkpoints.wait()
+    (file,) = checkpoints.folder.iterdir()
+    file.write_bytes(b"\0" * 50)
+    before = values(model)
+    with pytest.raises(RunError, match="No checkpoint in .* is whole"):
+        checkpoints.restore(model)
+    for old, new in zip(before, values(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_another_models_file_is_refused(checkpoints):
+    checkpoints.save(model_with_everything(units=5), Progress(epoch=1))
+    checkpoints.wait()
     with pytest.raises(RunError, match="another model or optimizer"):
-        checkpoint.restore(tmp_path / "state.safetensors", model_with_everything(units=4))
+        checkpoints.restore(model_with_everything(units=4))
+
+
+def test_what_a_killed_process_left_is_removed(checkpoints):
+    model = model_with_everything()
+    checkpoints.save(model, Progress(epoch=1))
+    checkpoints.wait()
+    scratch = checkpoints.folder / ".000002-00000000.safetensors.abc123"
+    scratch.mkdir()
+    (scratch / "000002-00000000.safetensors").write_bytes(b"half")
+    assert checkpoints.restore(model) == Progress(epoch=1)
+    checkpoints.remove_unfinished()
+    assert [path.name[0] for path in checkpoints.folder.iterdir()] == ["0"]
+
+
+def test_a_full_disk_is_told_and_leaves_the_one_before(checkpoints, monkeypatch):
+    model = model_with_everything()
+    checkpoints.save(model, Progress(epoch=1))
+    checkpoints.wait()
+
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoints.save(model, Progress(epoch=2))
+    with pytest.raises(RunError, match="No space left on device"):
+        checkpoints.wait()
+    monkeypatch.undo()
+    assert checkpoints.progress() == Progress(epoch=1)
+    assert len(list(checkpoints.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "float16", "int64", "int8", "uint32", "uint8", "bool"]
+)
+def test_files_are_read_by_the_library(tmp_path, dtype):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "odd": rng.integers(0, 2, (3, 5)).astype(dtype),
+        "scalar": np.array(1, dtype),
+        "empty": np.zeros((0, 4), dtype),
+        "other": rng.normal(size=7).astype("float32"),
+    }
+    path = tmp_path / "file.safetensors"
+    checkpoint._write_safetensors(path, arrays, {"progress": "{}"})
+    read = safetensors.numpy.load_file(path)
+    assert read.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 
 import kerazoo
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
-from kerazoo.training import callbacks
+from kerazoo.training import Loop, callbacks
 from kerazoo.zoo.config_file import with_overrides
 
 
@@ -37,7 +38,7 @@ def test_a_run_learns_and_fills_its_folder(tiny, tmp_path):
     assert {path.name for path in result.run_dir.iterdir()} == {
         "config.yaml",
         "environment.json",
-        "checkpoint.safetensors",
+        "checkpoints",
         "best.safetensors",
         "history.csv",
         "tensorboard",
@@ -61,31 +62,43 @@ def test_the_run_folder_repeats_the_run(tiny, tmp_path):
     assert np.abs(weights_of(other.model) - weights_of(first.model)).max() > 0.01
 
 
-def test_a_stopped_run_continues_to_the_unbroken_runs_weights(tiny, tmp_path, monkeypatch, caplog):
-    unbroken = kerazoo.train(tiny, output_dir=tmp_path / "a", progress=False)
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("every", [None, 20])
+def test_a_stopped_run_continues_to_the_unbroken_runs_weights(
+    tiny, tmp_path, monkeypatch, notices, stop, every
+):
+    """Ctrl-C in the middle of an epoch, and an error there: 71 steps make an epoch."""
+    config = with_overrides(tiny, {"training.checkpoint_every": every})
+    unbroken = kerazoo.train(config, output_dir=tmp_path / "a", progress=False)
 
-    def stop(self, epoch, logs=None):
-        write(self, epoch, logs)
-        if epoch == 1:
-            raise KeyboardInterrupt
+    def break_off(self, batch, logs=None):
+        count(self, batch, logs)
+        steps.append(batch)
+        if len(steps) == 100:
+            if stop is RuntimeError:
+                raise RuntimeError
+            signal.raise_signal(signal.SIGINT)
 
-    write = callbacks.WriteEvents.on_epoch_end
-    monkeypatch.setattr(callbacks.WriteEvents, "on_epoch_end", stop)
-    with pytest.raises(KeyboardInterrupt):
-        kerazoo.train(tiny, output_dir=tmp_path / "b", progress=False)
-    assert "The same call continues the run" in caplog.text
+    steps: list[int] = []
+    count = callbacks.MeasureSpeed.on_train_batch_end
+    monkeypatch.setattr(callbacks.MeasureSpeed, "on_train_batch_end", break_off)
+    with pytest.raises(stop):
+        kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
+    if stop is KeyboardInterrupt:
+        assert any("Stopped after 100 steps. The same call goes on" in line for line in notices())
     assert not (tmp_path / "b" / "model.keras").exists()
 
     monkeypatch.undo()
-    resumed = kerazoo.train(tiny, output_dir=tmp_path / "b", progress=False)
+    resumed = kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
     np.testing.assert_array_equal(weights_of(resumed.model), weights_of(unbroken.model))
     for name in ("loss", "val_loss", "val_accuracy"):
         assert resumed.history[name] == unbroken.history[name]
+    assert resumed.metrics == unbroken.metrics
 
 
 def test_a_complete_run_is_loaded_not_repeated(tiny, tmp_path, monkeypatch):
     first = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
-    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(Loop, "fit", lambda *_, **__: pytest.fail("trained again"))
     again = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
     np.testing.assert_array_equal(weights_of(again.model), weights_of(first.model))
     assert again.metrics == first.metrics
@@ -167,7 +180,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tiny, tmp_path, monkeypatch):
     writes = []
 
     def fsync(descriptor):
-        if "checkpoint" in os.readlink(f"/proc/self/fd/{descriptor}"):
+        if ".safetensors" in os.readlink(f"/proc/self/fd/{descriptor}"):
             writes.append(descriptor)
             if len(writes) == 2:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -176,8 +189,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tiny, tmp_path, monkeypatch):
     with pytest.raises(RunError, match="No space left on device"):
         kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
     monkeypatch.undo()
-    leftovers = [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")]
-    assert leftovers == []
+    assert not list((tmp_path / "run").rglob(".*"))
     result = kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
     assert len(result.history["loss"]) == 3
 
@@ -269,7 +281,7 @@ def test_a_run_stopped_before_its_last_file_is_finished_not_trained(
     with pytest.raises(KeyboardInterrupt):
         kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
     monkeypatch.undo()
-    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained on"))
+    monkeypatch.setattr(Loop, "_train_epoch", lambda *_, **__: pytest.fail("trained on"))
     finished = kerazoo.train(config, output_dir=tmp_path / "b", progress=False)
     np.testing.assert_array_equal(weights_of(finished.model), weights_of(unbroken.model))
     assert finished.metrics == unbroken.metrics
@@ -291,7 +303,7 @@ def test_a_diverged_run_says_so_and_keeps_the_checkpoint_before(tmp_path):
             output_dir=tmp_path / "run",
             progress=False,
         )
-    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,248 @@
+"""`Loop`: an explicit training loop, to use as it is or to read before writing one's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerazoo.errors import ConfigError, RunError
+from kerazoo.notices import notice
+from kerazoo.training.batch_source import BatchSource, batch_source
+from kerazoo.training.checkpoint import Checkpoints, History, Progress
+from kerazoo.training.interruption import StopRequest
+from kerazoo.training.progress_bar import ShowProgress
+
+
+class Loop:
+    """What `fit` does, in the open: with its losses, its callbacks, and an exact way to resume.
+
+    Args:
+        model: compiled; its `train_step` and `test_step` are what a step does, so that kerazoo's
+            train steps, its `Distiller` and your own run here. Built under any strategy.
+        checkpoints: a folder. A run that was killed there, at any step, goes on at the next step,
+            and ends with the weights of the unbroken run. None keeps nothing.
+        checkpoint_every: steps between two checkpoints; None saves at the end of each epoch. One
+            is always saved at the end of an epoch, and when Ctrl-C or SIGTERM stops the run.
+
+    Raises:
+        ConfigError: the model is not compiled, or wants several steps per execution.
+
+    >>> import keras, kerazoo, numpy as np
+    >>> x = np.linspace(-1, 1, 64).astype("float32")[:, None]
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> loop = kerazoo.training.Loop(model)
+    >>> batches = kerazoo.datasets.Batches(x, 3 * x + 1, batch_size=16)
+    >>> history = loop.fit(batches, epochs=20, progress=False)
+    >>> history["loss"][-1] < 1e-4
+    True
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        checkpoints: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+    ):
+        if not model.compiled:
+            raise ConfigError(f"The model {model.name!r} is not compiled: call compile(...) first.")
+        if model.steps_per_execution != 1:
+            raise ConfigError(
+                f"A loop runs one step at a time, so that it can stop after any. Compile with "
+                f"steps_per_execution=1. Received: {model.steps_per_execution}."
+            )
+        if checkpoint_every is not None and checkpoint_every < 1:
+            raise ConfigError(
+                f"`checkpoint_every` must be 1 or above, or None. Received: {checkpoint_every}."
+            )
+        self.model = model
+        self.strategy = model.distribute_strategy
+        self.checkpoints = None if checkpoints is None else Checkpoints(Path(checkpoints))
+        self.checkpoint_every = checkpoint_every
+        self.progress = Progress()
+        self.stop = StopRequest()
+
+    def fit(
+        self,
+        batches: BatchSource | tf.data.Dataset,
+        *,
+        epochs: int,
+        steps_per_epoch: int | None = None,
+        validation: BatchSource | tf.data.Dataset | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        progress: bool = True,
+    ) -> History:
+        """Train to the end of epoch number `epochs`, from the start or from the newest checkpoint.
+
+        Args:
+            batches: `kerazoo.datasets.Batches`, or a dataset of (x, y) or (x, y, sample_weight)
+                batches. With `checkpoints`, a dataset has to give the same batches in each pass.
+            epochs: in all, those of earlier calls on the same checkpoints counted; 1 or more.
+            steps_per_epoch: for a dataset that does not know its length, or is endless.
+            validation: likewise; gone through after each epoch.
+            callbacks: of Keras. What they count, they do not get back when a run is resumed.
+            progress: show a bar and a line per epoch on stderr.
+
+        Returns: name -> one value per epoch, "val_" before those of the validation.
+
+        Raises:
+            DataError: the batches cannot be used, or cannot be repeated.
+            RunError: the checkpoints are of another model or of other data, or cannot be written.
+        """
+        source = batch_source(batches, steps_per_epoch)
+        held_out = None if validation is None else batch_source(validation)
+        with self.strategy.scope():
+            stream = self._open(source)
+            bar = ShowProgress(self.model.name, epochs=epochs, steps_per_epoch=len(source))
+            record = keras.callbacks.LambdaCallback(on_epoch_end=self._record)
+            self.callbacks = keras.callbacks.CallbackList(
+                [*callbacks, *([bar] if progress else []), record],
+                model=self.model,
+                epochs=epochs,
+                steps=len(source),
+            )
+            bar.start(self.progress.epoch * len(source) + self.progress.step)
+            try:
+                with self.stop.listening():
+                    self._train(stream, epochs, len(source), held_out)
+            finally:
+                bar.stop()
+                if self.checkpoints is not None:
+                    self.checkpoints.wait()
+        self._pass_on_the_stop(len(source))
+        return self.progress.history
+
+    def _open(self, source: BatchSource) -> Iterator[Any]:
+        """Build what a first step would build, restore it, and go to where the run was."""
+        dataset = source.starting_at(0, 0)
+        self.train_step = self._compiled(self.model.train_step)
+        self.test_step = self._compiled(self.model.test_step)
+        # Keras builds optimizer and metrics in the first step; to be restored they must be there
+        # before. Tracing a step does it; under a strategy it takes this method of Keras's trainer.
+        self.model._maybe_symbolic_build(data_batch=dataset.element_spec)
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.train_step.get_concrete_function(self._iterate(dataset))
+        if self.model.run_eagerly:
+            self.train_step = self.train_step.python_function
+            self.test_step = self.test_step.python_function
+        if self.checkpoints is not None:
+            self._restore(self.checkpoints, source.fingerprint())
+        return self._iterate(source.starting_at(self.progress.epoch, self.progress.step))
+
+    def _compiled(self, step: Callable[[Any], dict[str, Any]]) -> Any:
+        """A function that takes one batch from an iterator and runs `step` on every replica."""
+        if self.model.jit_compile:
+            step = tf.function(step, jit_compile=True, reduce_retracing=True)
+
+        def run(iterator: Iterator[Any]) -> dict[str, Any]:
+            logs = self.strategy.run(step, args=(next(iterator),))
+            # One replica's will do: metrics are summed over all when they are read between steps.
+            return {k: self.strategy.experimental_local_results(v)[0] for k, v in logs.items()}
+
+        return tf.function(run, reduce_retracing=True)
+
+    def _iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
+        return iter(self.strategy.experimental_distribute_dataset(dataset))
+
+    def _restore(self, checkpoints: Checkpoints, fingerprint: str) -> None:
+        checkpoints.remove_unfinished()
+        self.progress = checkpoints.restore(self.model)
+        if self.progress.data not in ("", fingerprint):
+            raise RunError(
+                f"The run in {str(checkpoints.folder)!r} was started on other batches: data, batch "
+                f"size, seed or distortions have changed. Choose another folder, or change them "
+                f"back."
+            )
+        self.progress.data = fingerprint
+
+    def _train(
+        self, stream: Iterator[Any], epochs: int, steps: int, validation: BatchSource | None
+    ) -> None:
+        at = self.progress
+        held_out = None if validation is None else validation.starting_at(0, 0)
+        self.model.stop_training = False
+        self.callbacks.on_train_begin()
+        while at.epoch < epochs and not at.stopped and not self.stop.asked:
+            logs = self._train_epoch(stream, steps)
+            if at.step < steps:
+                break
+            if validation is not None:
+                logs |= {
+                    f"val_{k}": v for k, v in self._evaluate(held_out, len(validation)).items()
+                }
+            self.callbacks.on_epoch_end(at.epoch, logs)
+            at.epoch, at.step, at.stopped = at.epoch + 1, 0, self.model.stop_training
+            self._save()
+        if not self.stop.asked:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.callbacks.on_train_end()
+
+    def _train_epoch(self, stream: Iterator[Any], steps: int) -> dict[str, Any]:
+        """The rest of the current epoch, or up to where a stop was asked for; its results."""
+        at = self.progress
+        if at.step == 0:
+            self.model.reset_metrics()
+        self.callbacks.on_epoch_begin(at.epoch)
+        logs: dict[str, Any] = {}
+        while at.step < steps:
+            self.callbacks.on_train_batch_begin(at.step)
+            logs = self.train_step(stream)
+            at.step += 1
+            self.callbacks.on_train_batch_end(at.step - 1, logs)
+            if at.step < steps and self._is_due(at.epoch * steps + at.step):
+                self._save()  # at the end of the epoch it comes after the validation
+            if self.stop.asked:
+                break
+        return self._results(logs)
+
+    def _is_due(self, step: int) -> bool:
+        return self.stop.asked or (
+            self.checkpoint_every is not None and step % self.checkpoint_every == 0
+        )
+
+    def _evaluate(self, batches: tf.data.Dataset, steps: int) -> dict[str, Any]:
+        self.model.reset_metrics()
+        self.callbacks.on_test_begin()
+        logs: dict[str, Any] = {}
+        stream = self._iterate(batches)
+        for step in range(steps):
+            self.callbacks.on_test_batch_begin(step)
+            logs = self.test_step(stream)
+            self.callbacks.on_test_batch_end(step, logs)
+        results = self._results(logs)
+        self.callbacks.on_test_end(results)
+        return results
+
+    def _results(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """What the metrics say of all steps; what is no metric, as the last step gave it."""
+        return keras.tree.map_structure(_plain, {**logs, **self.model.get_metrics_result()})
+
+    def _record(self, epoch: int, logs: dict[str, Any]) -> None:
+        """The last of the callbacks: what those before it added to the logs is recorded too."""
+        for name, value in logs.items():
+            self.progress.history.setdefault(name, []).append(value)
+
+    def _save(self) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.save(self.model, self.progress)
+
+    def _pass_on_the_stop(self, steps: int) -> None:
+        at = self.progress
+        if self.stop.asked and self.checkpoints is not None:
+            notice(
+                f"Stopped after {at.epoch * steps + at.step} steps. The same call goes on from "
+                f"there ({self.checkpoints.folder})."
+            )
+        self.stop.pass_on()
+
+
+def _plain(value: Any) -> Any:
+    """A float, or nested lists of floats for a metric with several values."""
+    return np.asarray(value, "float64").tolist()

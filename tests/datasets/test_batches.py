@@ -1,0 +1,75 @@
+"""`Batches`: from any epoch and step on, the batches of the whole run."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerazoo.datasets import Augment, Batches
+from kerazoo.errors import DataError
+
+NUMBERS = np.arange(23)
+IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 1)).astype("uint8")
+
+
+def run(batches, epochs, epoch=0, step=0):
+    left = (epochs - epoch) * len(batches) - step
+    return list(batches.starting_at(epoch, step).take(left).as_numpy_iterator())
+
+
+@settings(deadline=None, max_examples=20)
+@given(epoch=st.integers(0, 2), step=st.integers(0, 4), size=st.integers(5, 23))
+def test_from_any_step_on_come_the_batches_of_the_whole_run(epoch, step, size):
+    batches = Batches(IMAGES, NUMBERS, batch_size=size, augment=Augment(shift=0.2), seed=2)
+    step = min(step, len(batches) - 1)
+    whole = run(batches, epochs=3)
+    rest = run(batches, 3, epoch, step)
+    assert len(rest) == len(whole) - epoch * len(batches) - step
+    for (x, y), (later_x, later_y) in zip(whole[::-1], rest[::-1], strict=False):
+        np.testing.assert_array_equal(x, later_x)
+        np.testing.assert_array_equal(y, later_y)
+
+
+def test_each_epoch_has_every_sample_once_in_an_order_of_its_own():
+    batches = Batches(NUMBERS, NUMBERS, batch_size=5)
+    labels = [y.tolist() for _, y in run(batches, epochs=2)]
+    assert [len(y) for y in labels] == [5, 5, 5, 5, 3] * 2
+    first, second = sum(labels[:5], []), sum(labels[5:], [])
+    assert sorted(first) == sorted(second) == NUMBERS.tolist()
+    assert first != second
+    ordered = Batches(NUMBERS, NUMBERS, batch_size=5, shuffle=False)
+    assert sum((y.tolist() for _, y in run(ordered, epochs=1)), []) == NUMBERS.tolist()
+
+
+def test_the_fingerprint_changes_with_every_sample_and_argument():
+    arguments = {"batch_size": 4, "shuffle": True, "augment": None, "seed": 0}
+    known = {Batches(IMAGES, NUMBERS, **arguments).fingerprint()}
+    for change in (
+        {"batch_size": 5},
+        {"shuffle": False},
+        {"augment": Augment(shift=0.1)},
+        {"seed": 1},
+    ):
+        known.add(Batches(IMAGES, NUMBERS, **{**arguments, **change}).fingerprint())
+    changed = IMAGES.copy()
+    changed[7, 3, 3] += 1
+    known.add(Batches(changed, NUMBERS, **arguments).fingerprint())
+    known.add(Batches(IMAGES, NUMBERS[::-1], **arguments).fingerprint())
+    assert len(known) == 7
+    again = Batches(IMAGES.copy(), NUMBERS.copy(), **arguments).fingerprint()
+    assert again in known
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "changes", "says"),
+    [
+        (IMAGES, NUMBERS[:-1], {}, "23 and 22"),
+        (IMAGES[:0], NUMBERS[:0], {}, "0 and 0"),
+        (IMAGES, NUMBERS, {"batch_size": 0}, "`batch_size` must be 1 or above. Received: 0"),
+        (NUMBERS, NUMBERS, {"augment": Augment(shift=0.1)}, "is for images"),
+        (IMAGES, NUMBERS, {"augment": Augment(shift=0.9)}, "`augment`"),
+    ],
+)
+def test_what_makes_no_batches_is_refused(inputs, targets, changes, says):
+    with pytest.raises(DataError, match=says):
+        Batches(inputs, targets, **{"batch_size": 4, **changes})

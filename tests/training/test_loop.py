@@ -1,0 +1,301 @@
+"""`Loop`: `fit`'s numbers, callbacks, any strategy, and a run that is stopped at any step."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerazoo.datasets import Batches
+from kerazoo.errors import ConfigError, DataError, RunError
+from kerazoo.training import Loop
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 6)).astype("float32")
+Y = RNG.integers(0, 3, 100)
+WEIGHTS = RNG.uniform(0.5, 2, 100).astype("float32")
+BATCHES = Batches(X, Y, batch_size=16, seed=5)
+HELD_OUT = Batches(X[:30], Y[:30], batch_size=8, shuffle=False)
+
+
+def make_model(**compile_arguments):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(3),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **compile_arguments,
+    )
+    return model
+
+
+def assert_same_weights(model, other):
+    for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("compile_arguments", [{}, {"jit_compile": True}, {"run_eagerly": True}])
+def test_losses_metrics_and_weights_are_those_of_fit(compile_arguments):
+    fitted, looped = make_model(**compile_arguments), make_model(**compile_arguments)
+    history = fitted.fit(
+        BATCHES.starting_at(0),
+        epochs=3,
+        steps_per_epoch=len(BATCHES),
+        validation_data=HELD_OUT.starting_at(0).take(len(HELD_OUT)),
+        validation_steps=len(HELD_OUT),
+        verbose=0,
+    ).history
+    ours = Loop(looped).fit(BATCHES, epochs=3, validation=HELD_OUT, progress=False)
+    assert ours.keys() == history.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(ours[name], values, rtol=1e-6, err_msg=name)
+    for mine, theirs in zip(looped.get_weights(), fitted.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_plain_dataset_with_sample_weights():
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y, WEIGHTS)).batch(16)
+    fitted, looped = make_model(), make_model()
+    history = fitted.fit(dataset, epochs=2, verbose=0).history
+    ours = Loop(looped).fit(dataset, epochs=2, progress=False)
+    np.testing.assert_allclose(ours["loss"], history["loss"], rtol=1e-6)
+
+
+def test_callbacks_see_what_they_see_in_fit():
+    class Record(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.calls = []
+
+        def __getattribute__(self, name):
+            if name.startswith("on_") and "predict" not in name:
+                return lambda *arguments, **_: self.calls.append(
+                    (name, *(a for a in arguments if isinstance(a, int)))
+                )
+            return super().__getattribute__(name)
+
+    fitted, looped = Record(), Record()
+    make_model().fit(
+        BATCHES.starting_at(0),
+        epochs=2,
+        steps_per_epoch=len(BATCHES),
+        validation_data=HELD_OUT.starting_at(0).take(len(HELD_OUT)),
+        validation_steps=len(HELD_OUT),
+        callbacks=[fitted],
+        verbose=0,
+    )
+    Loop(make_model()).fit(
+        BATCHES, epochs=2, validation=HELD_OUT, callbacks=[looped], progress=False
+    )
+    assert looped.calls == fitted.calls
+
+
+def test_a_callback_ends_the_run_for_good(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    arguments = {"epochs": 5, "callbacks": [Stop()], "progress": False}
+    first, again = make_model(), make_model()
+    history = Loop(first, checkpoints=tmp_path).fit(BATCHES, **arguments)
+    assert len(history["loss"]) == 2
+    assert Loop(again, checkpoints=tmp_path).fit(BATCHES, **arguments) == history
+    assert_same_weights(again, first)
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends the process' work in the middle of an epoch, as an error in it would."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps -= 1
+        if self.steps == 0:
+            raise ZeroDivisionError
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    model = make_model()
+    history = Loop(model).fit(BATCHES, epochs=3, validation=HELD_OUT, progress=False)
+    return model, history
+
+
+@pytest.mark.parametrize(
+    ("kills", "every"),
+    [([1], 1), ([6, 7], 3), ([7], None), ([9, 1, 4], 4), ([14, 6], 7), ([20], 100)],
+)
+def test_a_run_broken_anywhere_ends_as_the_unbroken_one(unbroken, tmp_path, kills, every):
+    for steps in kills:
+        with pytest.raises(ZeroDivisionError):
+            Loop(make_model(), checkpoints=tmp_path, checkpoint_every=every).fit(
+                BATCHES,
+                epochs=3,
+                validation=HELD_OUT,
+                callbacks=[StopAfter(steps)],
+                progress=False,
+            )
+    model = make_model()
+    history = Loop(model, checkpoints=tmp_path).fit(
+        BATCHES, epochs=3, validation=HELD_OUT, progress=False
+    )
+    assert history == unbroken[1]
+    assert_same_weights(model, unbroken[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_saves_that_very_step(unbroken, tmp_path, number, notices):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("the program's own handler"))
+    try:
+
+        class Ask(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                if batch == 2:
+                    signal.raise_signal(number)
+
+        loop = Loop(make_model(), checkpoints=tmp_path)
+        arguments = {"epochs": 3, "validation": HELD_OUT, "progress": False}
+        if number == signal.SIGINT:
+            with pytest.raises(KeyboardInterrupt):
+                loop.fit(BATCHES, callbacks=[Ask()], **arguments)
+        else:
+            loop.fit(BATCHES, callbacks=[Ask()], **arguments)
+            assert seen == ["the program's own handler"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["000000-00000003.safetensors"]
+    assert any("Stopped after 3 steps" in line for line in notices())
+    model = make_model()
+    assert Loop(model, checkpoints=tmp_path).fit(BATCHES, **arguments) == unbroken[1]
+    assert_same_weights(model, unbroken[0])
+
+
+def test_a_dataset_that_repeats_itself_resumes_exactly(tmp_path):
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    whole, resumed = make_model(), make_model()
+    history = Loop(whole).fit(dataset, epochs=2, progress=False)
+    with pytest.raises(ZeroDivisionError):
+        Loop(make_model(), checkpoints=tmp_path, checkpoint_every=4).fit(
+            dataset, epochs=2, callbacks=[StopAfter(10)], progress=False
+        )
+    assert Loop(resumed, checkpoints=tmp_path).fit(dataset, epochs=2, progress=False) == history
+    assert_same_weights(resumed, whole)
+
+
+def test_batches_that_do_not_repeat_themselves_are_refused_where_it_matters(tmp_path):
+    shuffled = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(100).batch(16)
+    noisy = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    noisy = noisy.map(lambda x, y: (x + tf.random.uniform([]), y))
+    for dataset in (shuffled, noisy):
+        with pytest.raises(DataError, match=r"kerazoo\.datasets\.Batches"):
+            Loop(make_model(), checkpoints=tmp_path).fit(dataset, epochs=1, progress=False)
+    assert len(Loop(make_model()).fit(shuffled, epochs=1, progress=False)["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Batches(X, Y, batch_size=16, seed=6),
+        Batches(X, Y, batch_size=20, seed=5),
+        Batches(X + 1, Y, batch_size=16, seed=5),
+    ],
+)
+def test_other_batches_than_the_run_began_with_are_refused(tmp_path, other):
+    Loop(make_model(), checkpoints=tmp_path).fit(BATCHES, epochs=1, progress=False)
+    with pytest.raises(RunError, match="was started on other batches"):
+        Loop(make_model(), checkpoints=tmp_path).fit(other, epochs=2, progress=False)
+
+
+def test_what_cannot_be_trained_is_refused():
+    with pytest.raises(ConfigError, match="is not compiled"):
+        Loop(keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)]))
+    with pytest.raises(ConfigError, match=r"steps_per_execution=1\. Received: 4"):
+        Loop(make_model(steps_per_execution=4))
+    with pytest.raises(ConfigError, match=r"`checkpoint_every` must be 1 or above"):
+        Loop(make_model(), checkpoint_every=0)
+    loop = Loop(make_model())
+    endless = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16).repeat()
+    with pytest.raises(DataError, match="Pass `steps_per_epoch`"):
+        loop.fit(endless, epochs=1)
+    with pytest.raises(DataError, match="Received: tuple"):
+        loop.fit((X, Y), epochs=1)
+    with pytest.raises(DataError, match="Received: 3 with batches that know it: 7"):
+        loop.fit(BATCHES, epochs=1, steps_per_epoch=3)
+    assert len(loop.fit(endless, epochs=2, steps_per_epoch=3, progress=False)["loss"]) == 2
+
+
+def test_a_metric_with_several_values_is_a_list_in_the_history():
+    from kerazoo.metrics import PrecisionAtK
+
+    model = make_model()
+    model.compile(
+        "adam",
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[PrecisionAtK(k=2, average=None, name="precision")],
+    )
+    (values,) = Loop(model).fit(BATCHES, epochs=1)["precision"]
+    assert len(values) == 3
+
+
+MIRRORED = """
+import sys, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras, numpy as np
+from kerazoo.training import Loop
+from tests.training.test_loop import X, Y, StopAfter, Batches
+
+def make():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(16, "relu"),
+                              keras.layers.Dense(3)])
+    model.compile(keras.optimizers.Adam(1e-2, use_ema=True),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    return model
+
+batches = Batches(X[:96], Y[:96], batch_size=16)
+held_out = Batches(X[:32], Y[:32], batch_size=8, shuffle=False)
+arguments = dict(epochs=2, validation=held_out, progress=False)
+one = Loop(make()).fit(batches, **arguments)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    whole, broken, resumed = make(), make(), make()
+two = Loop(whole).fit(batches, **arguments)
+for name, values in one.items():
+    np.testing.assert_allclose(two[name], values, atol=1e-5, err_msg=name)
+try:
+    Loop(broken, checkpoints=sys.argv[1], checkpoint_every=4).fit(
+        batches, callbacks=[StopAfter(10)], **arguments)
+except ZeroDivisionError:
+    pass
+assert Loop(resumed, checkpoints=sys.argv[1]).fit(batches, **arguments) == two
+for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+    np.testing.assert_array_equal(mine, theirs)
+"""
+
+
+def test_two_replicas_give_the_losses_of_one_and_resume_exactly(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
