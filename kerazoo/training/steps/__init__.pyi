@@ -1,1 +1,15 @@
-__all__: list[str] = []
+from .adversarial_training import AdversarialTraining
+from .contrastive import Contrastive
+from .mean_teacher import MeanTeacher
+from .mixed_sample_augment import MixedSampleAugment
+from .r_drop import RDrop
+from .sharpness_aware import SharpnessAware
+
+__all__ = [
+    "AdversarialTraining",
+    "Contrastive",
+    "MeanTeacher",
+    "MixedSampleAugment",
+    "RDrop",
+    "SharpnessAware",
+]

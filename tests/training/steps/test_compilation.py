@@ -1,0 +1,57 @@
+"""XLA and mixed precision: the numbers of the plain way."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo.training.steps import SharpnessAware
+from tests.training.steps.conftest import ON, STEADY, X, Y, compiled, fit, make_net
+
+EXACT: dict = {}
+
+
+def exact(name):
+    """In float32 and without XLA, once for both precisions."""
+    if name not in EXACT:
+        EXACT[name] = fit(compiled(ON[name](make_net())), epochs=6)
+    return EXACT[name]
+
+
+@pytest.mark.parametrize("name", STEADY)
+def test_compiled_by_xla_it_gives_the_same(name):
+    expected = fit(compiled(STEADY[name](make_net())), epochs=1)
+    wrapper = compiled(STEADY[name](make_net()), jit_compile=True)
+    assert wrapper.jit_compile
+    history = fit(wrapper, epochs=1)
+    for key in expected:
+        np.testing.assert_allclose(history[key], expected[key], rtol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ON.keys() - {"SharpnessAware", "RDrop"})
+def test_xla_takes_the_random_draws_too(name):
+    wrapper = compiled(ON[name](make_net()), jit_compile=True)
+    assert np.isfinite(fit(wrapper, epochs=1)["loss"]).all()
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ON)
+def test_mixed_precision_trains_as_float32_does(name, policy):
+    wrapper = compiled(ON[name](make_net(dtype=policy)))
+    scales = isinstance(wrapper.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scales == (policy == "mixed_float16")
+    history, expected = fit(wrapper, epochs=6), exact(name)
+    assert {weight.dtype for weight in wrapper.trainable_variables} == {"float32"}
+    assert expected["loss"][-1] < expected["loss"][0]
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=0.15)
+
+
+def test_a_float16_overflow_skips_the_step_and_spoils_nothing():
+    net = make_net(dtype="mixed_float16")
+    wrapper = compiled(SharpnessAware(net, rho=0.1))
+    wrapper.optimizer.initial_scale = 1e12
+    before = net.get_weights()
+    history = wrapper.fit(X, Y, batch_size=len(X), verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    for ours, theirs in zip(net.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert float(wrapper.optimizer.dynamic_scale) == pytest.approx(5e11)

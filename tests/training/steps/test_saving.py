@@ -1,0 +1,46 @@
+"""A wrapper in a file: loaded, it goes on exactly where it was."""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.steps.conftest import ON, X, compiled, fit, make_net
+
+
+def arguments(wrapper):
+    """The config without the shapes of building: tuples there are lists after loading."""
+    return json.loads(
+        re.sub(r'"build_config": {[^}]*}', '"build_config": 0', json.dumps(wrapper.get_config()))
+    )
+
+
+@pytest.mark.parametrize("name", ON)
+def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(name, tmp_path):
+    wrapper = compiled(ON[name](make_net(dropout=0.5, norm=True)))
+    fit(wrapper)
+    wrapper.save(tmp_path / "wrapper.keras")
+    keras.utils.set_random_seed(99)  # another process would have drawn other seeds
+    loaded = keras.saving.load_model(tmp_path / "wrapper.keras", safe_mode=True)
+
+    assert type(loaded) is type(wrapper)
+    assert arguments(loaded) == arguments(wrapper)
+    assert int(loaded.optimizer.iterations) == int(wrapper.optimizer.iterations) == 6
+    np.testing.assert_array_equal(loaded(X), wrapper(X))
+    assert fit(loaded) == fit(wrapper)
+    for ours, theirs in zip(loaded.variables, wrapper.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len({variable.path for variable in wrapper.weights}) == len(wrapper.weights)
+
+
+@pytest.mark.parametrize("name", ["MeanTeacher", "Contrastive"])
+def test_weights_alone_come_back_too(name, tmp_path):
+    wrapper = compiled(ON[name](make_net(dropout=0.5)))
+    fit(wrapper, epochs=1)
+    wrapper.save_weights(tmp_path / "all.weights.h5")
+    other = ON[name](make_net(dropout=0.5, seed=2))
+    other.load_weights(tmp_path / "all.weights.h5")
+    for ours, theirs in zip(other.variables, wrapper.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

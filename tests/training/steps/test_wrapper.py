@@ -1,0 +1,246 @@
+"""What all wrappers share: off they are the plain model, saved they go on, and any `fit` works."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerazoo.errors import ConfigError, DataError, UnknownNameError
+from kerazoo.training import steps
+from kerazoo.training.steps import (
+    AdversarialTraining,
+    Contrastive,
+    MeanTeacher,
+    MixedSampleAugment,
+    RDrop,
+    SharpnessAware,
+)
+from tests.training.steps.conftest import OFF, ON, STEADY, X, Y, compiled, fit, make_net
+
+
+def assert_same_weights(one, other, atol=1e-6):
+    for ours, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=atol)
+
+
+WEIGHTS = {
+    "sample_weight": {"sample_weight": np.linspace(0.1, 2.0, len(Y))},
+    "class_weight": {"class_weight": {0: 0.2, 1: 1.0, 2: 3.0}},
+}
+
+
+PLAIN: dict = {}
+
+
+def plain_run(weights):
+    """What Keras's own step does, once for all tests."""
+    if weights not in PLAIN:
+        model = compiled(make_net())
+        PLAIN[weights] = model, fit(model, validation_data=(X, Y), **WEIGHTS[weights])
+    return PLAIN[weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [*((name, "sample_weight") for name in OFF), ("MeanTeacher", "class_weight")],
+)
+def test_switched_off_it_is_the_plain_model(name, weights):
+    plain, expected = plain_run(weights)
+    net = make_net()
+    wrapper = compiled(OFF[name](net))
+    history = fit(wrapper, validation_data=(X, Y), **WEIGHTS[weights])
+    for key in expected:
+        if key == "accuracy" and name == "MeanTeacher":
+            continue  # weighs its metrics, so that they leave out what has no label
+        np.testing.assert_allclose(history[key], expected[key], atol=1e-6, err_msg=key)
+    assert wrapper.model is net
+    assert_same_weights(net, plain)
+    extra = set(history) - set(expected)
+    assert extra == set(wrapper.step_losses)  # training alone reports them
+
+
+@pytest.mark.parametrize("name", ["SharpnessAware", "MixedSampleAugment-mixup", "RDrop"])
+def test_statistics_move_once_a_step(name):
+    plain, net = compiled(make_net(norm=True)), make_net(norm=True)
+    expected = fit(plain, validation_data=(X, Y))
+    history = fit(compiled(OFF[name](net)), validation_data=(X, Y))
+    np.testing.assert_allclose(history["val_loss"], expected["val_loss"], atol=1e-6)
+    assert_same_weights(net, plain)
+
+
+def test_sam_draws_its_dropout_masks_once_a_step():
+    plain, net = compiled(make_net(dropout=0.5)), make_net(dropout=0.5)
+    expected = fit(plain)
+    np.testing.assert_allclose(fit(compiled(OFF["SharpnessAware"](net)))["loss"], expected["loss"])
+    assert_same_weights(net, plain)
+
+
+@pytest.mark.parametrize("name", ON)
+def test_it_computes_what_the_model_computes(name):
+    net = make_net(dropout=0.5, norm=True)
+    wrapper = ON[name](net)
+    np.testing.assert_array_equal(wrapper(X), net(X))
+    np.testing.assert_array_equal(wrapper.predict(X, verbose=0), net.predict(X, verbose=0))
+    assert wrapper(keras.Input((5, 4))).shape == (None, 3)
+
+
+@pytest.mark.parametrize("name", ["SharpnessAware", "MeanTeacher"])
+def test_a_custom_loop_calls_train_step(name):
+    expected = fit(compiled(STEADY[name](make_net())), epochs=1)
+    wrapper = compiled(STEADY[name](make_net()))
+    strategy = tf.distribute.get_strategy()
+
+    @tf.function
+    def step(batch):
+        return strategy.run(wrapper.train_step, args=(batch,))
+
+    for batch in tf.data.Dataset.from_tensor_slices((X, Y)).batch(32):
+        logs = step(batch)
+    assert set(logs) == set(expected)
+    for key, values in expected.items():
+        np.testing.assert_allclose(logs[key], values[0], rtol=1e-5, err_msg=key)
+
+
+def two_in_two_out():
+    keras.utils.set_random_seed(1)
+    a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
+    joined = keras.layers.Concatenate()([a, b])
+    outputs = {name: keras.layers.Dense(n, name=name)(joined) for name, n in [("u", 3), ("v", 1)]}
+    return keras.Model({"a": a, "b": b}, outputs)
+
+
+@pytest.mark.parametrize("name", OFF.keys() - {"MeanTeacher", "MixedSampleAugment-cutmix"})
+def test_several_inputs_and_outputs(name):
+    x = {"a": X[:, 0], "b": X[:, 1, :3]}
+    y = {"u": Y, "v": (Y == 1).astype("float32")[:, None]}
+    losses = {
+        "u": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "v": keras.losses.BinaryCrossentropy(from_logits=True),
+    }
+    histories = []
+    for build in (lambda net: net, OFF[name]):
+        model = build(two_in_two_out())
+        model.compile("adam", losses, {"u": 1.0, "v": 0.5}, {"u": ["accuracy"], "v": ["mae"]})
+        histories.append(fit(model, x, y))
+    plain, wrapped = histories
+    assert "u_accuracy" in plain
+    own_losses = {"u_loss", "v_loss"} if "Mixed" in name else set()  # of both targets there
+    for key in plain.keys() - own_losses:
+        np.testing.assert_allclose(wrapped[key], plain[key], atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("wrap", [OFF["SharpnessAware"], OFF["RDrop"]])
+def test_masks_reach_the_loss(wrap):
+    tokens = np.array([[1, 2, 3, 0], [4, 1, 0, 0], [2, 2, 2, 2]])
+    histories = []
+    for build in (lambda net: net, wrap):
+        keras.utils.set_random_seed(1)
+        net = keras.Sequential(
+            [
+                keras.Input((4,), dtype="int32"),
+                keras.layers.Embedding(5, 6, mask_zero=True),
+                keras.layers.GRU(6, return_sequences=True),
+                keras.layers.Dense(3),
+            ]
+        )
+        model = compiled(build(net), keras.optimizers.SGD(0.5))
+        histories.append(model.fit(tokens, tokens % 3, epochs=3, verbose=0).history)
+    np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], atol=1e-6)
+
+
+NET = make_net()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            lambda: SharpnessAware(keras.layers.Dense(1)),
+            "`model` must be a keras.Model that is built",
+        ),
+        (lambda: RDrop(keras.Sequential([keras.layers.Dense(1)])), "Begin it with keras.Input"),
+        (lambda: SharpnessAware(NET, rho=-0.1), "`rho` must be 0 or more. Received: rho=-0.1"),
+        (lambda: AdversarialTraining(NET, -1), "`epsilon` must be 0 or more"),
+        (lambda: AdversarialTraining(NET, 1, steps=0), "`steps` must be a whole number from 1 on"),
+        (lambda: AdversarialTraining(NET, 1, steps=1.5), "steps=1.5"),
+        (lambda: AdversarialTraining(NET, 1, step_size=0), "`step_size` must be above 0"),
+        (
+            lambda: AdversarialTraining(NET, 1, clip_range=(1, 0)),
+            "`clip_range` must be (low, high)",
+        ),
+        (lambda: AdversarialTraining(NET, 1, clean_weight=1), "`clean_weight` must be from 0"),
+        (lambda: MeanTeacher(NET, decay=1), "`decay` must be from 0 to below 1"),
+        (lambda: MeanTeacher(NET, consistency_weight=-1), "`consistency_weight` must be 0 or more"),
+        (lambda: MeanTeacher(NET, ramp_up_steps=-1), "`ramp_up_steps` must be 0 or more"),
+        (lambda: Contrastive(NET, None, keras.layers.Identity()), "`projection_head` must be a"),
+        (lambda: Contrastive(NET, NET, lambda x: x), "`augmentation` must be a Keras layer"),
+        (lambda: Contrastive(NET, NET, NET, temperature=0), "`temperature` must be above 0"),
+        (lambda: RDrop(NET, alpha=-1), "`alpha` must be 0 or more"),
+        (lambda: MixedSampleAugment(NET, alpha=-1), "`alpha` must be 0 or more"),
+        (lambda: MixedSampleAugment(NET, "cutmixup"), "Did you mean 'cutmix'"),
+        (
+            lambda: fit(compiled(RDrop(NET))),
+            "`from_logits` must be that of the compiled loss, True",
+        ),
+        (
+            lambda: fit(compiled(MeanTeacher(NET))),
+            "`from_logits` must be that of the compiled loss",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_line(make, says):
+    with pytest.raises((ConfigError, UnknownNameError)) as caught:
+        make()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_that_does_not_fit_is_one_line():
+    tokens = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(9, 3)])
+    x = np.ones((4, 4), "int32")
+    for wrapper, samples, labels, says in [
+        (
+            AdversarialTraining(tokens, 1.0),
+            x,
+            x,
+            "changes floating or uint8 inputs. Received: ['int",
+        ),
+        (MixedSampleAugment(tokens), x, x, "mixup blends floating or uint8 inputs. Received: int"),
+        (MixedSampleAugment(tokens, "cutmix"), x, x, "one input of shape (batch, ..., channels)"),
+        (MeanTeacher(make_net(), from_logits=True), X, np.eye(3)[Y], "wants integer labels"),
+    ]:
+        with pytest.raises(DataError) as caught:
+            fit(compiled(wrapper), samples, labels)
+        assert says in str(caught.value)
+
+
+def test_another_backend_is_named_in_one_line():
+    """In a process of its own, since Keras's backend is fixed once it is imported."""
+    pytest.importorskip("jax")
+    code = """
+import keras
+from kerazoo.errors import MissingDependencyError
+from kerazoo.training import steps
+net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+for name in steps.__all__:
+    try:
+        more = {"Contrastive": [net, net], "AdversarialTraining": [1.0]}.get(name, [])
+        getattr(steps, name)(net, *more)
+    except MissingDependencyError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(steps.__all__), done.stderr[-2000:]
+    for name, line in zip(steps.__all__, lines, strict=True):
+        assert line.startswith(f"`{name}` runs on the TensorFlow backend of Keras. Received: jax.")
