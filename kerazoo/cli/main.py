@@ -10,6 +10,7 @@ import typer
 from kerazoo.cli import (
     benchmark,
     demo,
+    distill,
     doctor,
     evaluate,
     export,
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("list")(list_models.list_models)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.command("distill")(distill.distill)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)

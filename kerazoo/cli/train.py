@@ -7,21 +7,28 @@ from typing import Annotated
 import typer
 
 import kerazoo
-from kerazoo.cli.output import Json, Set, parse_overrides, print_json, print_values
+from kerazoo.cli.output import Json, Set, parse_overrides
 from kerazoo.cli.startup import load_tensorflow
+from kerazoo.cli.training_options import (
+    BatchSize,
+    Epochs,
+    Precision,
+    Resume,
+    Seed,
+    Strategy,
+    print_result,
+)
 
 
 def train(
     name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
-    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    strategy: Annotated[str, typer.Option(help="auto, default, cpu, gpu, mirrored.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="auto, float32, mixed_bfloat16, mixed_float16.")
-    ] = "auto",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    strategy: Strategy = "auto",
+    precision: Precision = "auto",
     output_dir: Annotated[str | None, typer.Option(help="Run folder; runs/NAME if absent.")] = None,
-    resume: Annotated[bool, typer.Option(help="Continue a stopped run in the folder.")] = True,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    resume: Resume = True,
+    seed: Seed = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -41,13 +48,4 @@ def train(
         seed=seed,
         overrides=parse_overrides(set_ or []),
     )
-    if json:
-        print_json(
-            {
-                "metrics": result.metrics,
-                "run_dir": str(result.run_dir),
-                "history": result.history,
-            }
-        )
-        return
-    print_values({**result.metrics, "run folder": result.run_dir})
+    print_result(result, json=json)

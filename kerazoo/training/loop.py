@@ -221,8 +221,10 @@ class Loop:
         return results
 
     def _results(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """What the metrics say of all steps; what is no metric, as the last step gave it."""
-        return keras.tree.map_structure(_plain, {**logs, **self.model.get_metrics_result()})
+        """The names that the steps report: of metrics the value over all steps and replicas, of
+        anything else what the last step gave."""
+        over_all = self.model.get_metrics_result()
+        return keras.tree.map_structure(_plain, {k: over_all.get(k, v) for k, v in logs.items()})
 
     def _record(self, epoch: int, logs: dict[str, Any]) -> None:
         """The last of the callbacks: what those before it added to the logs is recorded too."""

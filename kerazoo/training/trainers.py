@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import keras
 
@@ -48,23 +48,23 @@ def make_trainer(model: keras.Model, config: ZooConfig) -> Trainer:
 
 
 def _train_step(model: keras.Model, step: TrainStep) -> keras.Model:
-    known = _by_name(kerazoo.training.steps)
+    package = kerazoo.training.steps
+    known = {snake_case(name): getattr(package, name) for name in package.__all__}
     return make("train step", step.name, known, {"model": model, **step.arguments})
 
 
 def _distiller(student: keras.Model, distillation: Distillation) -> keras.Model:
-    known = _by_name(kerazoo.distill)
-    losses = [
-        make("distillation loss", loss.name, known, loss.arguments) for loss in distillation.losses
-    ]
     return kerazoo.distill.Distiller(
-        open_model(distillation.teacher),
+        _teacher(distillation.teacher),
         student,
-        losses,
+        [{"name": loss.name, **loss.arguments} for loss in distillation.losses],
         loss_weights=[loss.weight for loss in distillation.losses],
         student_loss_weight=distillation.student_loss_weight,
     )
 
 
-def _by_name(package: Any) -> dict[str, Any]:
-    return {snake_case(name): getattr(package, name) for name in package.__all__}
+def _teacher(name_or_path: str) -> keras.Model | str:
+    """A zoo model, or the path of a file or SavedModel folder, which the distiller opens."""
+    path = Path(name_or_path)
+    is_path = path.suffix in (".keras", ".tflite") or path.is_dir()
+    return name_or_path if is_path else open_model(name_or_path)

@@ -111,7 +111,7 @@ class Training(_Section):
 
 
 class DistillationLoss(_Section):
-    """A loss of `kerazoo.distill` by its name in snake case, with its arguments and its weight."""
+    """A loss of `kerazoo.distill` by name ("logits"), with its arguments and its weight."""
 
     name: str
     weight: Positive = 1.0
@@ -126,7 +126,7 @@ class Distillation(_Section):
 
     teacher: str
     losses: list[DistillationLoss] = msgspec.field(
-        default_factory=lambda: [DistillationLoss("logits_distillation")]
+        default_factory=lambda: [DistillationLoss("logits")]
     )
     student_loss_weight: Annotated[float, Meta(ge=0, le=1)] = 0.5
 

@@ -1,0 +1,31 @@
+"""What the commands that train share: their options, and how they answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import kerazoo
+from kerazoo.cli.output import print_json, print_values
+
+Epochs = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
+BatchSize = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
+Strategy = Annotated[str, typer.Option(help="auto, default, cpu, gpu, mirrored.")]
+Precision = Annotated[str, typer.Option(help="auto, float32, mixed_bfloat16, mixed_float16.")]
+Resume = Annotated[bool, typer.Option(help="Continue a stopped run in the folder.")]
+Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
+
+
+def print_result(result: kerazoo.TrainResult, *, json: bool) -> None:
+    """The metrics and the run folder; with `json` the history too."""
+    if json:
+        print_json(
+            {
+                "metrics": result.metrics,
+                "run_dir": str(result.run_dir),
+                "history": result.history,
+            }
+        )
+        return
+    print_values({**result.metrics, "run folder": result.run_dir})
