@@ -11,20 +11,9 @@ from kerazoo.metrics import BoxMeanAveragePrecision
 pycocotools_coco = pytest.importorskip("pycocotools.coco")
 pycocotools_eval = pytest.importorskip("pycocotools.cocoeval")
 
-NAMES = [
-    "map",
-    "map_50",
-    "map_75",
-    "map_small",
-    "map_medium",
-    "map_large",
-    "mar_1",
-    "mar_10",
-    "mar_100",
-    "mar_small",
-    "mar_medium",
-    "mar_large",
-]
+TWELVE = """map map_50 map_75 map_small map_medium map_large
+            mar_1 mar_10 mar_100 mar_small mar_medium mar_large"""
+NAMES = TWELVE.split()
 
 
 def by_pycocotools(images, classes):
