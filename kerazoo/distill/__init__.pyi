@@ -1,4 +1,5 @@
 from .attention_transfer import AttentionTransfer
+from .cache_teacher import cache_teacher
 from .contrastive_representation import ContrastiveRepresentation
 from .decoupled_distillation import DecoupledDistillation
 from .dist import DIST
@@ -18,4 +19,5 @@ __all__ = [
     "LogitsDistillation",
     "RelationalDistillation",
     "SimilarityPreserving",
+    "cache_teacher",
 ]

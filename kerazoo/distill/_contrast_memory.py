@@ -65,10 +65,13 @@ class ContrastMemory(keras.layers.Layer):
         return loss
 
     def _contrast(self, teacher: Any, student: Any, is_negative: Any) -> Any:
-        """Student among remembered teachers, and teacher among remembered students."""
+        """Student among remembered teachers, and teacher among remembered students.
+
+        Copies are compared, since PyTorch forgets how to differentiate what is then assigned to.
+        """
         positive = ops.sum(teacher * student, axis=-1, keepdims=True) / self.temperature
         negatives = [
-            ops.matmul(anchor, ops.transpose(memory.value)) / self.temperature
+            ops.matmul(anchor, ops.transpose(ops.copy(memory.value))) / self.temperature
             for anchor, memory in ((student, self.teachers), (teacher, self.students))
         ]
         estimates = ops.stack([_log_mean(positive, scores) for scores in negatives])

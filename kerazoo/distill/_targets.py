@@ -7,14 +7,18 @@ from typing import Any
 LABELS, TEACHER = "labels", "teacher_outputs"
 
 
-def with_teacher_outputs(labels: Any, outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The `y` of a batch that carries its teachers' outputs, one dict per teacher."""
-    flat = {
+def flat_names(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """One dict of all teachers' outputs: layer "conv" of the first teacher is "0/conv"."""
+    return {
         f"{number}/{name}": value
         for number, layers in enumerate(outputs)
         for name, value in layers.items()
     }
-    return {LABELS: labels, TEACHER: flat}
+
+
+def with_teacher_outputs(labels: Any, outputs: dict[str, Any]) -> dict[str, Any]:
+    """The `y` of a batch that carries its teachers' outputs, under names from `flat_names`."""
+    return {LABELS: labels, TEACHER: outputs}
 
 
 def split(y: Any) -> tuple[Any, list[dict[str, Any]] | None]:

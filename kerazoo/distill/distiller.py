@@ -14,7 +14,7 @@ from kerazoo.distill._loss import Loss, float32
 from kerazoo.distill._replicas import replicas_in_sync
 from kerazoo.distill._targets import split
 from kerazoo.distill._teachers import Teachers
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, DataError
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -110,6 +110,13 @@ class Distiller(keras.distillation.Distiller):
 
     def _build_losses(self) -> list[keras.layers.Layer]:
         """Build the losses of this package; return the layers they made."""
+        unknown = sorted(set(self._layer_names("teacher")) - self.teacher_shapes.keys())
+        if unknown:
+            raise ConfigError(
+                f"Without a teacher, `teacher_shapes` must hold the shapes of the layers that the "
+                f"losses name. Missing: {unknown}. Pass the teacher, or teacher_shapes="
+                f"{{{unknown[0]!r}: (None, ...)}}."
+            )
         layers = []
         for loss in self.distillation_losses:
             if isinstance(loss, Loss):
@@ -210,6 +217,8 @@ class Distiller(keras.distillation.Distiller):
         """Weighted sum of the losses, each averaged over the teachers that it takes."""
         if teacher_outputs is None:
             teacher_outputs = self._teachers(x)
+        else:
+            self._check_cached(teacher_outputs)
         total = 0.0
         for loss, weight in zip(
             self.distillation_losses, self.distillation_loss_weights, strict=True
@@ -222,6 +231,19 @@ class Distiller(keras.distillation.Distiller):
                 value = loss.compute_loss(teacher, student, y=labels)
                 total = total + weight * share * float32(value)
         return total
+
+    def _check_cached(self, teacher_outputs: list[dict[str, Any]]) -> None:
+        missing = sorted(set(self._layer_names("teacher")) - teacher_outputs[0].keys())
+        if missing:
+            raise DataError(
+                f"The data carries no outputs of the teacher's layers {missing}, which the losses "
+                f"name. Make it with cache_teacher(..., layers={self._layer_names('teacher')})."
+            )
+        if len(teacher_outputs) != len(self._teachers.shares):
+            raise DataError(
+                f"The data carries the outputs of {len(teacher_outputs)} teachers; this distiller "
+                f"expects {len(self._teachers.shares)}. Pass teacher_weights, a number for each."
+            )
 
     def _track(self, student_loss: Any, distillation_loss: Any, outputs: Any) -> None:
         rows = ops.shape(keras.tree.flatten(outputs)[0])[0]
