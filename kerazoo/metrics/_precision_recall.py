@@ -26,7 +26,7 @@ def average_precision(right: np.ndarray, wrong: np.ndarray, objects: np.ndarray)
         if objects[area]:
             # One column at a time: all of them at once take 1 kB a detection.
             hits = np.cumsum(right[:, area, level])
-            precision = hits / (hits + np.cumsum(wrong[:, area, level]) + np.spacing(1))
+            precision = hits / np.maximum(hits + np.cumsum(wrong[:, area, level]), 1)
             precision = np.maximum.accumulate(precision[::-1])[::-1]
             reached = np.searchsorted(hits / objects[area], RECALLS, side="left")
             reached = reached[reached < len(hits)]

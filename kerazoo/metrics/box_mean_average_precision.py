@@ -17,7 +17,7 @@ from kerazoo.errors import ConfigError, DataError, unknown_name
 from kerazoo.metrics._box_batch import Detections, read_detections, read_objects
 from kerazoo.metrics._box_formats import TO_XYWH
 from kerazoo.metrics._box_matching import Objects, match
-from kerazoo.metrics._detection_log import ClassRecord, DetectionLog
+from kerazoo.metrics._detection_log import DetectionLog
 from kerazoo.metrics._host_values import check_as_many
 from kerazoo.metrics._precision_recall import average_precision, final_recall
 
@@ -91,13 +91,14 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
             raise unknown_name("bounding box format", bounding_box_format, TO_XYWH)
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
         self.bounding_box_format = bounding_box_format
-        self.class_ids = None if class_ids is None else tuple(class_ids)
-        self.iou_thresholds = None if iou_thresholds is None else tuple(iou_thresholds)
-        self.max_detections = tuple(max_detections)
-        # Not `arange`: its 0.75 is a little more than 0.75.
-        self._thresholds = np.array(self.iou_thresholds or np.linspace(0.5, 0.95, 10))
-        _check_rising("iou_thresholds", self._thresholds, most=1)
+        self.class_ids = None if class_ids is None else tuple(map(int, class_ids))
+        self.max_detections = tuple(map(int, max_detections))
         _check_rising("max_detections", self.max_detections, most=65535)
+        self.iou_thresholds = None if iou_thresholds is None else tuple(map(float, iou_thresholds))
+        # Not `arange`: its 0.75 is a little more than 0.75.
+        thresholds = np.linspace(0.5, 0.95, 10) if iou_thresholds is None else self.iou_thresholds
+        _check_rising("iou_thresholds", thresholds, most=1)
+        self._thresholds = np.array(thresholds)
         self._log = DetectionLog(len(AREA_RANGES), len(self._thresholds))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -121,27 +122,20 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
             image and class; `mar_small`, `mar_medium`, `mar_large`, with the most; and
             `map_per_class` and `mar_per_class`, from label to number.
         """
-        most = self.max_detections[-1]
-        classes = list(self._log.by_class())
-        shape = (len(classes), len(AREA_RANGES), len(self._thresholds))
-        precision = np.reshape([_average_precision(one) for one in classes], shape)
-        recalls = {
-            count: np.reshape([_recall(one, count) for one in classes], shape)
-            for count in self.max_detections
-        }
-        areas = list(AREA_RANGES)
+        labels, precision, recall = self._by_class()
         values = {"map": precision[:, 0]}
         for percent in (50, 75):
             at = np.isclose(self._thresholds, percent / 100)
             if at.any():
                 values[f"map_{percent}"] = precision[:, 0, at]
-        values |= {f"map_{areas[index]}": precision[:, index] for index in (1, 2, 3)}
-        values |= {f"mar_{count}": recall[:, 0] for count, recall in recalls.items()}
-        values |= {f"mar_{areas[index]}": recalls[most][:, index] for index in (1, 2, 3)}
-        labels = [one.label for one in classes]
+        for index, count in enumerate(self.max_detections):
+            values[f"mar_{count}"] = recall[:, index, 0]
+        for index, area in enumerate(AREA_RANGES):
+            if area != "all":
+                values |= {f"map_{area}": precision[:, index], f"mar_{area}": recall[:, -1, index]}
         return {name: _mean(numbers) for name, numbers in values.items()} | {
             "map_per_class": dict(zip(labels, map(_mean, precision[:, 0]), strict=True)),
-            "mar_per_class": dict(zip(labels, map(_mean, recalls[most][:, 0]), strict=True)),
+            "mar_per_class": dict(zip(labels, map(_mean, recall[:, -1, 0]), strict=True)),
         }
 
     def reset_state(self) -> None:
@@ -155,6 +149,24 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
             "iou_thresholds": self.iou_thresholds,
             "max_detections": self.max_detections,
         }
+
+    def _by_class(self) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Labels; precision, `(labels, areas, thresholds)`; recall, with a second axis of counts.
+
+        Both are NaN where a class has no object.
+        """
+        shape = (len(AREA_RANGES), len(self._thresholds))
+        labels, precision, recall = [], [], []
+        for one in self._log.by_class():
+            labels.append(one.label)
+            precision.append(average_precision(one.right, one.wrong, one.objects))
+            for count in self.max_detections:
+                recall.append(final_recall(one.right[one.ranks < count], one.objects))
+        return (
+            labels,
+            np.reshape(precision, (len(labels), *shape)),
+            np.reshape(recall, (len(labels), len(self.max_detections), *shape)),
+        )
 
     def _image_rows(
         self, truth: dict[int, Objects], found: dict[int, Detections]
@@ -170,14 +182,6 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
             right, wrong = match(boxes, objects, self._thresholds, _RANGES)
             self._log.add_objects(label, (~objects.ignored(_RANGES)).sum(axis=1))
             yield self._log.rows(label, scores, right, wrong)
-
-
-def _average_precision(record: ClassRecord) -> np.ndarray:
-    return average_precision(record.right, record.wrong, record.objects)
-
-
-def _recall(record: ClassRecord, count: int) -> np.ndarray:
-    return final_recall(record.right[record.ranks < count], record.objects)
 
 
 def _mean(values: np.ndarray) -> float:

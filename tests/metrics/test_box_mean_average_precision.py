@@ -187,7 +187,7 @@ def test_thresholds_of_ones_own():
     metric.update_state(y_true, y_pred)
     numbers = metric.details()
     assert numbers["map"] == pytest.approx(2 / 3)
-    assert numbers["map_50"] == pytest.approx(1)  # exactly one half is enough
+    assert numbers["map_50"] == 1.0  # exactly one half is enough
     assert "map_75" not in numbers
 
 
@@ -255,6 +255,7 @@ def test_config_comes_back():
         ({"bounding_box_format": "xyhw"}, UnknownNameError, "Did you mean 'xywh'"),
         ({"iou_thresholds": (0.5, 0.5)}, ConfigError, "`iou_thresholds` must rise"),
         ({"iou_thresholds": (0.5, 1.5)}, ConfigError, "`iou_thresholds` must rise"),
+        ({"iou_thresholds": ()}, ConfigError, "`iou_thresholds` must rise"),
         ({"max_detections": ()}, ConfigError, "`max_detections` must rise"),
         ({"max_detections": (0, 10)}, ConfigError, "from above 0 to 65535"),
     ],
