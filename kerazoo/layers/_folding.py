@@ -11,7 +11,9 @@ import keras
 import numpy as np
 
 
-def fold(kernel: np.ndarray, normalization: keras.layers.BatchNormalization):
+def fold(
+    kernel: np.ndarray, normalization: keras.layers.BatchNormalization
+) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of the folded convolution, in float64.
 
     `kernel`: `(..., channels)`, its last axis that of the convolution's outputs.
@@ -20,7 +22,9 @@ def fold(kernel: np.ndarray, normalization: keras.layers.BatchNormalization):
     return kernel * scale, shift
 
 
-def scale_and_shift(normalization: keras.layers.BatchNormalization):
+def scale_and_shift(
+    normalization: keras.layers.BatchNormalization,
+) -> tuple[np.ndarray, np.ndarray]:
     """s and b' of the formula, `(channels,)` each: the normalization at inference is x s + b'."""
     deviation = np.sqrt(as_array(normalization.moving_variance) + normalization.epsilon)
     scale = as_array(normalization.gamma) / deviation

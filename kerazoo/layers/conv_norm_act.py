@@ -63,7 +63,7 @@ class ConvNormAct(layers.Layer):
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         kernel_initializer: str | keras.Initializer = "he_normal",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.groups, self.padding = filters, groups, padding

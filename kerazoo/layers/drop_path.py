@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,7 +37,7 @@ class DropPath(keras.layers.Layer):
     [0.0, 2.0]
     """
 
-    def __init__(self, rate: float = 0.1, seed: int | None = None, **kwargs):
+    def __init__(self, rate: float = 0.1, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         check_drop_rate("rate", rate)
         self.rate, self.seed = rate, seed

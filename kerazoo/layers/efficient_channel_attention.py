@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
@@ -51,7 +52,7 @@ class EfficientChannelAttention(layers.Layer):
         gamma: float = 2.0,
         b: float = 1.0,
         gate_activation: str | Callable = "sigmoid",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if kernel_size is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
@@ -59,7 +60,7 @@ class GhostModule(layers.Layer):
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         kernel_initializer: str | keras.Initializer = "he_normal",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("filters", filters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
@@ -57,7 +58,7 @@ class InvertedResidual(layers.Layer):
     layer's compute dtype.
 
     Sublayers: `expand` (None at ratio 1), `depthwise`, `squeeze_excite` (None at ratio 0),
-    `project`, and where x is added `drop_path` and `add`, else None.
+    `project`; `drop_path` and `add` are used if `adds_input`.
 
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
@@ -79,7 +80,7 @@ class InvertedResidual(layers.Layer):
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("filters", filters)
@@ -108,7 +109,7 @@ class InvertedResidual(layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}."
             )
         shape = input_shape
-        self.expand = self.squeeze_excite = self.drop_path = self.add = None
+        self.expand = self.squeeze_excite = None
         if self.expand_ratio != 1:
             self.expand = self._convolution("expand", width, 1)
             shape = self._build(self.expand, shape)
@@ -119,11 +120,11 @@ class InvertedResidual(layers.Layer):
             shape = self._build(self.squeeze_excite, shape)
         self.project = self._convolution("project", self.filters, 1, activation=None)
         shape = self._build(self.project, shape)
-        if channels == self.filters and self.strides == 1:
-            self.drop_path = DropPath(
-                self.drop_path_rate, self.seed, dtype=self.dtype_policy, name="drop_path"
-            )
-            self.add = layers.Add(dtype=self.dtype_policy, name="add")
+        self.adds_input = channels == self.filters and self.strides == 1
+        self.drop_path = DropPath(
+            self.drop_path_rate, self.seed, dtype=self.dtype_policy, name="drop_path"
+        )
+        self.add = layers.Add(dtype=self.dtype_policy, name="add")
 
     def _convolution(self, name, filters, kernel_size, strides=1, **arguments):
         arguments = {"activation": self.activation, **arguments}
@@ -159,7 +160,7 @@ class InvertedResidual(layers.Layer):
         if self.squeeze_excite is not None:
             x = self.squeeze_excite(x)
         x = self.project(x, training=training)
-        if self.add is None:
+        if not self.adds_input:
             return x
         return self.add([inputs, self.drop_path(x, training=training)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from kerazoo.errors import DataError
@@ -32,7 +34,7 @@ class LayerScale(keras.layers.Layer):
     [[1.0, 2.0]]
     """
 
-    def __init__(self, initial_value: float = 1e-5, **kwargs):
+    def __init__(self, initial_value: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
         check_finite("initial_value", initial_value)
         self.initial_value = initial_value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -91,7 +92,7 @@ class ReparameterizableConv2D(layers.Layer):
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         kernel_initializer: str | keras.Initializer = "he_normal",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("branches", branches)
@@ -227,7 +228,7 @@ class ReparameterizableConv2D(layers.Layer):
             fold(as_array(branch.convolve.kernel), branch.normalize)
             for branch in self.kernel_branches
         ]
-        kernel, bias = (sum(parts) for parts in zip(*folded, strict=True))
+        kernel, bias = (np.sum(parts, axis=0) for parts in zip(*folded, strict=True))
         center = kernel[self.kernel_size[0] // 2, self.kernel_size[1] // 2]  # a view: (in, out)
         if self.pointwise_branch is not None:
             branch = self.pointwise_branch

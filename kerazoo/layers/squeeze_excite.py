@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
@@ -57,7 +58,7 @@ class SqueezeExcite(layers.Layer):
         activation: str | Callable = "relu",
         gate_activation: str | Callable = "sigmoid",
         kernel_initializer: str | keras.Initializer = "he_normal",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_positive("ratio", ratio)
