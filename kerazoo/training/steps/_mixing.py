@@ -27,7 +27,8 @@ def draw_share(alpha: float, seed: Any) -> Any:
         return ops.ones(())
     radius = keras.random.uniform((), seed=seed) ** (1 / alpha)
     cosine = ops.cos(2 * math.pi * keras.random.uniform((), seed=seed))
-    return (1 + cosine * ops.sqrt((1 - radius) / (radius + (1 - radius) * cosine**2))) / 2
+    ratio = cosine * ops.sqrt((1 - radius) / (radius + (1 - radius) * cosine**2))
+    return (1 + ops.clip(ratio, -1, 1)) / 2  # rounding leaves the range
 
 
 def mixup(x: Any, partner: Any, share: Any, seed: Any) -> tuple[Any, Any]:

@@ -116,8 +116,7 @@ class AdversarialTraining(TrainStepWrapper):
             loss = self.compute_loss(x, y, self(x, training=False), sample_weight, training=False)
             scaled_loss = self.optimizer.scale_loss(loss)  # float16 gradients of inputs are small
         gradients = tape.gradient(scaled_loss, inputs, unconnected_gradients="zero")
-        signs = [tf.where(tf.math.is_nan(g), tf.zeros_like(g), tf.sign(g)) for g in gradients]
-        return keras.tree.pack_sequence_as(x, signs)
+        return keras.tree.pack_sequence_as(x, [_sign(gradient) for gradient in gradients])
 
     def _start(self, x: Any) -> Any:
         import tensorflow as tf
@@ -153,6 +152,15 @@ def _as_input(x: Any) -> Any:
 
     x = tf.convert_to_tensor(x)
     return tf.cast(x, tf.float32) if x.dtype == tf.uint8 else x
+
+
+def _sign(gradient: Any) -> Any:
+    """0 where an overflow in float16 left no number; of integers there is no gradient at all."""
+    import tensorflow as tf
+
+    if not gradient.dtype.is_floating:
+        return gradient
+    return tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), tf.sign(gradient))
 
 
 def _check(epsilon: Any, steps: Any, step_size: Any, clip_range: Any, clean_weight: Any) -> None:

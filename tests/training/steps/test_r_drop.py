@@ -1,0 +1,78 @@
+"""R-Drop against the paper's formula in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo.training.steps import RDrop
+from kerazoo.training.steps.r_drop import SymmetricDivergence
+from tests.training.steps.conftest import X, Y, compiled, make_net
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def symmetric_kl(p, q):
+    forth, back = np.sum(p * np.log(p / q), axis=-1), np.sum(q * np.log(q / p), axis=-1)
+    return (forth + back) / 2
+
+
+RNG = np.random.default_rng(0)
+A, B = RNG.normal(size=(2, 6, 4)) * 3
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_the_divergence_is_the_mean_of_both_kl(from_logits):
+    weight = np.array([1.0, 0.0, 2.0, 1.0, 0.5, 3.0])
+    p, q = softmax(A), softmax(B)
+    given = (A, B) if from_logits else (p, q)
+    divergence = SymmetricDivergence(from_logits)
+    assert float(divergence(*given)) == pytest.approx(np.mean(symmetric_kl(p, q)), rel=1e-4)
+    weighted = np.mean(weight * symmetric_kl(p, q))
+    assert float(divergence(*given, weight)) == pytest.approx(weighted, rel=1e-4)
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_one_column_is_one_of_two_classes(from_logits):
+    p, q = (1 / (1 + np.exp(-values[:, :1])) for values in (A, B))
+    given = (A[:, :1], B[:, :1]) if from_logits else (p, q)
+    two = [np.concatenate([1 - values, values], axis=1) for values in (p, q)]
+    expected = np.mean(symmetric_kl(*two))
+    assert float(SymmetricDivergence(from_logits)(*given)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_masked_steps_do_not_count():
+    masked = keras.ops.convert_to_tensor(B[None])
+    masked._keras_mask = keras.ops.convert_to_tensor([[True] * 4 + [False] * 2])
+    expected = np.mean(symmetric_kl(softmax(A), softmax(B))[:4])
+    assert float(SymmetricDivergence(True)(A[None], masked)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_step_is_two_dropout_passes_and_their_divergence():
+    net, twin = make_net(dropout=0.5), make_net(dropout=0.5)
+    wrapper = compiled(RDrop(net, alpha=3.0, from_logits=True))
+    seeds = [v for v in net.variables if "seed" in v.path]
+    for theirs, ours in zip([v for v in twin.variables if "seed" in v.path], seeds, strict=True):
+        theirs.assign(ours)
+    one, two = (np.asarray(twin(X, training=True), "float64") for _ in range(2))
+    penalty = float(sum(twin.losses))
+    assert np.abs(one - two).max() > 0.1
+    nll = [-np.mean(np.log(softmax(logits)[np.arange(len(Y)), Y])) for logits in (one, two)]
+    divergence = np.mean(symmetric_kl(softmax(one), softmax(two)))
+
+    logs = wrapper.train_on_batch(X, Y, return_dict=True)
+    assert logs["kl_loss"] == pytest.approx(divergence, rel=1e-4)
+    assert logs["loss"] == pytest.approx(np.mean(nll) + penalty + 3.0 * divergence, rel=1e-4)
+    for theirs, ours in zip([v for v in twin.variables if "seed" in v.path], seeds, strict=True):
+        np.testing.assert_array_equal(theirs, ours)  # two masks used up, none twice
+
+
+def test_it_makes_the_masks_agree():
+    losses = {}
+    for alpha in (0.0, 5.0):
+        wrapper = compiled(RDrop(make_net(dropout=0.5), alpha, from_logits=True))
+        history = wrapper.fit(X, Y, batch_size=32, epochs=15, verbose=0).history
+        losses[alpha] = history["kl_loss"][-1]
+    assert losses[5.0] < losses[0.0] / 2

@@ -1,0 +1,71 @@
+"""Two devices give the numbers of one. In a process of its own: devices are fixed at the start."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.training.steps.conftest import ON, STEADY, compiled, fit, make_net
+
+# One strategy for all: TensorFlow numbers the collectives of each from the start.
+strategies = {n: tf.distribute.MirroredStrategy([f"CPU:{d}" for d in range(n)]) for n in (1, 2)}
+found = {}
+for kind, wrappers in {"steady": STEADY, "random": ON}.items():
+    for name, wrap in wrappers.items():
+        for devices in (1, 2) if kind == "steady" else (2,):
+            strategy = strategies[devices]
+            with strategy.scope():
+                wrapper = compiled(wrap(make_net(dropout=0.2 * (kind == "random"))))
+            history = fit(wrapper, epochs=1)
+            spread = max(
+                float(np.max(np.abs(values[0] - values[-1])))
+                for values in (
+                    [np.asarray(local) for local in strategy.experimental_local_results(v.value)]
+                    for v in wrapper.variables
+                )
+            )
+            weights = np.concatenate([np.ravel(w) for w in wrapper.model.get_weights()])
+            found[f"{kind} {name} {devices}"] = [history, spread, weights.tolist()]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+STEADY = ["SharpnessAware", "AdversarialTraining", "MeanTeacher", "RDrop", "Contrastive"]
+
+
+@pytest.mark.parametrize("name", STEADY)
+def test_two_devices_give_the_numbers_of_one(found, name):
+    one, _, weights = found[f"steady {name} 1"]
+    two, spread, weights_of_two = found[f"steady {name} 2"]
+    assert set(one) == set(two)
+    for key in one:
+        assert two[key] == pytest.approx(one[key], abs=1e-5), key
+    assert weights_of_two == pytest.approx(weights, abs=1e-5)
+    assert spread == 0.0
+
+
+def test_random_draws_keep_the_devices_together(found):
+    """Weights, averages and seeds are the same on both after steps of every kind."""
+    names = [key for key in found if key.startswith("random")]
+    assert len(names) == 7
+    for name in names:
+        history, spread, _ = found[name]
+        assert spread == 0.0, name
+        assert all(value == value for values in history.values() for value in values), name
