@@ -1,0 +1,131 @@
+"""The suite "distill": an epoch with a cached teacher against keras.distillation.Distiller.
+
+Teacher and student are convolutional nets on MNIST's images, the teacher 10 times the student in
+floating point operations (counted, and in the table). Both sides train the same student in one
+process, taking turns epoch by epoch; first epochs, which compile, are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmark_table import Row, fact, progress, row
+
+SAMPLES, BATCH = 12_800, 128
+STUDENT, TEACHER = (16, 32), (56, 99)  # filters of two 3x3 convolutions: 10.0 times the operations
+
+
+def suite_distill(options: argparse.Namespace) -> list[Row]:
+    """Seconds per epoch, logits only, batch 128; the cache is filled beforehand."""
+    import keras
+
+    import kerazoo
+
+    x, y = _data()
+    keras.utils.set_random_seed(0)
+    teacher = _net(TEACHER)
+    dataset = _batches(x, y)
+    start = time.perf_counter()
+    cached = kerazoo.distill.cache_teacher(teacher, dataset)
+    filled = time.perf_counter() - start
+    ours = kerazoo.distill.Distiller(None, _net(STUDENT), kerazoo.distill.LogitsDistillation(3.0))
+    theirs = keras.distillation.Distiller(
+        teacher, _net(STUDENT), keras.distillation.LogitsDistillation(3.0)
+    )
+    contenders = {
+        "cached": lambda: _fit(ours, cached),
+        "shuffled": lambda: _fit(ours, cached.unbatch().shuffle(SAMPLES).batch(BATCH)),
+        "keras": lambda: _fit(theirs, dataset),
+    }
+    for distiller in (ours, theirs):
+        distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    times = _take_turns(contenders, rounds=max(options.rounds, 3))
+    peer = times["keras"]
+    return [
+        fact("teacher's operations by the student's", _ratio_of_operations(), "10"),
+        row(
+            "epoch with cache_teacher, seconds",
+            times["cached"],
+            "keras Distiller",
+            peer,
+            peer / times["cached"],
+            ">= 3",
+        ),
+        row(
+            "the same, samples shuffled, seconds",
+            times["shuffled"],
+            "keras Distiller",
+            peer,
+            peer / times["shuffled"],
+            "",
+        ),
+        fact("filling the cache once, seconds", filled, ""),
+    ]
+
+
+def _data() -> tuple[Any, Any]:
+    import kerazoo
+
+    x, y = kerazoo.datasets.load_numpy("mnist", "train")
+    if len(x) < SAMPLES:
+        sys.exit("The suite 'distill' needs MNIST's 60,000 training images: set KERAZOO_DATA.")
+    return (x[:SAMPLES] / 255.0).astype("float32"), y[:SAMPLES]
+
+
+def _batches(x: Any, y: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def _net(filters: tuple[int, int]) -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((28, 28, 1))
+    x = inputs
+    for width in filters:
+        x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(10)(x))
+
+
+def _operations(filters: tuple[int, int]) -> int:
+    """Multiplications of one image's forward pass."""
+    first, second = filters
+    return 28 * 28 * 9 * first + 14 * 14 * 9 * first * second + second * 10
+
+
+def _ratio_of_operations() -> float:
+    return _operations(TEACHER) / _operations(STUDENT)
+
+
+def _fit(distiller: Any, dataset: Any) -> None:
+    distiller.fit(dataset, epochs=1, verbose=0)
+
+
+def _take_turns(contenders: dict[str, Callable[[], None]], *, rounds: int) -> dict[str, float]:
+    """Median seconds of each over `rounds` turns, after one that is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        progress(f"distill, round {number}/{rounds}")
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+if __name__ == "__main__":
+    from benchmark_table import print_rows
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    print_rows("distill", suite_distill(parser.parse_args()))
