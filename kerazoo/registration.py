@@ -8,7 +8,6 @@ Keras comes: at once if it is there already, else right after its import.
 from __future__ import annotations
 
 import importlib.abc
-import importlib.util
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -35,18 +34,20 @@ def _register() -> None:
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds "keras" as the finders behind it do, and registers once it has been executed."""
+    """Finds "keras" as the other finders do, and registers once it has been executed."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != "keras":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_and_register(module: ModuleType) -> None:
                 execute(module)
+                sys.meta_path.remove(self)  # not earlier: some only ask whether there is a Keras
                 _register()
 
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]

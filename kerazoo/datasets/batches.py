@@ -91,6 +91,6 @@ class Batches:
 
     def fingerprint(self) -> str:
         """What a resumed run compares: it changes with any sample, and with every argument."""
-        checksum = zlib.crc32(np.ascontiguousarray(self.inputs))
-        checksum = zlib.crc32(np.ascontiguousarray(self.targets), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(self.inputs).data)
+        checksum = zlib.crc32(np.ascontiguousarray(self.targets).data, checksum)
         return f"{checksum:08x} {self.batch_size} {self.shuffle} {self.augment} {self.seed}"

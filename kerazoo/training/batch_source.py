@@ -89,7 +89,7 @@ def _checksum(dataset: tf.data.Dataset) -> int:
 
     checksum = 0
     for array in keras.tree.flatten(next(iter(dataset.take(1)))):
-        checksum = zlib.crc32(np.ascontiguousarray(array).view(np.uint8), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
     return checksum
 
 

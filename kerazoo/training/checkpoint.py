@@ -191,7 +191,7 @@ def _write_safetensors(path: Path, arrays: Arrays, metadata: dict[str, str]) -> 
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for _, array in ordered:
-            file.write(array.reshape(-1).view(np.uint8))
+            file.write(array.reshape(-1).view(np.uint8).data)
 
 
 _DTYPES = {

@@ -75,6 +75,7 @@ class Run:
             self.model = build_model(config)
         compile_model(self.model, self.training)
         _check_fit(self.model, *training_data, source=config.data.dataset)
+        make_trainer(self.model, config)  # what it refuses is said before anything is written
 
     def train(self, *, show_progress: bool) -> TrainResult:
         """Train from the folder's newest checkpoint, or from the start, to the end."""

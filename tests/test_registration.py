@@ -1,0 +1,53 @@
+"""A file with kerazoo's classes loads with `import kerazoo` alone, in whatever order it comes."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.layers import LayerScale
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    model = keras.Sequential([keras.Input((3,)), LayerScale(0.5)])
+    model.compile("sgd", "mse", metrics=[kerazoo.metrics.HitRateAtK(k=2)])
+    model.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["import kerazoo, keras", "import keras, kerazoo", "import kerazoo, tensorflow, keras"],
+)
+def test_the_order_of_imports_does_not_matter(file, imports):
+    program = f"""
+import sys
+{imports}
+model = keras.saving.load_model(sys.argv[1])
+print(type(model.layers[0]).__module__)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.split()[-1] == "kerazoo.layers.layer_scale"
+
+
+def test_keras_knows_all_public_classes():
+    known = keras.saving.get_custom_objects()
+    for package in ("layers", "metrics", "distill", "training.steps"):
+        module = __import__(f"kerazoo.{package}", fromlist=["__all__"])
+        for name in module.__all__:
+            value = getattr(module, name)
+            if isinstance(value, type):
+                assert known.get(f"kerazoo>{name}") is value, f"{name} is not registered"
+
+
+def test_the_loaded_model_gives_the_same_outputs(file):
+    model = keras.saving.load_model(file)
+    np.testing.assert_allclose(model.predict(np.ones((2, 3)), verbose=0), 0.5)
