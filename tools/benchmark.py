@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Measure kerazoo against what a user would run instead; both sides in one run, as ratios.
 
-    python tools/benchmark.py import train tflite [--rounds 3] [--json] [--torch-python PYTHON]
+    python tools/benchmark.py import train tflite loop metrics distill [--rounds 3] [--json]
+                              [--torch-python PYTHON]
 
-Contenders take turns, each in a process of its own, so that a slow moment of the machine hits them
-all. Figures are medians over all rounds. PyTorch is measured where a Python that has it is named.
+Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over all rounds. PyTorch is measured where a Python that has it is named.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmark_distill import suite_distill
+from benchmark_loop import suite_loop
+from benchmark_metrics import suite_metrics
 from benchmark_table import Row, fact, print_rows, progress, row
 from benchmark_training import suite_train
 
@@ -125,7 +128,14 @@ def _take_turns(contenders: dict[str, Callable[[], Any]], *, rounds: int) -> dic
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-SUITES = {"import": suite_import, "train": suite_train, "tflite": suite_tflite}
+SUITES = {
+    "import": suite_import,
+    "train": suite_train,
+    "tflite": suite_tflite,
+    "loop": suite_loop,
+    "metrics": suite_metrics,
+    "distill": suite_distill,
+}
 
 
 def main() -> None:
