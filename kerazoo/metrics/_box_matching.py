@@ -62,26 +62,36 @@ def match(
 
     Returns: two bool arrays, `(d, ranges, thresholds)`.
     """
-    shape = (len(area_ranges), len(thresholds))
-    taken = np.zeros((len(detections), *shape), bool)
     areas = detections[:, 2] * detections[:, 3]
     ignored = np.repeat(outside(areas, area_ranges).T[:, :, None], len(thresholds), axis=2)
+    taken = np.zeros_like(ignored)
     if len(objects.boxes):
-        overlap = overlaps(detections, objects)
         # COCO's slack: an overlap of 1 less rounding errors passes a threshold of 1.
-        enough = overlap[:, None, :] >= np.minimum(thresholds, 1 - 1e-10)[:, None]
-        free = np.ones((*shape, len(objects.boxes)), bool)
-        object_ignored = objects.ignored(area_ranges)
-        for index in np.flatnonzero(enough.any(axis=(1, 2))):
-            order = _preference(overlap[index], object_ignored)
-            wanted = np.where(free & enough[index], order[:, None, :], -1)
-            best = wanted.argmax(axis=-1)
-            hit = taken[index] = wanted.max(axis=-1) >= 0
-            ranges, levels = np.nonzero(hit)
-            chosen = best[ranges, levels]
-            free[ranges, levels, chosen] = objects.crowd[chosen]
-            ignored[index, ranges, levels] = object_ignored[ranges, chosen]
+        thresholds = np.minimum(thresholds, 1 - 1e-10)
+        _take(overlaps(detections, objects), objects, thresholds, area_ranges, taken, ignored)
     return taken & ~ignored, ~taken & ~ignored
+
+
+def _take(
+    overlap: np.ndarray,
+    objects: Objects,
+    thresholds: np.ndarray,
+    area_ranges: np.ndarray,
+    taken: np.ndarray,
+    ignored: np.ndarray,
+) -> None:
+    """Fill in, one detection after the other, which took an object, and one that is ignored."""
+    enough = overlap[:, None, :] >= thresholds[:, None]
+    object_ignored = objects.ignored(area_ranges)
+    free = np.ones((*taken.shape[1:], len(objects.boxes)), bool)
+    for index in np.flatnonzero(enough.any(axis=(1, 2))):
+        order = _preference(overlap[index], object_ignored)
+        wanted = np.where(free & enough[index], order[:, None, :], -1)
+        taken[index] = wanted.max(axis=-1) >= 0
+        ranges, levels = np.nonzero(taken[index])
+        chosen = wanted.argmax(axis=-1)[ranges, levels]
+        free[ranges, levels, chosen] = objects.crowd[chosen]
+        ignored[index, ranges, levels] = object_ignored[ranges, chosen]
 
 
 def _preference(overlap: np.ndarray, ignored: np.ndarray) -> np.ndarray:

@@ -85,18 +85,8 @@ class DiceScore(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        if self.threshold is None:
-            labels, said = self._labels(y_true, y_pred)
-            weights = spread_weights(sample_weight, ops.cast(labels, "float32"))
-            if self.ignore_class is not None:
-                weights = weights * ops.cast(labels != self.ignore_class, "float32")
-            true, predicted = self._has_class(labels), self._has_class(said)
-        else:
-            self._check_classes(y_pred, "y_pred")
-            _check_same(y_true, y_pred, y_true, y_pred)
-            true = ops.cast(y_true, "bool")
-            predicted = ops.cast(y_pred, "float32") > self.threshold
-            weights = spread_weights(sample_weight, ops.cast(y_true[..., 0], "float32"))
+        masks = self._one_class_each if self.threshold is None else self._any_classes_each
+        true, predicted, weights = masks(y_true, y_pred, sample_weight)
         weights = ops.expand_dims(weights, -1)
         counts = [ops.logical_and(true, predicted), true, predicted]
         counts = [_sum_by_class(ops.cast(count, "float32") * weights) for count in counts]
@@ -114,6 +104,22 @@ class DiceScore(keras.metrics.Metric):
             overlap, size = ops.sum(scores), ops.sum(seen)
         score = ops.where(size > 0, ops.divide_no_nan(overlap, size), float("nan"))
         return ops.cast(score, self.dtype)
+
+    def _any_classes_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple:
+        """True and predicted, bool `(batch, ..., classes)`, and weights `(batch, ...)`."""
+        self._check_classes(y_pred, "y_pred")
+        _check_same(y_true, y_pred, y_true, y_pred)
+        scores = ops.cast(y_pred, "float32")
+        weights = spread_weights(sample_weight, scores[..., 0])
+        return ops.cast(y_true, "bool"), scores > self.threshold, weights
+
+    def _one_class_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple:
+        """The same as `_any_classes_each`."""
+        labels, said = self._labels(y_true, y_pred)
+        weights = spread_weights(sample_weight, ops.cast(labels, "float32"))
+        if self.ignore_class is not None:
+            weights = weights * ops.cast(labels != self.ignore_class, "float32")
+        return self._has_class(labels), self._has_class(said), weights
 
     def _labels(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """True and predicted label of each element, int32, `(batch, ...)`."""
