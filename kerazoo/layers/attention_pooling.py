@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -39,7 +41,7 @@ class AttentionPooling(layers.Layer):
     (3, 16)
     """
 
-    def __init__(self, num_heads: int, key_dim: int, **kwargs):
+    def __init__(self, num_heads: int, key_dim: int, **kwargs: Any):
         super().__init__(**kwargs)
         check_count("num_heads", num_heads)
         check_count("key_dim", key_dim)

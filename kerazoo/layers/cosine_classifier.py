@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -79,7 +79,7 @@ class CosineClassifier(layers.Layer):
         margin: float = 0.0,
         margin_type: Literal["arcface", "cosface"] = "arcface",
         kernel_initializer: str | keras.Initializer = "glorot_uniform",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("units", units)
@@ -113,7 +113,7 @@ class CosineClassifier(layers.Layer):
 
     def _with_margin(self, cosine, labels):
         self._check_labels(labels)
-        right = ops.one_hot(ops.reshape(labels, (-1,)), self.units, dtype="bool")
+        right = ops.equal(ops.reshape(labels, (-1, 1)), ops.arange(self.units))
         lower, _ = _MARGINS[self.margin_type]
         return ops.where(right, lower(cosine, self.margin), cosine)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -25,11 +27,12 @@ class GeneralizedMeanPooling(layers.Layer):
     Raises: ConfigError if an argument is out of its range, DataError if the channels are not known.
 
     >>> picture = np.array([1.0, 1.0, 1.0, 3.0]).reshape(1, 2, 2, 1)
-    >>> [round(float(GeneralizedMeanPooling(p)(picture)[0, 0]), 3) for p in (1, 3, 100)]
+    >>> means = [GeneralizedMeanPooling(p)(picture) for p in (1, 3, 100)]
+    >>> [round(keras.ops.convert_to_numpy(mean).item(), 3) for mean in means]
     [1.5, 1.957, 2.959]
     """
 
-    def __init__(self, p: float = 3.0, epsilon: float = 1e-6, **kwargs):
+    def __init__(self, p: float = 3.0, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
         check_positive("p", p)
         check_positive("epsilon", epsilon)
@@ -45,13 +48,12 @@ class GeneralizedMeanPooling(layers.Layer):
     def call(self, inputs):
         precise = keras.backend.result_type(inputs.dtype, "float32")
         p = ops.cast(self.exponent, precise)
-        powers = p * ops.log(ops.maximum(ops.cast(inputs, precise), self.epsilon))
-        # As logarithms, for x ** p leaves the range of float32 where p is large: the mean is a sum
-        # divided by height * width.
-        _, height, width, _ = ops.shape(inputs)
-        count = ops.cast(height * width, precise)
-        log_mean = ops.logsumexp(powers, axis=(1, 2)) - ops.log(count)
-        return ops.cast(ops.exp(log_mean / p), inputs.dtype)
+        x = ops.maximum(ops.cast(inputs, precise), self.epsilon)
+        # x ** p leaves the range of float32 where p is large, so x is divided by its largest first.
+        # The result is the same whatever x is divided by: hence no slope through it.
+        largest = ops.stop_gradient(ops.max(x, axis=(1, 2), keepdims=True))
+        mean = ops.mean((x / largest) ** p, axis=(1, 2))
+        return ops.cast(ops.squeeze(largest, (1, 2)) * mean ** (1 / p), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -36,7 +38,7 @@ class GradientReversal(keras.layers.Layer):
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, strength: float = 1.0, **kwargs):
+    def __init__(self, strength: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
         if not strength >= 0:
             raise ConfigError(f"`strength` must be 0 or above. Received: strength={strength!r}.")

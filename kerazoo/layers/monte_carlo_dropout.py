@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -41,7 +43,7 @@ class MonteCarloDropout(layers.Dropout):
         rate: float,
         noise_shape: tuple[int | None, ...] | None = None,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         check_drop_rate("rate", rate)
         super().__init__(rate, noise_shape=noise_shape, seed=seed, **kwargs)

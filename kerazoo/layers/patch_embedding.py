@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -44,7 +46,7 @@ class PatchEmbedding(layers.Layer):
         patch_size: int | tuple[int, int] = 16,
         class_token: bool = True,
         learned_positions: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("units", units)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -55,7 +55,7 @@ class RotaryEmbedding(layers.Layer):
         self,
         base: float = 10_000.0,
         pairing: Literal["interleaved", "half"] = "interleaved",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_positive("base", base)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -42,7 +44,7 @@ class SinusoidalPositions(layers.Layer):
     array([[[ 0.91, -0.42,  0.02,  1.  ]]], dtype=float32)
     """
 
-    def __init__(self, base: float = 10_000.0, **kwargs):
+    def __init__(self, base: float = 10_000.0, **kwargs: Any):
         super().__init__(**kwargs)
         check_positive("base", base)
         self.base = base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -52,7 +53,7 @@ class SpatialPyramidPooling(layers.Layer):
         dilation_rates: Sequence[int] = (6, 12, 18),
         separable: bool = False,
         activation: str | Callable = "relu",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not isinstance(dilation_rates, (list, tuple)) or not dilation_rates:

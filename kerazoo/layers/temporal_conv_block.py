@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -55,7 +56,7 @@ class TemporalConvBlock(layers.Layer):
         dropout: float = 0.2,
         activation: str | Callable = "relu",
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_count("filters", filters)
