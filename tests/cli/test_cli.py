@@ -12,7 +12,10 @@ import tensorflow as tf
 import kerazoo
 from kerazoo.cli.main import main
 
-COMMANDS = ["list", "info", "train", "evaluate", "predict", "export", "benchmark", "doctor", "demo"]
+COMMANDS = [
+    *("list", "info", "train", "distill", "evaluate", "predict", "export", "benchmark", "doctor"),
+    "demo",
+]
 
 
 @pytest.fixture
@@ -75,6 +78,24 @@ def test_train_writes_a_run_folder(run, tmp_path):
     assert (tmp_path / "run" / "model.keras").is_file()
     assert "learning_rate: 0.001" in (tmp_path / "run" / "config.yaml").read_text()
     assert "epoch 2/2" in err
+
+
+def test_distill_trains_a_student_beside_its_teacher(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAZOO_DATA", raising=False)
+    code, out, _ = run(
+        *("distill", "mnist_mlp", "--teacher", "mnist_cnn", "--epochs", 1, "--precision"),
+        *("float32", "--loss", "decoupled", "--loss", "similarity", "--json"),
+        *("--set", "data.augment=null", "--set", "distillation.student_loss_weight=0.2"),
+    )
+    assert code == 0
+    result = json.loads(out)
+    assert {"distillation_loss", "student_loss", "val_accuracy"} <= result["history"].keys()
+    assert result["run_dir"] == "runs/mnist_mlp-from-mnist_cnn"
+    config = (tmp_path / "runs" / "mnist_mlp-from-mnist_cnn" / "config.yaml").read_text()
+    assert "student_loss_weight: 0.2" in config
+    student = keras.saving.load_model(f"{result['run_dir']}/model.keras")
+    assert student.count_params() == kerazoo.get("mnist_mlp").count_params()
 
 
 def test_evaluate_prints_what_the_function_returns(run):
@@ -146,6 +167,8 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("train", "mnist_mlp", "--set", "epochs"): "--set takes FIELD=VALUE",
         ("train", "mnist_mlp", "--precision", "float8"): "distribution.precision",
         ("train", "mnist_mlp", "--epoch", "3"): "--epochs",
+        ("distill", "mnist_mlp", "--teacher", "mnist_cn"): "Did you mean 'mnist_cnn'",
+        ("distill", "mnist_mlp"): "--teacher",
         ("evaluate", "mnist_mlp", "--dataset", "minst"): "Did you mean 'mnist'",
         ("predict", "mnist_mlp", str(text)): "is no PNG, JPEG, GIF or BMP image",
         ("predict", "mnist_mlp", "none.png"): "Cannot read 'none.png'",
