@@ -36,7 +36,7 @@ class InvertedResidual(layers.Layer):
 
     Source: Sandler et al. 2018, arXiv:1801.04381, table 1; Tan, Le 2019, arXiv:1905.11946; Howard
     et al. 2019, arXiv:1905.02244. Equal to the blocks of `keras.applications` for the same weights.
-    Changed: numbers of channels are not rounded to multiples of 8; drop path draws for each sample.
+    Changed: numbers of channels are not rounded to multiples of 8.
 
     Args:
         filters: channels of the output, an integer above 0.
