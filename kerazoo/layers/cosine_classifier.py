@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from kerazoo.errors import ConfigError, DataError, unknown_name
-from kerazoo.layers._checks import check_count, check_positive, check_sequence
+from kerazoo.layers._checks import check_count, check_finite, check_positive, check_sequence
 
 
 def _arcface(cosine, margin):
@@ -52,7 +52,7 @@ class CosineClassifier(layers.Layer):
         kernel_initializer: of the w_j.
 
     Call arguments:
-        features: `(batch, features)`, of any length but 0.
+        features: `(batch, features)`; all zeros, which have no direction, give logits of 0.
         labels: integers, `(batch,)` or `(batch, 1)`, from 0 to below `units`; needed in training if
             `margin` is above 0, without effect otherwise. A label out of range gets no margin.
 
@@ -86,6 +86,7 @@ class CosineClassifier(layers.Layer):
         check_positive("scale", scale)
         if margin_type not in _MARGINS:
             raise unknown_name("margin_type", margin_type, _MARGINS)
+        check_finite("margin", margin)
         limit = _MARGINS[margin_type][1]
         if not 0 <= margin < limit:
             raise ConfigError(

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerazoo.errors import ConfigError
+from kerazoo.layers._checks import check_finite
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -40,7 +41,8 @@ class GradientReversal(keras.layers.Layer):
 
     def __init__(self, strength: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if not strength >= 0:
+        check_finite("strength", strength)
+        if strength < 0:
             raise ConfigError(f"`strength` must be 0 or above. Received: strength={strength!r}.")
         self.initial_strength = strength
         self.supports_masking = True

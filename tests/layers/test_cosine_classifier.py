@@ -182,6 +182,7 @@ def test_labels_that_are_no_classes_are_refused(labels):
         ({"scale": 0.0}, "`scale` must be a number above 0"),
         ({"margin": 3.2}, "`margin` of 'arcface' must be from 0 to below 3.142"),
         ({"margin": 2.0, "margin_type": "cosface"}, "`margin` of 'cosface' .* below 2"),
+        ({"margin": "0.5"}, "`margin` must be a finite number"),
         ({"margin": -0.1}, "`margin` of 'arcface' must be from 0"),
     ],
 )

@@ -106,7 +106,10 @@ def test_masks_pass():
     np.testing.assert_allclose(model.predict(sequence, verbose=0), np.ones((1, 4)))
 
 
-@pytest.mark.parametrize("strength", [-1.0, float("nan")])
-def test_a_strength_out_of_range_is_refused(strength):
-    with pytest.raises(ConfigError, match="`strength` must be 0 or above"):
+@pytest.mark.parametrize(
+    ("strength", "rule"),
+    [(-1.0, "0 or above"), (float("nan"), "a finite number"), ("1", "a finite number")],
+)
+def test_a_strength_out_of_range_is_refused(strength, rule):
+    with pytest.raises(ConfigError, match=f"`strength` must be {rule}"):
         GradientReversal(strength)
