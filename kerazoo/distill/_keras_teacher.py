@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Any
 
@@ -13,10 +14,13 @@ from kerazoo.distill._features import Features
 
 
 class KerasTeacher:
-    """A frozen model in inference mode, called on inputs; returns a dict of outputs by layer."""
+    """A model in inference mode, called on inputs; returns a dict of outputs by layer.
+
+    The model is left as it is, `trainable` included (`keras.distillation.Distiller` freezes it for
+    good, and a copy made of it later too): it is out of reach of the optimizer anyway.
+    """
 
     def __init__(self, model: keras.Model, names: list[str]):
-        model.trainable = False  # as `keras.distillation.Distiller` does: no gradients are kept
         self._features = Features(model, names, "teacher")
         self.shapes = self._features.shapes
         self.variables = list(model.variables)
@@ -24,7 +28,8 @@ class KerasTeacher:
 
     def __call__(self, inputs: Any) -> dict[str, Any]:
         """Outputs as tensors, inside a training step."""
-        outputs = self._features(inputs, training=False)
+        with _without_gradients():
+            outputs = self._features(inputs, training=False)
         return keras.tree.map_structure(ops.stop_gradient, outputs)
 
     def run(self, inputs: Any) -> dict[str, Any]:
@@ -39,3 +44,12 @@ class KerasTeacher:
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
+
+
+def _without_gradients() -> contextlib.AbstractContextManager[Any]:
+    """PyTorch keeps all activations for a backward pass unless told that there is none."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.no_grad()

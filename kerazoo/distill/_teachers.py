@@ -1,4 +1,4 @@
-"""The teachers of a distiller: opened, frozen, weighed."""
+"""The teachers of a distiller: opened, asked, weighed."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ class Distiller(keras.distillation.Distiller):
 
     Args:
         teacher: a `keras.Model`, or a list of several. Outputs must be what the losses take: logits
-            for all that compare final outputs. Frozen (`trainable = False`) and run in inference
-            mode. None where the data carries the outputs (`kerazoo.distill.cache_teacher`); even
+            for all that compare final outputs. Run in inference mode and never trained; left as
+            it is. None where the data carries the outputs (`kerazoo.distill.cache_teacher`); even
             with a teacher, such data is trained on without running it.
         student: any `keras.Model`; Functional or Sequential where losses name its layers.
         losses: one loss, or a list. From this package, from `keras.distillation`, your own
