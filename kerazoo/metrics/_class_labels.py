@@ -37,7 +37,7 @@ class ClassRows:
     """Any number of relevant classes per sample: those where its row is above 0."""
 
     def __init__(self, rows: Any, classes: int):
-        self.rows, self.classes = rows, classes
+        self.rows, self.classes = ops.cast(rows, "float32"), classes
 
     def have(self, class_id: int) -> Any:
         """As `ClassIds.have`; no sample has a class that no column stands for."""

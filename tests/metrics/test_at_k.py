@@ -74,7 +74,8 @@ def draw_labels(rng, samples, classes):
     layout = rng.choice(["ids", "column", "one-hot", "multi-hot"])
     if layout == "multi-hot" or (classes == 1 and layout == "column"):
         rows = rng.random((samples, classes)) < 0.4
-        return rows.astype(rng.choice(["int32", "float32"])), [{*np.flatnonzero(r)} for r in rows]
+        dtype = rng.choice(["int32", "float32", "bool"])
+        return rows.astype(dtype), [{*np.flatnonzero(row)} for row in rows]
     if layout == "one-hot":
         ids = rng.integers(0, classes, samples)
         return np.eye(classes, dtype="float32")[ids], [{i} for i in ids]
