@@ -71,10 +71,8 @@ class GhostModule(layers.Layer):
                 f"filters={filters}."
             )
         self.filters, self.ratio = filters, ratio
-        self.kernel_size, self.strides = (
-            as_pair("kernel_size", kernel_size),
-            as_pair("strides", strides),
-        )
+        self.kernel_size = as_pair("kernel_size", kernel_size)
+        self.strides = as_pair("strides", strides)
         self.ghost_kernel_size = as_pair("ghost_kernel_size", ghost_kernel_size)
         self.activation = keras.activations.get(activation)
         self.momentum, self.epsilon = momentum, epsilon

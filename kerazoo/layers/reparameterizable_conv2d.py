@@ -95,12 +95,11 @@ class ReparameterizableConv2D(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        check_count("filters", filters)
         check_count("branches", branches)
         self.filters, self.groups, self.branches = filters, groups, branches
-        self.kernel_size, self.strides = (
-            as_pair("kernel_size", kernel_size),
-            as_pair("strides", strides),
-        )
+        self.kernel_size = as_pair("kernel_size", kernel_size)
+        self.strides = as_pair("strides", strides)
         self.padding, self.momentum, self.epsilon = padding, momentum, epsilon
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

@@ -156,6 +156,7 @@ def test_fusing_needs_weights():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ({"filters": None}, "`filters` must be an integer above 0"),
         ({"kernel_size": 4}, "`kernel_size` must be odd"),
         ({"branches": 0}, "`branches` must be an integer above 0"),
         ({"padding": "full"}, '`padding` must be "same" or "valid"'),
@@ -167,4 +168,4 @@ def test_fusing_needs_weights():
 )
 def test_arguments_out_of_range_are_one_line(arguments, words):
     with pytest.raises(ConfigError, match=f"{words}.* Received"):
-        ReparameterizableConv2D(4, **arguments)
+        ReparameterizableConv2D(**{"filters": 4, **arguments})
