@@ -47,6 +47,7 @@ def test_one_step_goes_the_other_way_before_the_layer(strength, eager):
     assert weight(model, "b") == pytest.approx(3 - 0.125 * 2)
     assert weight(model, "a") == pytest.approx(2 + 0.125 * 3 * strength)
     assert float(model.get_layer("reversal").strength) == strength, "training leaves it alone"
+    assert model.get_layer("reversal").trainable_variables == []
 
 
 def test_a_callback_changes_the_strength_between_epochs():
