@@ -57,7 +57,7 @@ def _without_ties(scores: Any) -> Any:
     """int64 in the order of the scores, and where these are equal, higher for lower positions.
 
     The bits of a float32, read as an int32, rise with it from zero on, and fall with it below.
-    Seven times as fast as a stable argsort of 1,000 items.
+    (A stable argsort would do, but sorts whole rows for k items: seven times as slow for 1,000.)
     """
     bits = ops.cast(ops.view(scores, "int32"), "int64")
     ranks = ops.where(bits < 0, -(bits & 0x7FFFFFFF), bits)

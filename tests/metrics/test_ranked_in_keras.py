@@ -1,5 +1,6 @@
 """The metrics at k and of rankings inside `fit`, `evaluate`, saved models, compiled functions."""
 
+import doctest
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import kerazoo
 from kerazoo.errors import DataError
 from kerazoo.metrics import (
     NDCG,
@@ -237,6 +239,17 @@ def test_stateless_updates_inside_jit():
             state = update(state, y_true[start:stop], scores[start:stop])
         want = by_hand([expected], y_true, scores)[expected.name]
         np.testing.assert_allclose(metric.stateless_result(state), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("metric", [*at_k()[1:], *rankings()], ids=lambda metric: metric.name)
+def test_the_example_of_the_docstring_gives_what_it_says(metric):
+    name = type(metric).__name__
+    finder = doctest.DocTestFinder(recurse=False)
+    (examples,) = finder.find(type(metric), name, globs={"kerazoo": kerazoo})
+    assert examples.examples, "no example"
+    failures = []
+    doctest.DocTestRunner(verbose=False).run(examples, out=failures.append)
+    assert not failures, "".join(failures)
 
 
 TWO_REPLICAS = """
