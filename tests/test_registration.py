@@ -38,6 +38,22 @@ print(type(model.layers[0]).__module__)
     assert run.stdout.split()[-1] == "kerazoo.layers.layer_scale"
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import kerazoo; kerazoo.layers.ConvNormAct",
+        "import kerazoo.layers.conv_norm_act",
+        "from kerazoo.metrics import PrecisionAtK",
+        "import kerazoo; kerazoo.distill.Distiller",
+        "from kerazoo.training.steps.r_drop import RDrop",
+        "from kerazoo.training import Loop",
+    ],
+)
+def test_any_class_may_be_the_first_thing_that_needs_keras(first):
+    run = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
 def test_keras_knows_all_public_classes():
     known = keras.saving.get_custom_objects()
     for package in ("layers", "metrics", "distill", "training.steps"):
