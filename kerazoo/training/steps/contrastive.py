@@ -91,13 +91,15 @@ class Contrastive(TrainStepWrapper):
 
         first, second = (self.augmentation(x, training=True) for _ in range(2))
         views = keras.tree.map_structure(lambda *both: ops.concatenate(both), first, second)
-        features = self(views, training=training)
-        losses, hits = nt_xent(self.projection_head(features, training=training), self.temperature)
+        projections = self.projection_head(self(views, training=training), training=training)
+        # Now: while replicas wait for each other below, the next one's call replaces these.
+        penalty = sum(ops.cast(ops.sum(loss), "float32") for loss in self.losses)
+        losses, hits = nt_xent(projections, self.temperature)
         self.contrastive_accuracy.update_state(hits)
         if sample_weight is not None:
             losses *= ops.tile(ops.cast(ops.reshape(sample_weight, (-1,)), "float32"), 2)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return (ops.mean(losses) + sum(map(ops.sum, self.losses))) / replicas
+        return (ops.mean(losses) + penalty) / replicas
 
     def get_config(self) -> dict[str, Any]:
         parts = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import keras
-from keras import ops
 
 from kerazoo.errors import ConfigError
-from kerazoo.training.steps._probabilities import check_from_logits, log_probabilities
+from kerazoo.training.steps._probabilities import check_from_logits
+from kerazoo.training.steps._symmetric_divergence import SymmetricDivergence
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
 
@@ -80,16 +80,3 @@ class RDrop(TrainStepWrapper):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha, "from_logits": self.from_logits}
-
-
-class SymmetricDivergence(keras.losses.Loss):
-    """(KL(p || q) + KL(q || p)) / 2 = sum over classes of (p - q) (log p - log q) / 2, in nats."""
-
-    def __init__(self, from_logits: bool):
-        super().__init__(dtype="float32")
-        self.from_logits = from_logits
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        log_p = log_probabilities(y_true, self.from_logits)
-        log_q = log_probabilities(y_pred, self.from_logits)
-        return ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1) / 2

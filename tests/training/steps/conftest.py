@@ -16,12 +16,16 @@ from kerazoo.training.steps import (
 
 
 def make_net(dropout=0.0, norm=False, dtype=None, seed=1):
-    """Logits of 3 classes from (5, 4) inputs, with a weight penalty."""
+    """Logits of 3 classes from (5, 4) inputs, with penalties on weights and activities."""
     keras.utils.set_random_seed(seed)
+    l2 = keras.regularizers.L2(1e-3)
+    activity = None if dtype else l2  # Keras 3.15.1 cannot add losses of two dtypes
     layers = [
         keras.Input((5, 4)),
         keras.layers.Flatten(dtype=dtype),
-        keras.layers.Dense(16, "tanh", kernel_regularizer=keras.regularizers.L2(1e-3), dtype=dtype),
+        keras.layers.Dense(
+            16, "tanh", kernel_regularizer=l2, activity_regularizer=activity, dtype=dtype
+        ),
     ]
     if norm:
         layers.append(keras.layers.BatchNormalization(dtype=dtype))

@@ -27,6 +27,15 @@ def test_compiled_by_xla_it_gives_the_same(name):
         np.testing.assert_allclose(history[key], expected[key], rtol=1e-4, err_msg=key)
 
 
+@pytest.mark.parametrize("how", [{"steps_per_execution": 3}, {"run_eagerly": True}])
+def test_several_steps_a_call_and_none_compiled(how):
+    for name in ("SharpnessAware", "MeanTeacher", "MixedSampleAugment-mixup"):
+        expected = fit(compiled(ON[name](make_net())), epochs=1)
+        history = fit(compiled(ON[name](make_net()), **how), epochs=1)
+        for key in expected:
+            np.testing.assert_allclose(history[key], expected[key], rtol=1e-5, err_msg=key)
+
+
 @pytest.mark.parametrize("name", ON.keys() - {"SharpnessAware", "RDrop"})
 def test_xla_takes_the_random_draws_too(name):
     wrapper = compiled(ON[name](make_net()), jit_compile=True)

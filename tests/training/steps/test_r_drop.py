@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerazoo.training.steps import RDrop
-from kerazoo.training.steps.r_drop import SymmetricDivergence
+from kerazoo.training.steps._symmetric_divergence import SymmetricDivergence
 from tests.training.steps.conftest import X, Y, compiled, make_net
 
 

@@ -44,3 +44,25 @@ def test_weights_alone_come_back_too(name, tmp_path):
     other.load_weights(tmp_path / "all.weights.h5")
     for ours, theirs in zip(other.variables, wrapper.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@keras.saving.register_keras_serializable(package="tests.training.steps")
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.flat, self.dense = keras.layers.Flatten(), keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(self.flat(inputs))
+
+
+@pytest.mark.parametrize("name", ["SharpnessAware", "MeanTeacher", "Contrastive"])
+def test_a_subclassed_model_without_a_training_argument(name, tmp_path):
+    net = Subclassed()
+    net(X)
+    wrapper = compiled(ON[name](net))
+    fit(wrapper)
+    wrapper.save(tmp_path / "wrapper.keras")
+    loaded = keras.saving.load_model(tmp_path / "wrapper.keras", safe_mode=True)
+    assert isinstance(loaded.model, Subclassed)
+    assert fit(loaded) == fit(wrapper)
