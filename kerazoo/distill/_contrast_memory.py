@@ -38,16 +38,21 @@ class ContrastMemory(keras.layers.Layer):
     def build(self, teacher_width: int, student_width: int) -> None:
         self.embed_teacher.build((None, teacher_width))
         self.embed_student.build((None, student_width))
-        self.teachers = self._state("teachers", _RandomDirections(self.seed + 2), self.units)
-        self.students = self._state("students", _RandomDirections(self.seed + 3), self.units)
-        self.classes = self._state("classes", keras.initializers.Constant(_NO_CLASS))
+        size = self.memory_size
+        teachers, students = (_RandomDirections(self.seed + number) for number in (2, 3))
+        self.teachers = self._state("teachers", size, self.units, initializer=teachers)
+        self.students = self._state("students", size, self.units, initializer=students)
+        no_class = keras.initializers.Constant(_NO_CLASS)
+        self.classes = self._state("classes", size, initializer=no_class)
         # Of each direction the logarithm of the mean of exp(score), fixed at the first batch.
-        self.log_means = self.add_weight((2,), "zeros", trainable=False, name="log_means")
-        self.is_started = self.add_weight((), "zeros", trainable=False, name="is_started")
+        self.log_means = self._state("log_means", 2)
+        self.is_started = self._state("is_started")
         self.built = True
 
-    def _state(self, name: str, initializer: Any, *width: int) -> Any:
-        return self.add_weight((self.memory_size, *width), initializer, trainable=False, name=name)
+    def _state(self, name: str, *shape: int, initializer: Any = "zeros") -> Any:
+        return self.add_weight(
+            shape, initializer, trainable=False, aggregation="only_first_replica", name=name
+        )
 
     def call(self, teacher: Any, student: Any, classes: Any) -> Any:
         teacher = unit(self.embed_teacher(rows(teacher)))

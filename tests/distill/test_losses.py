@@ -243,7 +243,9 @@ def contrast_by_definition(loss, memory, batches):
         classes = [*labels, *classes][:size]
 
 
-def test_contrastive():
+@pytest.mark.parametrize("has_classes", [True, False])
+def test_contrastive(has_classes):
+    """Without classes all of the memory counts."""
     loss = distill.ContrastiveRepresentation("a", "b", units=4, memory_size=11, temperature=0.5)
     loss.build((None, 3, 2), (None, 5))
     rng = np.random.default_rng(0)
@@ -251,9 +253,12 @@ def test_contrastive():
         ((draw(n, 3, 2, seed=n), draw(n, 5, seed=n + 1)), rng.integers(0, 3, n))
         for n in (4, 6, 5, 4)
     ]
+    if not has_classes:
+        batches = [(features, [object() for _ in labels]) for features, labels in batches]
     expected = contrast_by_definition(loss, loss.memories[0], batches)
     for (features, labels), wanted in zip(batches, list(expected), strict=True):
-        assert value(loss, *features, y=labels) == pytest.approx(wanted, rel=1e-5)
+        given = labels if has_classes else None
+        assert value(loss, *features, y=given) == pytest.approx(wanted, rel=1e-5)
 
 
 LOSSES = [
