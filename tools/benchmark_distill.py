@@ -2,8 +2,9 @@
 
 Teacher and student are convolutional nets on MNIST's images, of one width, so that a multiplication
 costs both the same; the teacher has 9.9 times the student's (counted, and in the table). The ratio
-cannot exceed (3 + 9.9) / 3 = 4.3, since a step of the student is about three passes. Both sides train the same student in one
-process, taking turns epoch by epoch; first epochs, which compile, are not counted.
+cannot exceed (3 + 9.9) / 3 = 4.3, since a step of the student is about three passes. Both sides
+train the same student in one process, taking turns epoch by epoch; first epochs, which compile, are
+not counted.
 """
 
 from __future__ import annotations
