@@ -45,7 +45,15 @@ PUBLIC = {
         "predict",
         "register",
     ],
-    "kerazoo.datasets": ["Augment", "Batches", "Dataset", "info", "list_datasets", "load", "load_numpy"],
+    "kerazoo.datasets": [
+        "Augment",
+        "Batches",
+        "Dataset",
+        "info",
+        "list_datasets",
+        "load",
+        "load_numpy",
+    ],
     "kerazoo.training": ["Loop", "TrainResult", "evaluate", "train"],
     "kerazoo.exporters": [
         "QUANTIZE_MODES",
