@@ -4,7 +4,8 @@
     python tools/benchmark.py import train tflite loop metrics distill [--rounds 3] [--json]
                               [--torch-python PYTHON]
 
-Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over all rounds. PyTorch is measured where a Python that has it is named.
+Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
+all rounds. PyTorch is measured where a Python that has it is named.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ whole one wins. The format is safetensors: no code in it, and a damaged file is 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ import numpy as np
 from kerazoo import atomic
 from kerazoo.errors import RunError
 from kerazoo.notices import notice
+from kerazoo.training.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +58,7 @@ class Checkpoints:
         self.folder = folder
         self._writing: threading.Thread | None = None
         self._failure: BaseException | None = None
-        self._snapshot: Arrays = {}
+        self._file = TensorFile()
 
     def progress(self) -> Progress:
         """How far the newest whole checkpoint has come; `Progress()` where there is none."""
@@ -91,16 +94,12 @@ class Checkpoints:
             RunError: the checkpoint before could not be written.
         """
         self.wait()
-        for name, variable in state_variables(model).items():
-            value = np.asarray(variable)
-            if name in self._snapshot:
-                np.copyto(self._snapshot[name], value)  # fresh memory would cost more than the copy
-            else:
-                self._snapshot[name] = np.array(value, order="C")
-        text = json.dumps(msgspec.to_builtins(progress))
-        self._writing = threading.Thread(
-            target=self._write, args=(text, progress.epoch, progress.step)
+        self._file.fill(
+            {name: np.asarray(variable) for name, variable in state_variables(model).items()},
+            {"progress": json.dumps(msgspec.to_builtins(progress))},
         )
+        name = f"{progress.epoch:06d}-{progress.step:08d}.safetensors"
+        self._writing = threading.Thread(target=self._write, args=(self.folder / name,))
         self._writing.start()
 
     def wait(self) -> None:
@@ -116,10 +115,12 @@ class Checkpoints:
         """Remove all of them."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write(self, progress: str, epoch: int, step: int) -> None:
+    def _write(self, path: Path) -> None:
         try:
-            with atomic.replacing(self.folder / f"{epoch:06d}-{step:08d}.safetensors") as path:
-                _write_safetensors(path, self._snapshot, {"progress": progress})
+            if sys.platform == "linux":  # there, threads have priorities; the training goes first
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            with atomic.replacing(path) as temporary:
+                self._file.write(temporary)
             for file in self._files()[_KEPT:]:
                 file.unlink()
         except BaseException as error:  # `wait` raises it where the training sees it
@@ -167,48 +168,10 @@ def state_variables(model: keras.Model) -> dict[str, Any]:
 
 def save_values(path: Path, model: keras.Model) -> None:
     """Write the weights of `model` alone, exactly. Raises `RunError` if that is not possible."""
-    arrays = {v.path: np.asarray(v.numpy(), order="C") for v in model.weights}
+    file = TensorFile()
+    file.fill({variable.path: np.asarray(variable) for variable in model.weights}, {})
     with atomic.replacing(path) as temporary:
-        _write_safetensors(temporary, arrays, {})
-
-
-def _write_safetensors(path: Path, arrays: Arrays, metadata: dict[str, str]) -> None:
-    """As `safetensors.numpy.save_file`, but array by array out of their own memory: that library
-    copies all of them twice, and holds up the training while it does."""
-    header: dict[str, Any] = {"__metadata__": metadata}
-    end = 0
-    # Wide items first: every array then starts at a multiple of its item size.
-    ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
-    for name, array in ordered:
-        start, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": _DTYPES[array.dtype.name],
-            "shape": array.shape,
-            "data_offsets": (start, end),
-        }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for _, array in ordered:
-            file.write(array.reshape(-1).view(np.uint8).data)
-
-
-_DTYPES = {
-    "float64": "F64",
-    "float32": "F32",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint64": "U64",
-    "uint32": "U32",
-    "uint16": "U16",
-    "uint8": "U8",
-    "bool": "BOOL",
-}
+        file.write(temporary)
 
 
 def _read(path: Path) -> tuple[Arrays, Progress]:

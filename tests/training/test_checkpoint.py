@@ -6,7 +6,6 @@ import os
 import keras
 import numpy as np
 import pytest
-import safetensors.numpy
 
 from kerazoo.errors import RunError
 from kerazoo.training import checkpoint
@@ -154,23 +153,3 @@ def test_a_full_disk_is_told_and_leaves_the_one_before(checkpoints, monkeypatch)
     monkeypatch.undo()
     assert checkpoints.progress() == Progress(epoch=1)
     assert len(list(checkpoints.folder.iterdir())) == 1
-
-
-@pytest.mark.parametrize(
-    "dtype", ["float64", "float32", "float16", "int64", "int8", "uint32", "uint8", "bool"]
-)
-def test_files_are_read_by_the_library(tmp_path, dtype):
-    rng = np.random.default_rng(0)
-    arrays = {
-        "odd": rng.integers(0, 2, (3, 5)).astype(dtype),
-        "scalar": np.array(1, dtype),
-        "empty": np.zeros((0, 4), dtype),
-        "other": rng.normal(size=7).astype("float32"),
-    }
-    path = tmp_path / "file.safetensors"
-    checkpoint._write_safetensors(path, arrays, {"progress": "{}"})
-    read = safetensors.numpy.load_file(path)
-    assert read.keys() == arrays.keys()
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(read[name], array)
-        assert read[name].dtype == array.dtype
