@@ -1,4 +1,4 @@
-"""Checks of the numbers that constructors take: the argument, the rule and the value in one line."""
+"""Checks of numbers that constructors take: the argument, the rule and the value in one line."""
 
 from __future__ import annotations
 
