@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerazoo.layers._checks import check_count, check_sequence
+from kerazoo.argument_checks import check_integer
+from kerazoo.layers._checks import check_sequence
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -29,8 +30,8 @@ class AttentionPooling(layers.Layer):
 
     Call arguments:
         inputs: `(batch, time, features)`. Flatten a feature map before: `Reshape((-1, channels))`.
-        mask: bool, `(batch, time)`, True for steps that count. A sample without any gives the bias
-            of W_O.
+        mask: bool, `(batch, time)`, True for steps that count. The others may hold anything, NaN
+            too. A sample without any gives the bias of W_O.
 
     Shape: `(batch, features)`. Scores and sums are float32 at least; the result has
     the layer's compute dtype.
@@ -43,9 +44,8 @@ class AttentionPooling(layers.Layer):
 
     def __init__(self, num_heads: int, key_dim: int, **kwargs: Any):
         super().__init__(**kwargs)
-        check_count("num_heads", num_heads)
-        check_count("key_dim", key_dim)
-        self.num_heads, self.key_dim = num_heads, key_dim
+        self.num_heads = check_integer("num_heads", num_heads)
+        self.key_dim = check_integer("key_dim", key_dim)
         self.input_spec = layers.InputSpec(ndim=3)
         self.supports_masking = True
         width = num_heads * key_dim
@@ -60,7 +60,9 @@ class AttentionPooling(layers.Layer):
     def build(self, input_shape):
         check_sequence(self.name, input_shape)
         features = input_shape[-1]
-        self.query = self.add_weight((self.num_heads, self.key_dim), "glorot_uniform", name="query")
+        self.query = self.add_weight(
+            (self.num_heads, self.key_dim), "glorot_uniform", autocast=False, name="query"
+        )
         self.key.build(input_shape)
         self.value.build(input_shape)
         self.output_map = layers.Dense(features, dtype=self.dtype_policy, name="output")
@@ -83,6 +85,8 @@ class AttentionPooling(layers.Layer):
         return ops.reshape(steps, (*ops.shape(steps)[:2], self.num_heads, self.key_dim))
 
     def call(self, inputs, mask=None):
+        if mask is not None:  # 0 times a NaN is one, in the sums and in the gradients of all maps
+            inputs = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), inputs, 0)
         values = self._split(self.value(inputs))
         scores = ops.expand_dims(self.attention_scores(inputs, mask), -1)
         pooled = ops.sum(scores * values, axis=1)

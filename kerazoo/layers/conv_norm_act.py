@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
-from kerazoo.layers._checks import as_pair, check_channels, check_count
+from kerazoo.layers._checks import as_pair, check_channels
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -28,7 +29,7 @@ class ConvNormAct(layers.Layer):
             channels. 1 when `filters` is None.
         activation: a name or a function of `keras.activations`; None leaves it out.
         momentum, epsilon: of `keras.layers.BatchNormalization`: the part of the old in the moving
-            averages at each step, and what is added to the variance.
+            averages at each step, 0 to 1, and what is added to the variance, above 0.
         kernel_initializer: of the convolution.
 
     Shape: `(batch, height, width, channels)`, channels last only whatever Keras's image data format
@@ -66,11 +67,13 @@ class ConvNormAct(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.filters, self.groups, self.padding = filters, groups, padding
+        self.filters = None if filters is None else check_integer("filters", filters)
+        self.groups, self.padding = check_integer("groups", groups), padding
         self.kernel_size = as_pair("kernel_size", kernel_size)
         self.strides = as_pair("strides", strides)
         self.dilation_rate = as_pair("dilation_rate", dilation_rate)
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum = check_number("momentum", momentum, least=0, most=1)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
         self._check_arguments()
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -78,12 +81,11 @@ class ConvNormAct(layers.Layer):
 
         self.convolve = self._convolution()
         self.normalize = layers.BatchNormalization(
-            momentum=momentum, epsilon=epsilon, dtype=self.dtype_policy, name="normalize"
+            momentum=self.momentum, epsilon=self.epsilon, dtype=self.dtype_policy, name="normalize"
         )
         self.activate = layers.Activation(self.activation, dtype=self.dtype_policy, name="activate")
 
     def _check_arguments(self):
-        check_count("groups", self.groups)
         if self.padding not in ("same", "valid"):
             raise ConfigError(f'`padding` must be "same" or "valid". Received: {self.padding!r}.')
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -93,9 +95,7 @@ class ConvNormAct(layers.Layer):
             )
         if self.filters is None:
             self._check_depthwise()
-            return
-        check_count("filters", self.filters)
-        if self.filters % self.groups:
+        elif self.filters % self.groups:
             raise ConfigError(
                 f"`groups` must divide `filters`. Received: groups={self.groups}, "
                 f"filters={self.filters}."

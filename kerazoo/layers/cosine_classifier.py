@@ -8,8 +8,8 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
-from kerazoo.errors import ConfigError, DataError, unknown_name
-from kerazoo.layers._checks import check_count, check_finite, check_positive, check_sequence
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.errors import DataError, unknown_name
 
 
 def _arcface(cosine, margin):
@@ -82,26 +82,23 @@ class CosineClassifier(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("units", units)
-        check_positive("scale", scale)
         if margin_type not in _MARGINS:
             raise unknown_name("margin_type", margin_type, _MARGINS)
-        check_finite("margin", margin)
-        limit = _MARGINS[margin_type][1]
-        if not 0 <= margin < limit:
-            raise ConfigError(
-                f"`margin` of {margin_type!r} must be from 0 to below {limit:.4g}. "
-                f"Received: margin={margin!r}."
-            )
-        self.units, self.scale = units, scale
-        self.margin, self.margin_type = margin, margin_type
+        self.units = check_integer("units", units)
+        self.scale = check_number("scale", scale, above=0)
+        self.margin_type, limit = margin_type, _MARGINS[margin_type][1]
+        self.margin = check_number("margin", margin, least=0, below=limit)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = layers.InputSpec(ndim=2)
 
     def build(self, input_shape):
-        check_sequence(self.name, input_shape)
+        if input_shape[-1] is None:
+            raise DataError(
+                f"Layer {self.name!r} takes (batch, features) with a known number of features. "
+                f"Received: input_shape={tuple(input_shape)}."
+            )
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, name="kernel"
+            (input_shape[-1], self.units), self.kernel_initializer, autocast=False, name="kernel"
         )
 
     def call(self, features, labels=None, training=False):
@@ -110,7 +107,7 @@ class CosineClassifier(layers.Layer):
         cosine = ops.matmul(_normalized(ops.cast(features, precise), axis=1), directions)
         if training and self.margin > 0:
             cosine = self._with_margin(cosine, labels)
-        return ops.cast(self.scale * cosine, features.dtype)
+        return ops.cast(self.scale * cosine, self.compute_dtype)
 
     def _with_margin(self, cosine, labels):
         self._check_labels(labels)

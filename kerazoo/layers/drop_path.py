@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.layers._checks import check_drop_rate
+from kerazoo.argument_checks import check_number
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -24,7 +24,8 @@ class DropPath(keras.layers.Layer):
 
     Args:
         rate: probability of dropping a sample, from 0 to below 1. Deeper branches usually get more:
-            `rate * depth / (blocks - 1)` (the paper's linear decay).
+            `rate * l / blocks` for l = 1 .. `blocks` in the paper (its "linear decay"), or
+            `rate * i / (blocks - 1)` for i = 0 .. `blocks - 1` in timm.
         seed: integer, or None for one that Keras draws.
 
     Shape: any, `(batch, ...)`, and the same out. The dtype is the layer's compute dtype. Masks
@@ -39,12 +40,12 @@ class DropPath(keras.layers.Layer):
 
     def __init__(self, rate: float = 0.1, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        check_drop_rate("rate", rate)
-        self.rate, self.seed = rate, seed
+        self.rate, self.seed = check_number("rate", rate, least=0, below=1), seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     def call(self, inputs, training=False):
+        inputs = ops.cast(inputs, self.compute_dtype)
         if not training or self.rate == 0:
             return inputs
         one_per_sample = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import check_channels, check_count, check_finite, check_positive
+from kerazoo.layers._checks import check_channels
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -56,14 +57,12 @@ class EfficientChannelAttention(layers.Layer):
     ):
         super().__init__(**kwargs)
         if kernel_size is not None:
-            check_count("kernel_size", kernel_size)
+            kernel_size = check_integer("kernel_size", kernel_size)
             if kernel_size % 2 == 0:
-                raise ConfigError(
-                    f"`kernel_size` must be odd. Received: kernel_size={kernel_size}."
-                )
-        check_positive("gamma", gamma)
-        check_finite("b", b)
-        self.kernel_size, self.gamma, self.b = kernel_size, gamma, b
+                raise ConfigError(f"`kernel_size` must be odd. Received: {kernel_size}.")
+        self.kernel_size = kernel_size
+        self.gamma = check_number("gamma", gamma, above=0)
+        self.b = check_number("b", b)
         self.gate_activation = keras.activations.get(gate_activation)
         self.input_spec = layers.InputSpec(ndim=4)
 

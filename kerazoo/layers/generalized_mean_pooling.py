@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerazoo.layers._checks import check_channels, check_positive
+from kerazoo.argument_checks import check_number
+from kerazoo.layers._checks import check_channels
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -34,9 +35,8 @@ class GeneralizedMeanPooling(layers.Layer):
 
     def __init__(self, p: float = 3.0, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
-        check_positive("p", p)
-        check_positive("epsilon", epsilon)
-        self.p, self.epsilon = p, epsilon
+        self.p = check_number("p", p, above=0)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
         self.input_spec = layers.InputSpec(ndim=4)
 
     def build(self, input_shape):
@@ -53,7 +53,7 @@ class GeneralizedMeanPooling(layers.Layer):
         # The result is the same whatever x is divided by: hence no slope through it.
         largest = ops.stop_gradient(ops.max(x, axis=(1, 2), keepdims=True))
         mean = ops.mean((x / largest) ** p, axis=(1, 2))
-        return ops.cast(ops.squeeze(largest, (1, 2)) * mean ** (1 / p), inputs.dtype)
+        return ops.cast(ops.squeeze(largest, (1, 2)) * mean ** (1 / p), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])

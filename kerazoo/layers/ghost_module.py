@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import as_pair, check_channels, check_count
+from kerazoo.layers._checks import as_pair, check_channels
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -63,19 +64,18 @@ class GhostModule(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("filters", filters)
-        check_count("ratio", ratio)
-        if ratio < 2 or filters % ratio:
+        self.filters = check_integer("filters", filters)
+        self.ratio = check_integer("ratio", ratio, least=2)
+        if filters % ratio:
             raise ConfigError(
-                f"`ratio` must be 2 or more and divide `filters`. Received: ratio={ratio}, "
-                f"filters={filters}."
+                f"`ratio` must divide `filters`. Received: ratio={ratio}, filters={filters}."
             )
-        self.filters, self.ratio = filters, ratio
         self.kernel_size = as_pair("kernel_size", kernel_size)
         self.strides = as_pair("strides", strides)
         self.ghost_kernel_size = as_pair("ghost_kernel_size", ghost_kernel_size)
         self.activation = keras.activations.get(activation)
-        self.momentum, self.epsilon = momentum, epsilon
+        self.momentum = check_number("momentum", momentum, least=0, most=1)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = layers.InputSpec(ndim=4)
         self._make_primary()

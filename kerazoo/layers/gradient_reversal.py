@@ -7,8 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import check_finite
+from kerazoo.argument_checks import check_number
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -41,10 +40,7 @@ class GradientReversal(keras.layers.Layer):
 
     def __init__(self, strength: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        check_finite("strength", strength)
-        if strength < 0:
-            raise ConfigError(f"`strength` must be 0 or above. Received: strength={strength!r}.")
-        self.initial_strength = strength
+        self.initial_strength = check_number("strength", strength, least=0)
         self.supports_masking = True
 
     def build(self, input_shape):

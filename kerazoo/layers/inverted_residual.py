@@ -8,17 +8,12 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import DataError
-from kerazoo.layers._checks import (
-    as_pair,
-    check_channels,
-    check_count,
-    check_drop_rate,
-    check_positive,
-)
+from kerazoo.layers._checks import as_pair, check_channels
 from kerazoo.layers.conv_norm_act import ConvNormAct
 from kerazoo.layers.drop_path import DropPath
-from kerazoo.layers.squeeze_excite import SqueezeExcite
+from kerazoo.layers.squeeze_excite import SqueezeExcite, bottleneck_width
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -51,6 +46,7 @@ class InvertedResidual(layers.Layer):
         drop_path_rate: probability of dropping the branch of a sample in training, 0 to below 1.
             Has no effect where x is not added.
         momentum, epsilon: of the batch normalizations.
+        kernel_initializer: of all convolutions.
         seed: of `drop_path`, an integer or None.
 
     Shape: `(batch, height, width, channels)`, channels last only whatever Keras's image data format
@@ -79,24 +75,24 @@ class InvertedResidual(layers.Layer):
         drop_path_rate: float = 0.0,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
+        kernel_initializer: str | keras.Initializer = "he_normal",
         seed: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("filters", filters)
-        check_count("strides", strides)
-        check_positive("expand_ratio", expand_ratio)
-        if se_ratio != 0:
-            check_positive("se_ratio", se_ratio)
-        check_drop_rate("drop_path_rate", drop_path_rate)
-        self.filters, self.strides = filters, strides
+        self.filters = check_integer("filters", filters)
+        self.strides = check_integer("strides", strides)
         self.kernel_size = as_pair("kernel_size", kernel_size)
-        self.expand_ratio, self.se_ratio = expand_ratio, se_ratio
+        self.expand_ratio = check_number("expand_ratio", expand_ratio, above=0)
+        self.se_ratio = check_number("se_ratio", se_ratio, least=0)
         self.activation = keras.activations.get(activation)
         self.se_activation = None if se_activation is None else keras.activations.get(se_activation)
         self.se_gate_activation = keras.activations.get(se_gate_activation)
-        self.drop_path_rate, self.seed = drop_path_rate, seed
-        self.momentum, self.epsilon = momentum, epsilon
+        self.drop_path_rate = check_number("drop_path_rate", drop_path_rate, least=0, below=1)
+        self.seed = seed
+        self.momentum = check_number("momentum", momentum, least=0, most=1)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = layers.InputSpec(ndim=4)
 
     def build(self, input_shape):
@@ -116,7 +112,7 @@ class InvertedResidual(layers.Layer):
         self.depthwise = self._convolution("depthwise", None, self.kernel_size, self.strides)
         shape = self._build(self.depthwise, shape)
         if self.se_ratio:
-            self.squeeze_excite = self._squeeze_excite(max(1, int(channels * self.se_ratio)))
+            self.squeeze_excite = self._squeeze_excite(bottleneck_width(channels, self.se_ratio))
             shape = self._build(self.squeeze_excite, shape)
         self.project = self._convolution("project", self.filters, 1, activation=None)
         shape = self._build(self.project, shape)
@@ -134,6 +130,7 @@ class InvertedResidual(layers.Layer):
             strides,
             momentum=self.momentum,
             epsilon=self.epsilon,
+            kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name=name,
             **arguments,
@@ -144,6 +141,7 @@ class InvertedResidual(layers.Layer):
             bottleneck_filters=bottleneck_filters,
             activation=self.activation if self.se_activation is None else self.se_activation,
             gate_activation=self.se_gate_activation,
+            kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name="squeeze_excite",
         )
@@ -184,5 +182,6 @@ class InvertedResidual(layers.Layer):
             "drop_path_rate": self.drop_path_rate,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
         }

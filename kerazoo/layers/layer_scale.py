@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.errors import DataError
-from kerazoo.layers._checks import check_finite
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -24,8 +25,8 @@ class LayerScale(keras.layers.Layer):
         initial_value: every gamma's start. The paper: 0.1 up to 18 layers, 1e-5 up to 24, 1e-6
             beyond. 0 starts at the exact identity.
 
-    Shape: `(batch, ..., channels)`, and the same out. The dtype is the layer's compute dtype. Masks
-    pass.
+    Shape: `(batch, ..., channels)`, and the same out. Multiplied in float32 at least; the
+    result has the layer's compute dtype. Masks pass.
 
     Raises: ConfigError if `initial_value` is no finite number, DataError if the number of channels
         is not known when the layer is built.
@@ -36,8 +37,7 @@ class LayerScale(keras.layers.Layer):
 
     def __init__(self, initial_value: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
-        check_finite("initial_value", initial_value)
-        self.initial_value = initial_value
+        self.initial_value = check_number("initial_value", initial_value)
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -47,10 +47,13 @@ class LayerScale(keras.layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}."
             )
         start = keras.initializers.Constant(self.initial_value)
-        self.gamma = self.add_weight((input_shape[-1],), start, name="gamma")
+        self.gamma = self.add_weight((input_shape[-1],), start, autocast=False, name="gamma")
 
     def call(self, inputs):
-        return inputs * self.gamma
+        # A gamma of 1e-6 is below what float16 tells apart, though its product may not be.
+        precise = keras.backend.result_type(inputs.dtype, "float32")
+        scaled = ops.cast(inputs, precise) * ops.cast(self.gamma, precise)
+        return ops.cast(scaled, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

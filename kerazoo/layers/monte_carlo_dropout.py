@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerazoo.layers._checks import check_drop_rate
+from kerazoo.argument_checks import check_number
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -45,7 +45,7 @@ class MonteCarloDropout(layers.Dropout):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        check_drop_rate("rate", rate)
+        rate = check_number("rate", rate, least=0, below=1)
         super().__init__(rate, noise_shape=noise_shape, seed=seed, **kwargs)
 
     def call(self, inputs, training=True):

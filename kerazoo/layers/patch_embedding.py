@@ -7,8 +7,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.errors import DataError
-from kerazoo.layers._checks import as_pair, check_channels, check_count
+from kerazoo.layers._checks import as_pair, check_channels
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -49,11 +50,11 @@ class PatchEmbedding(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("units", units)
-        self.units, self.patch_size = units, as_pair("patch_size", patch_size)
+        self.units = check_integer("units", units)
+        self.patch_size = as_pair("patch_size", patch_size)
         self.class_token, self.learned_positions = class_token, learned_positions
         self.projection = layers.Conv2D(
-            units,
+            self.units,
             self.patch_size,
             strides=self.patch_size,
             data_format="channels_last",

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import as_pair, check_channels, check_count
-from kerazoo.layers._folding import as_array, fold, scale_and_shift
+from kerazoo.layers._branch_sum import branch_sum
+from kerazoo.layers._checks import as_pair, check_channels
+from kerazoo.layers._kernel_centers import crop_to_centers
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -95,19 +96,22 @@ class ReparameterizableConv2D(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("filters", filters)
-        check_count("branches", branches)
-        self.filters, self.groups, self.branches = filters, groups, branches
+        self.filters = check_integer("filters", filters)
+        self.groups = check_integer("groups", groups)
+        self.branches = check_integer("branches", branches)
         self.kernel_size = as_pair("kernel_size", kernel_size)
         self.strides = as_pair("strides", strides)
-        self.padding, self.momentum, self.epsilon = padding, momentum, epsilon
+        self.padding = padding
+        self.momentum = check_number("momentum", momentum, least=0, most=1)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self._check_branches()
         self.input_spec = layers.InputSpec(ndim=4)
 
         self.kernel_branches = [
-            self._branch(f"kernel_branch_{j}", self.kernel_size, padding) for j in range(branches)
+            self._branch(f"kernel_branch_{j}", self.kernel_size, padding)
+            for j in range(self.branches)
         ]
         self.pointwise_branch = None
         if self.kernel_size != (1, 1):
@@ -121,8 +125,10 @@ class ReparameterizableConv2D(layers.Layer):
                 f"`kernel_size` must be odd: other branches read the pixel under its center. "
                 f"Received: kernel_size={self.kernel_size}."
             )
+        if self.branches == 1 or not isinstance(self.kernel_initializer, keras.Initializer):
+            return  # a function has no seed to ask for
         seed = self.kernel_initializer.get_config().get("seed")
-        if self.branches > 1 and seed is not None:
+        if seed is not None:
             raise ConfigError(
                 f"`kernel_initializer` must have no seed when `branches` is above 1: the branches "
                 f"would start equal, and stay so. Received: seed={seed}. Call "
@@ -180,7 +186,7 @@ class ReparameterizableConv2D(layers.Layer):
     def _center(self, input_shape):
         """The layer that lets strides lead from one kernel's center to the next."""
         crop = [
-            _crop(*axis, self.padding)
+            crop_to_centers(*axis, self.padding)
             for axis in zip(input_shape[1:3], self.kernel_size, self.strides, strict=True)
         ]
         arguments = {"dtype": self.dtype_policy, "name": "center"}
@@ -217,29 +223,10 @@ class ReparameterizableConv2D(layers.Layer):
             dtype=self.dtype_policy,
             name=self.name,
         )
-        kernel, bias = self._fused_weights()
+        kernel, bias = branch_sum(self.kernel_branches, self.pointwise_branch, self.identity_branch)
         fused.build((None, None, None, kernel.shape[2] * self.groups))
         fused.set_weights([kernel, bias])
         return fused
-
-    def _fused_weights(self):
-        folded = [
-            fold(as_array(branch.convolve.kernel), branch.normalize)
-            for branch in self.kernel_branches
-        ]
-        kernel, bias = (np.sum(parts, axis=0) for parts in zip(*folded, strict=True))
-        center = kernel[self.kernel_size[0] // 2, self.kernel_size[1] // 2]  # a view: (in, out)
-        if self.pointwise_branch is not None:
-            branch = self.pointwise_branch
-            pointwise, shift = fold(as_array(branch.convolve.kernel)[0, 0], branch.normalize)
-            center += pointwise
-            bias += shift
-        if self.identity_branch is not None:
-            scale, shift = scale_and_shift(self.identity_branch)
-            outputs = np.arange(self.filters)
-            center[outputs % center.shape[0], outputs] += scale  # a group's inputs count from 0
-            bias += shift
-        return kernel, bias
 
     def get_config(self):
         return {
@@ -255,13 +242,3 @@ class ReparameterizableConv2D(layers.Layer):
             "epsilon": self.epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-def _crop(size: int | None, kernel: int, stride: int, padding: str) -> tuple[int, int]:
-    """Pixels to cut off before and after, so that the first one left is under a kernel's center."""
-    if padding == "valid":
-        return kernel // 2, kernel // 2
-    if stride == 1 or size is None:
-        return 0, 0
-    padded = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return kernel // 2 - padded // 2, 0

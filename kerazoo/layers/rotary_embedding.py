@@ -7,9 +7,10 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.errors import DataError, unknown_name
 from kerazoo.layers._angles import pair_frequencies, position_angles
-from kerazoo.layers._checks import check_positive, check_sequence
+from kerazoo.layers._checks import check_sequence
 
 # On which axis the two of a pair lie once the features are split in two axes.
 _PAIR_AXIS = {"interleaved": -1, "half": -2}
@@ -58,10 +59,9 @@ class RotaryEmbedding(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_positive("base", base)
         if pairing not in _PAIR_AXIS:
             raise unknown_name("pairing", pairing, _PAIR_AXIS)
-        self.base, self.pairing = base, pairing
+        self.base, self.pairing = check_number("base", base, above=0), pairing
         self.input_spec = layers.InputSpec(min_ndim=3, max_ndim=4)
         self.supports_masking = True
 
@@ -88,7 +88,7 @@ class RotaryEmbedding(layers.Layer):
         precise = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         a, b = ops.unstack(ops.reshape(precise, (*shape[:-1], *split)), 2, axis=axis)
         rotated = ops.stack([a * cosine - b * sine, a * sine + b * cosine], axis=axis)
-        return ops.cast(ops.reshape(rotated, shape), inputs.dtype)
+        return ops.cast(ops.reshape(rotated, shape), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

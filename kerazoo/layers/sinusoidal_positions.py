@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.layers._angles import pair_frequencies, position_angles
-from kerazoo.layers._checks import check_positive, check_sequence
+from kerazoo.layers._checks import check_sequence
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -46,8 +47,7 @@ class SinusoidalPositions(layers.Layer):
 
     def __init__(self, base: float = 10_000.0, **kwargs: Any):
         super().__init__(**kwargs)
-        check_positive("base", base)
-        self.base = base
+        self.base = check_number("base", base, above=0)
         self.input_spec = layers.InputSpec(ndim=3)
         self.supports_masking = True
 
@@ -59,7 +59,7 @@ class SinusoidalPositions(layers.Layer):
         frequencies = np.repeat(pair_frequencies(features, self.base), 2)[:features]
         angles = position_angles(ops.shape(inputs)[1], offset, frequencies)
         waves = ops.where(np.arange(features) % 2 == 0, ops.sin(angles), ops.cos(angles))
-        return inputs + ops.cast(waves, inputs.dtype)
+        return ops.cast(inputs, self.compute_dtype) + ops.cast(waves, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
-from kerazoo.layers._checks import check_channels, check_count
+from kerazoo.layers._checks import check_channels
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -32,6 +33,8 @@ class SpatialPyramidPooling(layers.Layer):
         separable: whether a C3 is a dilated depthwise convolution, then a C1: fewer parameters and
             operations.
         activation: a name or a function of `keras.activations`.
+        momentum, epsilon: of the batch normalizations.
+        kernel_initializer: of all convolutions.
 
     Shape: `(batch, height, width, channels)`, channels last only, to `(batch, height, width,
     filters)`; height and width may be unknown when a model is built. In training a batch needs two
@@ -53,6 +56,9 @@ class SpatialPyramidPooling(layers.Layer):
         dilation_rates: Sequence[int] = (6, 12, 18),
         separable: bool = False,
         activation: str | Callable = "relu",
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        kernel_initializer: str | keras.Initializer = "he_normal",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -61,30 +67,41 @@ class SpatialPyramidPooling(layers.Layer):
                 f"`dilation_rates` must be a list of one integer or more. "
                 f"Received: {dilation_rates!r}."
             )
-        for rate in dilation_rates:
-            check_count("dilation_rates", rate)
-        self.filters, self.dilation_rates = filters, tuple(dilation_rates)
+        self.filters = check_integer("filters", filters)
+        self.dilation_rates = tuple(
+            check_integer("dilation_rates", rate) for rate in dilation_rates
+        )
+        self.momentum = check_number("momentum", momentum, least=0, most=1)
+        self.epsilon = check_number("epsilon", epsilon, above=0)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.separable = separable
         self.activation = keras.activations.get(activation)
         self.input_spec = layers.InputSpec(ndim=4)
 
-        self.point = self._brick(filters, 1, name="point")
+        self.point = self._brick(self.filters, 1, name="point")
         self.depthwise, self.dilated = [], []
-        for i, rate in enumerate(dilation_rates):
+        for i, rate in enumerate(self.dilation_rates):
             wide = {"kernel_size": 3, "dilation_rate": rate}
             if separable:
                 self.depthwise.append(self._brick(None, **wide, name=f"depthwise_{i}"))
                 wide = {"kernel_size": 1}
-            self.dilated.append(self._brick(filters, **wide, name=f"dilated_{i}"))
+            self.dilated.append(self._brick(self.filters, **wide, name=f"dilated_{i}"))
         self.mean = layers.GlobalAveragePooling2D(
             data_format="channels_last", keepdims=True, dtype=self.dtype_policy, name="mean"
         )
-        self.image = self._brick(filters, 1, name="image")
-        self.merge = self._brick(filters, 1, name="merge")
+        self.image = self._brick(self.filters, 1, name="image")
+        self.merge = self._brick(self.filters, 1, name="merge")
 
     def _brick(self, filters, kernel_size, **arguments):
         return ConvNormAct(
-            filters, kernel_size, activation=self.activation, dtype=self.dtype_policy, **arguments
+            filters,
+            kernel_size,
+            activation=self.activation,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            kernel_initializer=self.kernel_initializer,
+            dtype=self.dtype_policy,
+            **arguments,
         )
 
     def build(self, input_shape):
@@ -115,4 +132,7 @@ class SpatialPyramidPooling(layers.Layer):
             "dilation_rates": self.dilation_rates,
             "separable": self.separable,
             "activation": keras.activations.serialize(self.activation),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

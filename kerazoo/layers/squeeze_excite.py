@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerazoo.layers._checks import check_channels, check_count, check_positive
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.layers._checks import check_channels
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -61,10 +62,10 @@ class SqueezeExcite(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_positive("ratio", ratio)
+        self.ratio = check_number("ratio", ratio, above=0)
         if bottleneck_filters is not None:
-            check_count("bottleneck_filters", bottleneck_filters)
-        self.ratio, self.bottleneck_filters = ratio, bottleneck_filters
+            bottleneck_filters = check_integer("bottleneck_filters", bottleneck_filters)
+        self.bottleneck_filters = bottleneck_filters
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -73,7 +74,7 @@ class SqueezeExcite(layers.Layer):
     def build(self, input_shape):
         check_channels(self.name, input_shape)
         channels = input_shape[-1]
-        width = self.bottleneck_filters or max(1, int(channels * self.ratio))
+        width = self.bottleneck_filters or bottleneck_width(channels, self.ratio)
         self.squeeze = layers.GlobalAveragePooling2D(
             data_format="channels_last", keepdims=True, dtype=self.dtype_policy, name="squeeze"
         )
@@ -111,3 +112,8 @@ class SqueezeExcite(layers.Layer):
             "gate_activation": keras.activations.serialize(self.gate_activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def bottleneck_width(channels: int, ratio: float) -> int:
+    """`ratio` times the channels, rounded down, at least 1."""
+    return max(1, int(channels * ratio + 1e-6))  # 98 * (1 / 49) is a little less than 2

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerazoo.layers._checks import check_count, check_drop_rate, check_sequence
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.layers._checks import check_sequence
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -59,24 +60,22 @@ class TemporalConvBlock(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_count("filters", filters)
-        check_count("kernel_size", kernel_size)
-        check_count("dilation_rate", dilation_rate)
-        check_drop_rate("dropout", dropout)
-        self.filters, self.kernel_size, self.dilation_rate = filters, kernel_size, dilation_rate
-        self.dropout, self.seed = dropout, seed
+        self.filters = check_integer("filters", filters)
+        self.kernel_size = check_integer("kernel_size", kernel_size)
+        self.dilation_rate = check_integer("dilation_rate", dilation_rate)
+        self.dropout, self.seed = check_number("dropout", dropout, least=0, below=1), seed
         self.activation = keras.activations.get(activation)
         self.input_spec = layers.InputSpec(ndim=3)
         self.supports_masking = True
 
         causal = {
             "padding": "causal",
-            "dilation_rate": dilation_rate,
+            "dilation_rate": self.dilation_rate,
             "activation": self.activation,
         }
-        self.first = self._convolution(kernel_size, name="first", **causal)
+        self.first = self._convolution(self.kernel_size, name="first", **causal)
         self.first_drop = self._drop(seed, "first_drop")
-        self.second = self._convolution(kernel_size, name="second", **causal)
+        self.second = self._convolution(self.kernel_size, name="second", **causal)
         # Equal seeds would drop the same features; far away, as the next block may have seed + 1.
         self.second_drop = self._drop(None if seed is None else seed + 1_000_003, "second_drop")
         self.add = layers.Add(dtype=self.dtype_policy, name="add")

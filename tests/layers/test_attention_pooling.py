@@ -63,6 +63,18 @@ def test_masked_steps_count_for_nothing(layer):
         assert not scores[i][~mask[i]].any()
 
 
+def test_masked_steps_may_be_nan_in_training_too(layer):
+    steps, mask = random(2, 5, 6), np.array([[1, 1, 0, 1, 0], [1, 0, 0, 0, 0]], bool)
+    holes = np.where(mask[..., None], steps, np.nan)
+    inputs, which = keras.Input((5, 6)), keras.Input((5,), dtype="bool")
+    model = keras.Model([inputs, which], layer(inputs, mask=which))
+    expected = keras.ops.convert_to_numpy(layer(steps, mask=mask))
+    np.testing.assert_array_equal(model.predict([holes, mask], verbose=0), expected)
+    model.compile("sgd", "mse")
+    model.fit([holes, mask], np.ones(expected.shape), verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 def test_a_sample_without_steps_gives_the_bias(layer):
     mask = np.array([[False] * 5])
     outputs = ops.convert_to_numpy(layer(random(1, 5, 6), mask=mask))
@@ -107,7 +119,7 @@ def test_scores_are_float32_under_half_precision():
 
 @pytest.mark.parametrize("name", ["num_heads", "key_dim"])
 def test_arguments_out_of_range_are_refused(name):
-    with pytest.raises(ConfigError, match=f"`{name}` must be an integer above 0"):
+    with pytest.raises(ConfigError, match=f"`{name}` must be an integer of 1 or above"):
         AttentionPooling(**{"num_heads": 2, "key_dim": 3, name: 0})
 
 

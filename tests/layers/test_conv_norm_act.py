@@ -101,9 +101,11 @@ def test_two_layers_of_one_initializer_start_apart():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"filters": 0}, "`filters` must be an integer above 0"),
+        ({"filters": 0}, "`filters` must be an integer of 1 or above"),
         ({"filters": 4, "kernel_size": (3, 3, 3)}, "`kernel_size` must be .* or two of them"),
-        ({"filters": 4, "strides": 0}, "`strides` must be .* or two of them"),
+        ({"filters": 4, "strides": 0}, "`strides` must be an integer of 1 or above"),
+        ({"filters": 4, "momentum": 7}, "`momentum` must be .* of at most 1"),
+        ({"filters": 4, "epsilon": -1}, "`epsilon` must be a finite number above 0"),
         ({"filters": 4, "padding": "causal"}, '`padding` must be "same" or "valid"'),
         ({"filters": 4, "groups": 3}, "`groups` must divide `filters`"),
         (

@@ -178,17 +178,22 @@ def test_labels_that_are_no_classes_are_refused(labels):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"units": 0}, "`units` must be an integer above 0"),
-        ({"scale": 0.0}, "`scale` must be a number above 0"),
-        ({"margin": 3.2}, "`margin` of 'arcface' must be from 0 to below 3.142"),
-        ({"margin": 2.0, "margin_type": "cosface"}, "`margin` of 'cosface' .* below 2"),
+        ({"units": 0}, "`units` must be an integer of 1 or above"),
+        ({"scale": 0.0}, "`scale` must be a finite number above 0"),
+        ({"margin": 3.2}, "`margin` must be .* below 3.1415"),
+        ({"margin": 2.0, "margin_type": "cosface"}, "`margin` must be .* below 2.* Received: 2.0"),
         ({"margin": "0.5"}, "`margin` must be a finite number"),
-        ({"margin": -0.1}, "`margin` of 'arcface' must be from 0"),
+        ({"margin": -0.1}, "`margin` must be a finite number of at least 0"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, words):
     with pytest.raises(ConfigError, match=words):
         CosineClassifier(**{"units": 3, **arguments})
+
+
+def test_an_unknown_number_of_features_is_refused():
+    with pytest.raises(DataError, match="takes .batch, features. with a known number of"):
+        CosineClassifier(3).build((None, None))
 
 
 def test_an_unknown_margin_is_refused():

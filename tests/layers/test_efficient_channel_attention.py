@@ -64,9 +64,9 @@ def test_height_and_width_may_be_open():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"kernel_size": 4}, "`kernel_size` must be odd. Received: kernel_size=4."),
-        ({"kernel_size": 0}, "`kernel_size` must be an integer above 0"),
-        ({"gamma": 0}, "`gamma` must be a number above 0"),
+        ({"kernel_size": 4}, "`kernel_size` must be odd. Received: 4."),
+        ({"kernel_size": 0}, "`kernel_size` must be an integer of 1 or above"),
+        ({"gamma": 0}, "`gamma` must be a finite number above 0"),
         ({"b": "1"}, "`b` must be a finite number"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_model_takes_pictures_of_any_size():
 
 @pytest.mark.parametrize("name", ["p", "epsilon"])
 def test_arguments_out_of_range_are_refused(name):
-    with pytest.raises(ConfigError, match=f"`{name}` must be a number above 0"):
+    with pytest.raises(ConfigError, match=f"`{name}` must be a finite number above 0"):
         GeneralizedMeanPooling(**{name: 0.0})
 
 

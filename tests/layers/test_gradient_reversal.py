@@ -108,9 +108,9 @@ def test_masks_pass():
 
 
 @pytest.mark.parametrize(
-    ("strength", "rule"),
-    [(-1.0, "0 or above"), (float("nan"), "a finite number"), ("1", "a finite number")],
+    "strength",
+    [-1.0, float("nan"), "1"],
 )
-def test_a_strength_out_of_range_is_refused(strength, rule):
-    with pytest.raises(ConfigError, match=f"`strength` must be {rule}"):
+def test_a_strength_out_of_range_is_refused(strength):
+    with pytest.raises(ConfigError, match="`strength` must be a finite number of at least 0. Rec"):
         GradientReversal(strength)

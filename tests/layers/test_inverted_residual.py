@@ -146,17 +146,26 @@ def test_open_height_and_width():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"filters": 0}, "`filters` must be an integer above 0"),
-        ({"strides": (2, 1)}, "`strides` must be an integer above 0"),
+        ({"filters": 0}, "`filters` must be an integer of 1 or above"),
+        ({"strides": (2, 1)}, "`strides` must be an integer of 1 or above"),
         ({"kernel_size": 0}, "`kernel_size` must be"),
-        ({"expand_ratio": 0}, "`expand_ratio` must be a number above 0"),
-        ({"se_ratio": -0.25}, "`se_ratio` must be a number above 0"),
-        ({"drop_path_rate": 1}, "`drop_path_rate` must be from 0 to below 1"),
+        ({"expand_ratio": 0}, "`expand_ratio` must be a finite number above 0"),
+        ({"se_ratio": -0.25}, "`se_ratio` must be a finite number of at least 0"),
+        (
+            {"drop_path_rate": 1},
+            "`drop_path_rate` must be .* of at least 0 and below 1",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_one_line(arguments, words):
     with pytest.raises(ConfigError, match=f"{words}.* Received: "):
         InvertedResidual(**{"filters": 4, **arguments})
+
+
+def test_the_bottleneck_is_rounded_down_but_for_the_error_of_a_float():
+    layer = InvertedResidual(98, se_ratio=1 / 49)
+    layer.build((None, 8, 8, 98))
+    assert layer.squeeze_excite.bottleneck_filters == 2
 
 
 def test_an_expansion_to_nothing_is_one_line():

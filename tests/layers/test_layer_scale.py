@@ -37,6 +37,14 @@ def test_keras_applications_computes_the_same():
     np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (ours, theirs)))
 
 
+def test_a_small_gamma_is_whole_under_half_precision():
+    """float16 holds 1e-6 with one digit, and 1e-6 * 0.02 not at all, but for its product here."""
+    layer = LayerScale(1e-6, dtype="mixed_float16")
+    outputs = keras.ops.convert_to_numpy(layer(np.float32([[100.0, 0.125]])))
+    assert outputs.dtype == "float16"
+    np.testing.assert_allclose(outputs, [[np.float16(1e-4), np.float16(1.25e-7)]], rtol=1e-3)
+
+
 def test_masks_pass():
     inputs = keras.Input((5,), dtype="int32")
     x = keras.layers.Embedding(9, 2, mask_zero=True)(inputs)

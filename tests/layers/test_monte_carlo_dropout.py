@@ -56,5 +56,7 @@ def test_masks_pass():
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5])
 def test_a_rate_out_of_range_is_refused(rate):
-    with pytest.raises(ConfigError, match="`rate` must be from 0 to below 1"):
+    with pytest.raises(
+        ConfigError, match="`rate` must be .* of at least 0 and below 1. Received: "
+    ):
         MonteCarloDropout(rate)

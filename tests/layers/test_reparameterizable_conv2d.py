@@ -153,12 +153,22 @@ def test_fusing_needs_weights():
         ReparameterizableConv2D(4).fuse()
 
 
+def test_an_initializer_may_be_a_registered_function():
+    @keras.saving.register_keras_serializable(package="tests")
+    def halves(shape, dtype=None):
+        return keras.ops.full(shape, 0.5, dtype)
+
+    layer = ReparameterizableConv2D(4, branches=2, kernel_initializer=halves)
+    layer.build((None, 8, 8, 3))
+    assert float(keras.ops.max(layer.kernel_branches[1].convolve.kernel)) == 0.5
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"filters": None}, "`filters` must be an integer above 0"),
+        ({"filters": None}, "`filters` must be an integer of 1 or above"),
         ({"kernel_size": 4}, "`kernel_size` must be odd"),
-        ({"branches": 0}, "`branches` must be an integer above 0"),
+        ({"branches": 0}, "`branches` must be an integer of 1 or above"),
         ({"padding": "full"}, '`padding` must be "same" or "valid"'),
         (
             {"branches": 2, "kernel_initializer": keras.initializers.HeNormal(seed=1)},

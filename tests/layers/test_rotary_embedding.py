@@ -100,7 +100,7 @@ def test_masks_pass():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(DataError, match="number of features must be even.*\\(2, 3, 5\\)"):
         RotaryEmbedding()(np.zeros((2, 3, 5)))
-    with pytest.raises(ConfigError, match="`base` must be a number above 0"):
+    with pytest.raises(ConfigError, match="`base` must be a finite number above 0"):
         RotaryEmbedding(base=0)
     with pytest.raises(UnknownNameError, match="Unknown pairing 'halves'. Did you mean 'half'"):
         RotaryEmbedding(pairing="halves")

@@ -70,7 +70,7 @@ def test_half_precision_keeps_late_positions_apart(policy):
 
 @pytest.mark.parametrize("base", [0, -1.0, math.inf])
 def test_a_base_out_of_range_is_refused(base):
-    with pytest.raises(ConfigError, match="`base` must be a number above 0"):
+    with pytest.raises(ConfigError, match="`base` must be a finite number above 0"):
         SinusoidalPositions(base)
 
 

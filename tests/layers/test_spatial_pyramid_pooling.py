@@ -98,7 +98,7 @@ def test_rates_out_of_range_are_refused(rates):
 
 
 def test_other_misfits_are_refused():
-    with pytest.raises(ConfigError, match="`filters` must be an integer above 0"):
+    with pytest.raises(ConfigError, match="`filters` must be an integer of 1 or above"):
         SpatialPyramidPooling(0)
     with pytest.raises(DataError, match="known number of channels"):
         SpatialPyramidPooling(4)(keras.Input((3, 3, None)))

@@ -63,6 +63,7 @@ def test_outputs_are_those_of_the_formula(names, functions):
         ({}, 8, 1),  # never less than one
         ({"ratio": 0.25}, 30, 7),  # rounded down
         ({"ratio": 2}, 4, 8),
+        ({"ratio": 1 / 49}, 98, 2),  # the product is a little below 2
         ({"bottleneck_filters": 10}, 64, 10),
     ],
 )
@@ -79,10 +80,17 @@ def test_height_and_width_may_be_open():
     assert tuple(model(np.ones((1, 3, 5, 4))).shape) == (1, 3, 5, 4)
 
 
-@pytest.mark.parametrize("arguments", [{"ratio": 0}, {"ratio": -1}, {"bottleneck_filters": 0}])
-def test_arguments_out_of_range_are_one_line(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ({"ratio": 0}, "a finite number above 0"),
+        ({"ratio": -1}, "a finite number above 0"),
+        ({"bottleneck_filters": 0}, "an integer of 1 or above"),
+    ],
+)
+def test_arguments_out_of_range_are_one_line(arguments, rule):
     (name,) = arguments
-    with pytest.raises(ConfigError, match=f"`{name}` must be .* above 0. Received: {name}="):
+    with pytest.raises(ConfigError, match=f"`{name}` must be {rule}. Received: "):
         SqueezeExcite(**arguments)
 
 

@@ -135,10 +135,10 @@ def test_equal_seeds_give_equal_draws():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"filters": 0}, "`filters` must be an integer above 0"),
-        ({"kernel_size": 0}, "`kernel_size` must be an integer above 0"),
-        ({"dilation_rate": 1.5}, "`dilation_rate` must be an integer above 0"),
-        ({"dropout": 1.0}, "`dropout` must be from 0 to below 1"),
+        ({"filters": 0}, "`filters` must be an integer of 1 or above"),
+        ({"kernel_size": 0}, "`kernel_size` must be an integer of 1 or above"),
+        ({"dilation_rate": 1.5}, "`dilation_rate` must be an integer of 1 or above"),
+        ({"dropout": 1.0}, "`dropout` must be a finite number of at least 0 and below 1"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, words):
