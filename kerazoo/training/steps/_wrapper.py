@@ -13,6 +13,7 @@ import keras
 from kerazoo.errors import ConfigError, MissingDependencyError
 
 _SEED = "random_state_"
+_REPLACED = ("train_step", "compute_loss")  # of the model inside, nobody calls these
 
 
 class TrainStepWrapper(keras.Model):
@@ -34,6 +35,13 @@ class TrainStepWrapper(keras.Model):
             raise ConfigError(
                 f"`model` must be a keras.Model that is built. Received: {model!r}. Begin it with "
                 f"keras.Input, or call it on a batch first."
+            )
+        own = [name for name in _REPLACED if _is_overridden(model, name)]
+        if own:
+            raise ConfigError(
+                f"`model` must train as keras.Model does, since `{type(self).__name__}` brings a "
+                f"step of its own. Received: {type(model).__name__}, which overrides "
+                f"{' and '.join(own)}. Wrap the plain model, and train it by one step at a time."
             )
         # The model's precision decides whether `compile` scales the loss.
         super().__init__(dtype=kwargs.pop("dtype", model.dtype_policy), **kwargs)
@@ -77,13 +85,17 @@ class TrainStepWrapper(keras.Model):
 
     def record_loss(self, loss: Any, x: Any, name: str = "loss") -> None:
         """Add a replica's share of a loss to the epoch's mean: "loss" or one of `step_losses`."""
-        import tensorflow as tf
-
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        batch_size = tf.shape(keras.tree.flatten(x)[0])[0]
+        batch_size = keras.ops.shape(keras.tree.flatten(x)[0])[0]
         for metric in self.metrics:
             if metric.name == name:
-                metric.update_state(loss * replicas, sample_weight=batch_size)
+                metric.update_state(loss * self.replicas_in_sync, sample_weight=batch_size)
+
+    @property
+    def replicas_in_sync(self) -> int:
+        """How many replicas share a step."""
+        import tensorflow as tf
+
+        return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
     @property
     def random_states(self) -> list[Any]:
@@ -105,6 +117,11 @@ class TrainStepWrapper(keras.Model):
             collect_losses=True,
         )
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Keras does this by itself only where `compile` is its own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def save_own_variables(self, store: Any) -> None:
         """Random states too: Keras leaves them out, and the next steps depend on them."""
         super().save_own_variables(store)
@@ -125,6 +142,10 @@ class TrainStepWrapper(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> TrainStepWrapper:
         """The wrapper of a config, whose models and layers are serialised Keras objects."""
         return cls(**{name: _deserialize(value) for name, value in config.items()})
+
+
+def _is_overridden(model: keras.Model, name: str) -> bool:
+    return getattr(type(model), name) is not getattr(keras.Model, name)
 
 
 def _deserialize(value: Any) -> Any:

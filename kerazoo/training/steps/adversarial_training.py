@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -31,7 +32,8 @@ class AdversarialTraining(TrainStepWrapper):
         step_size: in the unit of the inputs; None is `epsilon` for one step, else Madry's
             2.5 * epsilon / steps.
         random_start: begin at a point drawn evenly from within epsilon of x.
-        clip_range: `(low, high)` of valid inputs, as (0, 255) for pixels; None does not clip.
+        clip_range: `(low, high)` of valid inputs, both finite, as (0, 255) for pixels; None does
+            not clip.
         clean_weight: from 0 (Madry: attacked samples only) to below 1; Goodfellow uses 0.5.
         seed: int, of the random start.
 
@@ -72,10 +74,14 @@ class AdversarialTraining(TrainStepWrapper):
         **kwargs: Any,
     ):
         super().__init__(model, **kwargs)
-        _check(epsilon, steps, step_size, clip_range, clean_weight)
-        self.epsilon, self.steps, self.step_size = epsilon, steps, step_size
-        self.random_start, self.clip_range = random_start, clip_range
-        self.clean_weight, self.seed = clean_weight, seed
+        self.epsilon = check_number("epsilon", epsilon, least=0)
+        self.steps = check_integer("steps", steps)
+        self.step_size = (
+            None if step_size is None else check_number("step_size", step_size, above=0)
+        )
+        self.random_start, self.seed = random_start, seed
+        self.clip_range = None if clip_range is None else _low_and_high(clip_range)
+        self.clean_weight = check_number("clean_weight", clean_weight, least=0, below=1)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
@@ -163,25 +169,13 @@ def _sign(gradient: Any) -> Any:
     return tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), tf.sign(gradient))
 
 
-def _check(epsilon: Any, steps: Any, step_size: Any, clip_range: Any, clean_weight: Any) -> None:
-    if epsilon < 0:
-        raise ConfigError(f"`epsilon` must be 0 or more. Received: epsilon={epsilon}. 0 is off.")
-    if not (isinstance(steps, int) and steps >= 1):
-        raise ConfigError(
-            f"`steps` must be a whole number from 1 on. Received: steps={steps}. 1 is FGSM."
-        )
-    if step_size is not None and step_size <= 0:
-        raise ConfigError(
-            f"`step_size` must be above 0, or None. Received: step_size={step_size}. "
-            f"None is 2.5 * epsilon / steps."
-        )
-    if clip_range is not None and not (len(clip_range) == 2 and clip_range[0] < clip_range[1]):
-        raise ConfigError(
-            f"`clip_range` must be (low, high) with low < high, or None. Received: "
-            f"clip_range={clip_range}. Pixels have (0, 255)."
-        )
-    if not 0 <= clean_weight < 1:
-        raise ConfigError(
-            f"`clean_weight` must be from 0 to below 1. Received: clean_weight={clean_weight}. "
-            f"For clean samples alone train the model itself."
-        )
+def _low_and_high(clip_range: Any) -> tuple[float, float]:
+    is_pair = isinstance(clip_range, list | tuple) and len(clip_range) == 2
+    if is_pair:
+        low, high = (check_number("clip_range", bound) for bound in clip_range)
+        if low < high:
+            return low, high
+    raise ConfigError(
+        f"`clip_range` must be (low, high) with low < high, or None. Received: {clip_range!r}. "
+        f"Pixels have (0, 255)."
+    )

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.errors import ConfigError
 from kerazoo.training.steps._nt_xent import nt_xent
 from kerazoo.training.steps._wrapper import TrainStepWrapper
@@ -35,12 +36,14 @@ class Contrastive(TrainStepWrapper):
 
     Data: `x`, `(x, y)` or `(x, y, sample_weight)`; labels are not used. Compile with an optimizer
     and without loss. Reports "loss" and "contrastive_accuracy": the fraction of views to which
-    their sample's other view is the nearest. `evaluate` does, too, by the model in inference mode.
+    their sample's other view is the nearest. `evaluate` does, too, by the model in inference mode,
+    with the same draws for every batch, and leaves no trace in the augmentation's seeds.
     Both views go through the encoder as one batch, as in the paper's code. On several replicas the
     negatives are those of the global batch.
 
     Raises:
-        ConfigError: `temperature` is not above 0; a part is no Keras layer.
+        ConfigError: `temperature` is not above 0; a part is no Keras layer; a loss or metrics are
+            compiled.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> encoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, activation="relu")])
@@ -67,30 +70,51 @@ class Contrastive(TrainStepWrapper):
                     f"`{name}` must be a Keras layer or model. Received: {part!r}. Put several "
                     f"into keras.Sequential([...])."
                 )
-        if temperature <= 0:
-            raise ConfigError(
-                f"`temperature` must be above 0. Received: temperature={temperature}. Try 0.1."
-            )
         self.projection_head, self.augmentation = projection_head, augmentation
-        self.temperature = temperature
+        self.temperature = check_number("temperature", temperature, above=0)
         self.contrastive_accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         if hasattr(model, "output_shape") and not projection_head.built:
             projection_head.build(model.output_shape)  # now: a replica cannot make variables
 
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As of any model, but without losses and metrics: there is no target to compare with.
+
+        Raises:
+            ConfigError: there are some.
+        """
+        given = [value for value in (loss, loss_weights, metrics, weighted_metrics) if value]
+        if given:
+            raise ConfigError(
+                f"`Contrastive` must be compiled without loss and metrics: it brings its own. "
+                f"Received: {given}. Measure a classifier on `wrapper.model` with them."
+            )
+        super().compile(optimizer, **kwargs)
+
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
-        return self._contrast(x, sample_weight, training=True), (None, None, None)
+        return self._contrast(self._views(x), sample_weight, training=True), (None, None, None)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self.record_loss(self._contrast(x, sample_weight, training=False), x)
+        with self.without_updates():  # draws that training has still to make
+            views = self._views(x)
+        self.record_loss(self._contrast(views, sample_weight, training=False), x)
         return self.get_metrics_result()
 
-    def _contrast(self, x: Any, sample_weight: Any, training: bool) -> Any:
-        """This replica's share of the loss of a batch."""
-        import tensorflow as tf
-
+    def _views(self, x: Any) -> Any:
+        """All first views, then all second ones."""
         first, second = (self.augmentation(x, training=True) for _ in range(2))
-        views = keras.tree.map_structure(lambda *both: ops.concatenate(both), first, second)
+        return keras.tree.map_structure(lambda *both: ops.concatenate(both), first, second)
+
+    def _contrast(self, views: Any, sample_weight: Any, training: bool) -> Any:
+        """This replica's share of the loss of a batch; of an empty one, that of the penalties."""
         projections = self.projection_head(self(views, training=training), training=training)
         # Now: while replicas wait for each other below, the next one's call replaces these.
         penalty = sum(ops.cast(ops.sum(loss), "float32") for loss in self.losses)
@@ -98,8 +122,8 @@ class Contrastive(TrainStepWrapper):
         self.contrastive_accuracy.update_state(hits)
         if sample_weight is not None:
             losses *= ops.tile(ops.cast(ops.reshape(sample_weight, (-1,)), "float32"), 2)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return (ops.mean(losses) + penalty) / replicas
+        count = ops.cast(ops.shape(losses)[0], "float32")
+        return (ops.sum(losses) / ops.maximum(count, 1.0) + penalty) / self.replicas_in_sync
 
     def get_config(self) -> dict[str, Any]:
         parts = {

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.training.steps._probabilities import check_from_logits, log_probabilities
 from kerazoo.training.steps._wrapper import TrainStepWrapper
@@ -43,11 +44,12 @@ class MeanTeacher(TrainStepWrapper):
     ones, so that they do. Reports "consistency_loss", the mean square before w(t).
 
     BatchNormalization: the teacher averages the moving statistics like weights and uses them, where
-    the authors' teacher collects its own from each batch.
+    the authors' teacher collects its own from each batch. Weights of integers are copied.
 
     Raises:
-        ConfigError: an argument is out of range; `from_logits` is not that of the compiled loss.
-        DataError: labels that are no integers, or of another shape.
+        ConfigError: an argument is out of range; `from_logits` is not that of the compiled loss;
+            `model` holds weights below float32, in which an average stands still.
+        DataError: labels of a shape other than `(batch,)` or `(batch, 1)`, such as one-hot ones.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> layers = keras.layers.Dropout(0.5), keras.layers.Dense(3)
@@ -73,10 +75,11 @@ class MeanTeacher(TrainStepWrapper):
         **kwargs: Any,
     ):
         super().__init__(model, **kwargs)
-        _check(decay, consistency_weight, ramp_up_steps)
-        self.decay, self.consistency_weight = decay, consistency_weight
-        self.ramp_up_steps, self.from_logits = ramp_up_steps, from_logits
-        self.augmentation = augmentation
+        _check_precision(model)
+        self.decay = check_number("decay", decay, least=0, below=1)
+        self.consistency_weight = check_number("consistency_weight", consistency_weight, least=0)
+        self.ramp_up_steps = check_integer("ramp_up_steps", ramp_up_steps, least=0)
+        self.from_logits, self.augmentation = from_logits, augmentation
         with keras.name_scope("teacher"):  # so that no two variables have the same path
             self.teacher = keras.models.clone_model(model)
         self.teacher.trainable = False
@@ -95,15 +98,10 @@ class MeanTeacher(TrainStepWrapper):
         weighted_metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """As of any model, but `metrics` (a list) are weighted ones: what has no label weighs 0."""
-        weighted = [*(metrics or []), *(weighted_metrics or [])] or None
+        """As of any model, but `metrics` are weighted ones: what has no label weighs 0."""
+        given = keras.tree.flatten([metrics, weighted_metrics])  # dicts: by the one output's name
+        weighted = [metric for metric in given if metric is not None] or None
         super().compile(optimizer, loss, loss_weights, weighted_metrics=weighted, **kwargs)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Keras does this by itself only where `compile` is its own."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         import tensorflow as tf
@@ -154,7 +152,10 @@ class MeanTeacher(TrainStepWrapper):
         step = keras.ops.cast(self.optimizer.iterations, "float32")
         decay = keras.ops.minimum(1 - 1 / (step + 1), self.decay)
         for mine, its in zip(self.teacher.weights, self.model.weights, strict=True):
-            mine.assign(mine + keras.ops.cast(1 - decay, mine.dtype) * (its - mine))
+            if keras.backend.is_float_dtype(mine.dtype):
+                mine.assign(mine + keras.ops.cast(1 - decay, mine.dtype) * (its - mine))
+            else:  # counters and quantised kernels have no average
+                mine.assign(its)
 
     def get_config(self) -> dict[str, Any]:
         names = ("decay", "consistency_weight", "ramp_up_steps", "from_logits")
@@ -168,7 +169,7 @@ def _known(y: Any, sample_weight: Any) -> tuple[Any, Any]:
     if not _is_one_label(y):
         raise DataError(
             f"`MeanTeacher` wants integer labels, (batch,) or (batch, 1), -1 for unlabelled. "
-            f"Received: {y}. Turn one-hot labels into integers by argmax."
+            f"Received: {_shape(y)}. Turn one-hot labels into integers by argmax."
         )
     labelled = keras.ops.reshape(y, (-1,)) >= 0
     weight = keras.ops.cast(labelled, "float32")
@@ -178,19 +179,19 @@ def _known(y: Any, sample_weight: Any) -> tuple[Any, Any]:
 
 
 def _is_one_label(y: Any) -> bool:
-    shape = tuple(getattr(y, "shape", ()))
+    shape = _shape(y)
     return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
-def _check(decay: float, consistency_weight: float, ramp_up_steps: int) -> None:
-    if not 0 <= decay < 1:
-        raise ConfigError(f"`decay` must be from 0 to below 1. Received: decay={decay}. Try 0.999.")
-    if consistency_weight < 0:
-        raise ConfigError(
-            f"`consistency_weight` must be 0 or more. Received: "
-            f"consistency_weight={consistency_weight}. 0 is off."
-        )
-    if ramp_up_steps < 0:
-        raise ConfigError(
-            f"`ramp_up_steps` must be 0 or more. Received: ramp_up_steps={ramp_up_steps}. 0 is off."
-        )
+def _shape(y: Any) -> tuple[int | None, ...]:
+    return tuple(getattr(y, "shape", ()))
+
+
+def _check_precision(model: keras.Model) -> None:
+    for weight in model.weights:
+        if weight.dtype in ("float16", "bfloat16"):
+            raise ConfigError(
+                f"`model` must hold its weights in float32: in {weight.dtype} the average's small "
+                f"steps are rounded away. Received: {weight.path} in {weight.dtype}. Use the "
+                f"policy 'mixed_{weight.dtype}'."
+            )

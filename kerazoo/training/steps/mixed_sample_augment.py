@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.errors import ConfigError, unknown_name
+from kerazoo.argument_checks import check_number
+from kerazoo.errors import unknown_name
 from kerazoo.training.steps._mixing import cutmix, draw_share, mixup
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -45,7 +46,7 @@ class MixedSampleAugment(TrainStepWrapper):
     loss that Keras reports for each of them is the plain mean over both targets; "loss" is exact.
 
     Raises:
-        ConfigError: `alpha` is negative.
+        ConfigError: `alpha` is no number of 0 or more.
         UnknownNameError: `method` is neither name.
         DataError: inputs that cannot be mixed, at the first batch.
         MissingDependencyError: the Keras backend is not TensorFlow.
@@ -69,9 +70,8 @@ class MixedSampleAugment(TrainStepWrapper):
         super().__init__(model, **kwargs)
         if method not in _METHODS:
             raise unknown_name("method", method, _METHODS)
-        if alpha < 0:
-            raise ConfigError(f"`alpha` must be 0 or more. Received: alpha={alpha}. 0 is off.")
-        self.method, self.alpha, self.seed = method, alpha, seed
+        self.method, self.alpha = method, check_number("alpha", alpha, least=0)
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:

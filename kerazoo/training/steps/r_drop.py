@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import keras
 
-from kerazoo.errors import ConfigError
-from kerazoo.training.steps._probabilities import check_from_logits
+from kerazoo.argument_checks import check_number
+from kerazoo.training.steps._probabilities import check_classes, check_from_logits
 from kerazoo.training.steps._symmetric_divergence import SymmetricDivergence
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -29,13 +29,14 @@ class RDrop(TrainStepWrapper):
         alpha: weight of the divergence, 0 or more. The paper's formula adds the two losses, its
             code takes their mean, as here: half the formula's alpha does the same.
         from_logits: whether the outputs are logits, as in the compiled loss; `(..., classes)`, or
-            `(..., 1)` for two classes.
+            `(..., 1)` for two classes. Several labels at once are an output `(..., 1)` for each.
 
     Reports "kl_loss", the divergence before `alpha`. The second pass leaves no trace in
     BatchNormalization's statistics, which are updated once a step.
 
     Raises:
-        ConfigError: `alpha` is negative; `from_logits` is not that of the compiled loss.
+        ConfigError: `alpha` is no number of 0 or more; `from_logits` is not that of the compiled
+            loss; a binary crossentropy is compiled for an output of several columns.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> layers = keras.layers.Dropout(0.5), keras.layers.Dense(3)
@@ -53,13 +54,12 @@ class RDrop(TrainStepWrapper):
         self, model: keras.Model, alpha: float = 1.0, from_logits: bool = False, **kwargs: Any
     ):
         super().__init__(model, **kwargs)
-        if alpha < 0:
-            raise ConfigError(f"`alpha` must be 0 or more. Received: alpha={alpha}. 0 is off.")
-        self.alpha, self.from_logits = alpha, from_logits
+        self.alpha, self.from_logits = check_number("alpha", alpha, least=0), from_logits
 
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         check_from_logits(self.loss, self.from_logits)
         y_pred = self(x, training=True)
+        check_classes(self.loss, y_pred, getattr(self, "output_names", []))
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         with self.without_updates() as scope:
             again = self(x, training=True)

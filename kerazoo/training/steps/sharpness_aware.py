@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from kerazoo.errors import ConfigError
+from kerazoo.argument_checks import check_number
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
 
@@ -28,7 +28,9 @@ class SharpnessAware(TrainStepWrapper):
         model: any `keras.Model`; `wrapper.model` is it, trained.
         rho: radius, 0 or more, in the unit of the weights; 0 is the plain step. The paper uses 0.05
             (CIFAR, ImageNet); the adaptive form wants about ten times as much.
-        adaptive: measure the radius relative to the size of each weight (ASAM).
+        adaptive: measure the radius relative to the size of each weight (ASAM). The authors' code
+            (SamsungLabs/ASAM) adds 0.01 to |w| and takes 1 for biases. Here |w| is that of all
+            weights and nothing is added: what is 0 is not perturbed.
 
     Reported loss and metrics are those at w. The second pass sees the same dropout masks as the
     first and leaves no trace: BatchNormalization's moving statistics are updated once a step, from
@@ -39,7 +41,7 @@ class SharpnessAware(TrainStepWrapper):
     batch.)
 
     Raises:
-        ConfigError: `rho` is negative, or `model` is no model.
+        ConfigError: `rho` is no number of 0 or more; `model` is no model, or has a step of its own.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> x, y = np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])
@@ -56,9 +58,7 @@ class SharpnessAware(TrainStepWrapper):
         self, model: keras.Model, rho: float = 0.05, adaptive: bool = False, **kwargs: Any
     ):
         super().__init__(model, **kwargs)
-        if rho < 0:
-            raise ConfigError(f"`rho` must be 0 or more. Received: rho={rho}. The paper uses 0.05.")
-        self.rho, self.adaptive = rho, adaptive
+        self.rho, self.adaptive = check_number("rho", rho, least=0), adaptive
 
     def train_step(self, data: Any) -> dict[str, Any]:
         import tensorflow as tf

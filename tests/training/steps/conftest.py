@@ -64,6 +64,13 @@ def compiled(model, optimizer=None, **kwargs):
     return model
 
 
+def softmax(logits):
+    """float64, by NumPy."""
+    logits = np.asarray(logits, "float64")
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
 def noise():
     return keras.layers.GaussianNoise(0.3, seed=7)
 

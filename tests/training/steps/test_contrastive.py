@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
+from kerazoo.errors import ConfigError
 from kerazoo.training.steps import Contrastive
 from kerazoo.training.steps._nt_xent import nt_xent
-from tests.training.steps.conftest import X, compiled, make_net, noise
+from tests.training.steps.conftest import X, compiled, fit, make_net, noise
 
 
 def by_the_formula(z, temperature):
@@ -58,6 +59,31 @@ def test_it_trains_from_samples_alone_and_evaluates():
     }  # fmt: skip
     assert history["val_loss"][-1] < before["loss"]
     assert history["val_contrastive_accuracy"][-1] > before["contrastive_accuracy"]
+
+
+def test_evaluating_changes_no_later_training():
+    """Evaluated first and between epochs: the augmentation is built and its seeds stay."""
+    histories = []
+    for validation_data in (None, X):
+        keras.utils.set_random_seed(0)
+        views = keras.Sequential([noise(), keras.layers.Dropout(0.3, seed=4)])
+        wrapper = compiled(Contrastive(make_net(), keras.layers.Dense(4), views, 0.3))
+        if validation_data is not None:
+            first, again = (wrapper.evaluate(X, verbose=0, return_dict=True) for _ in range(2))
+            assert first == again
+        histories.append(fit(wrapper, y=None, validation_data=validation_data))
+    assert set(histories[1]) > set(histories[0])
+    for key, values in histories[0].items():
+        assert histories[1][key] == values, key
+
+
+@pytest.mark.parametrize(
+    "given", [{"loss": "mse"}, {"metrics": ["accuracy"]}, {"weighted_metrics": ["accuracy"]}]
+)
+def test_losses_and_metrics_are_refused(given):
+    wrapper = Contrastive(make_net(), keras.layers.Dense(4), noise())
+    with pytest.raises(ConfigError, match="must be compiled without loss and metrics"):
+        wrapper.compile("sgd", **given)
 
 
 def test_a_linear_probe_does_better_on_pretrained_features(digits):

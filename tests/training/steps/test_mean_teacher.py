@@ -5,15 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.training.steps import MeanTeacher
-from tests.training.steps.conftest import X, Y, compiled, fit, make_net, noise
+from tests.training.steps.conftest import X, Y, compiled, fit, make_net, noise, softmax
 
 SOME = np.where(np.arange(len(Y)) % 3 == 0, Y, -1)
-
-
-def softmax(logits):
-    exponentials = np.exp(np.asarray(logits, "float64"))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def test_the_teacher_is_the_moving_average_of_the_model():
@@ -105,6 +101,61 @@ def test_a_batch_without_any_label_trains_on_consistency_alone():
     history = fit(wrapper, y=np.full(len(X), -1), epochs=2)
     assert np.isfinite(history["loss"]).all()
     assert history["accuracy"] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("policy", ["bfloat16", "float16"])
+def test_weights_too_coarse_for_an_average_are_refused(policy):
+    with pytest.raises(ConfigError, match=f"`model` must hold its weights in float32.*{policy}"):
+        MeanTeacher(make_net(dtype=policy))
+
+
+class Counting(keras.Model):
+    """Counts its training passes in an integer weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+        self.passes = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="passes"
+        )
+
+    def call(self, inputs, training=False):
+        if training:
+            self.passes.assign_add(1)
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {}
+
+
+def test_integer_weights_are_copied():
+    net = Counting()
+    net(X[:, 0])
+    wrapper = compiled(MeanTeacher(net, decay=0.9, from_logits=True), run_eagerly=True)
+    for passes in (1, 2, 3):
+        wrapper.train_on_batch(X[:, 0], SOME)
+        assert int(net.passes) == int(wrapper.teacher.passes) == passes
+
+
+def test_metrics_may_be_keyed_by_the_output():
+    inputs = keras.Input((5, 4))
+    outputs = keras.layers.Dense(3, name="logits")(keras.layers.Flatten()(inputs))
+    keyed = {"logits": ["accuracy"]}
+    wrapper = MeanTeacher(keras.Model(inputs, outputs), from_logits=True)
+    compiled(wrapper, metrics=keyed, run_eagerly=True)
+    known = SOME >= 0
+    expected = np.mean(np.asarray(wrapper(X)).argmax(axis=1)[known] == Y[known])
+    logs = wrapper.train_on_batch(X, SOME, return_dict=True)
+    assert set(logs) == {"accuracy", "consistency_loss", "loss"}
+    assert logs["accuracy"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_labels_of_another_shape_are_one_line_without_their_values():
+    wrapper = compiled(MeanTeacher(make_net(), from_logits=True), run_eagerly=True)
+    with pytest.raises(DataError) as caught:
+        wrapper.train_on_batch(X, np.eye(3)[Y])
+    assert "Received: (96, 3)" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def small_cnn(seed):

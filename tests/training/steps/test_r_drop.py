@@ -4,14 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from kerazoo.errors import ConfigError
 from kerazoo.training.steps import RDrop
 from kerazoo.training.steps._symmetric_divergence import SymmetricDivergence
-from tests.training.steps.conftest import X, Y, compiled, make_net
-
-
-def softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+from tests.training.steps.conftest import X, Y, compiled, make_net, softmax
 
 
 def symmetric_kl(p, q):
@@ -76,3 +72,49 @@ def test_it_makes_the_masks_agree():
         history = wrapper.fit(X, Y, batch_size=32, epochs=15, verbose=0).history
         losses[alpha] = history["kl_loss"][-1]
     assert losses[5.0] < losses[0.0] / 2
+
+
+def several_outputs(**units):
+    inputs = keras.Input((4,))
+    return keras.Model(
+        inputs, [keras.layers.Dense(n, name=name)(inputs) for name, n in units.items()]
+    )
+
+
+BINARY = keras.losses.BinaryCrossentropy(from_logits=True)
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("units", "loss"),
+    [
+        ({"tags": 3}, BINARY),
+        ({"tags": 3}, keras.losses.BinaryFocalCrossentropy(from_logits=True)),
+        ({"kind": 3, "tags": 2}, [SPARSE, BINARY]),
+        ({"kind": 3, "tags": 2}, {"tags": BINARY, "kind": SPARSE}),
+    ],
+)
+def test_labels_side_by_side_are_no_distribution(units, loss):
+    wrapper = RDrop(several_outputs(**units), from_logits=True)
+    wrapper.compile("sgd", loss, run_eagerly=True)
+    y = [np.zeros((2, n)) if name == "tags" else np.zeros(2) for name, n in units.items()]
+    with pytest.raises(ConfigError, match=f"Received: {units['tags']} columns and a binary cross"):
+        wrapper.train_on_batch(np.ones((2, 4)), y)
+
+
+@pytest.mark.parametrize("name", ["bce", "binary_crossentropy", "BinaryCrossentropy"])
+def test_names_of_losses_are_read_as_keras_reads_them(name):
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "sigmoid")])
+    x, y = np.ones((2, 4)), np.ones((2, 2))
+    for from_logits, says in [(True, "`from_logits` must be"), (False, "Received: 2 columns")]:
+        wrapper = RDrop(net, from_logits=from_logits)
+        wrapper.compile("sgd", name, run_eagerly=True)
+        with pytest.raises(ConfigError, match=says):
+            wrapper.train_on_batch(x, y)
+
+
+def test_one_column_and_classes_side_by_side_are_fine():
+    wrapper = RDrop(several_outputs(kind=3, tag=1), from_logits=True)
+    wrapper.compile("sgd", {"tag": BINARY, "kind": SPARSE}, run_eagerly=True)
+    y = [np.zeros(2), np.zeros((2, 1))]
+    assert np.isfinite(wrapper.train_on_batch(np.ones((2, 4)), y)).all()

@@ -163,24 +163,51 @@ NET = make_net()
             "`model` must be a keras.Model that is built",
         ),
         (lambda: RDrop(keras.Sequential([keras.layers.Dense(1)])), "Begin it with keras.Input"),
-        (lambda: SharpnessAware(NET, rho=-0.1), "`rho` must be 0 or more. Received: rho=-0.1"),
-        (lambda: AdversarialTraining(NET, -1), "`epsilon` must be 0 or more"),
-        (lambda: AdversarialTraining(NET, 1, steps=0), "`steps` must be a whole number from 1 on"),
-        (lambda: AdversarialTraining(NET, 1, steps=1.5), "steps=1.5"),
-        (lambda: AdversarialTraining(NET, 1, step_size=0), "`step_size` must be above 0"),
+        (
+            lambda: SharpnessAware(NET, rho=-0.1),
+            "`rho` must be a finite number of at least 0. Received: -0.1.",
+        ),
+        (lambda: SharpnessAware(NET, rho=float("nan")), "`rho` must be a finite number"),
+        (lambda: SharpnessAware(NET, rho="0.1"), "of at least 0. Received: '0.1'."),
+        (lambda: AdversarialTraining(NET, -1), "`epsilon` must be a finite number of at least 0"),
+        (lambda: AdversarialTraining(NET, 1, steps=0), "`steps` must be an integer of 1 or above"),
+        (lambda: AdversarialTraining(NET, 1, steps=1.5), "Received: 1.5."),
+        (lambda: AdversarialTraining(NET, 1, steps=True), "Received: True."),
+        (
+            lambda: AdversarialTraining(NET, 1, step_size=0),
+            "`step_size` must be a finite number above 0",
+        ),
+        (lambda: AdversarialTraining(NET, 1, clip_range=3), "`clip_range` must be (low, high)"),
+        (lambda: AdversarialTraining(NET, 1, clip_range=(0, "1")), "`clip_range` must be a finite"),
         (
             lambda: AdversarialTraining(NET, 1, clip_range=(1, 0)),
             "`clip_range` must be (low, high)",
         ),
-        (lambda: AdversarialTraining(NET, 1, clean_weight=1), "`clean_weight` must be from 0"),
-        (lambda: MeanTeacher(NET, decay=1), "`decay` must be from 0 to below 1"),
-        (lambda: MeanTeacher(NET, consistency_weight=-1), "`consistency_weight` must be 0 or more"),
-        (lambda: MeanTeacher(NET, ramp_up_steps=-1), "`ramp_up_steps` must be 0 or more"),
+        (
+            lambda: AdversarialTraining(NET, 1, clean_weight=1),
+            "`clean_weight` must be a finite number of at least 0 and below 1",
+        ),
+        (
+            lambda: MeanTeacher(NET, decay=1),
+            "`decay` must be a finite number of at least 0 and below 1",
+        ),
+        (
+            lambda: MeanTeacher(NET, consistency_weight=-1),
+            "`consistency_weight` must be a finite number of at least 0",
+        ),
+        (
+            lambda: MeanTeacher(NET, ramp_up_steps=-1),
+            "`ramp_up_steps` must be an integer of 0 or above",
+        ),
         (lambda: Contrastive(NET, None, keras.layers.Identity()), "`projection_head` must be a"),
         (lambda: Contrastive(NET, NET, lambda x: x), "`augmentation` must be a Keras layer"),
-        (lambda: Contrastive(NET, NET, NET, temperature=0), "`temperature` must be above 0"),
-        (lambda: RDrop(NET, alpha=-1), "`alpha` must be 0 or more"),
-        (lambda: MixedSampleAugment(NET, alpha=-1), "`alpha` must be 0 or more"),
+        (lambda: Contrastive(NET, NET, NET, temperature=0), "`temperature` must be a finite"),
+        (lambda: Contrastive(NET, NET, NET, float("nan")), "number above 0. Received: nan."),
+        (lambda: RDrop(NET, alpha=-1), "`alpha` must be a finite number of at least 0"),
+        (
+            lambda: MixedSampleAugment(NET, alpha=-1),
+            "`alpha` must be a finite number of at least 0",
+        ),
         (lambda: MixedSampleAugment(NET, "cutmixup"), "Did you mean 'cutmix'"),
         (
             lambda: fit(compiled(RDrop(NET))),
@@ -197,6 +224,34 @@ def test_what_cannot_work_is_one_line(make, says):
         make()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class OwnLoss(keras.Sequential):
+    def compute_loss(self, *args, **kwargs):
+        return 2 * super().compute_loss(*args, **kwargs)
+
+
+class OwnStep(keras.Sequential):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: AdversarialTraining(make_net(), 0.1), "AdversarialTraining, which overrides"),
+        (lambda: MeanTeacher(make_net()), "which overrides train_step and compute_loss. Wrap"),
+        (lambda: OwnLoss(make_net().layers), "OwnLoss, which overrides compute_loss."),
+        (lambda: OwnStep(make_net().layers), "OwnStep, which overrides train_step."),
+    ],
+)
+@pytest.mark.parametrize("name", ["SharpnessAware", "RDrop"])
+def test_a_model_with_a_step_of_its_own_is_refused(name, make, says):
+    """The wrapper's step would take the place of the model's without a word."""
+    model = make()
+    model.build((None, 5, 4))
+    with pytest.raises(ConfigError, match=f"`{name}` brings a step of its own.*{says}"):
+        ON[name](model)
 
 
 def test_data_that_does_not_fit_is_one_line():
