@@ -61,6 +61,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes were writing into `folder` by `replacing`."""
+    for scratch in folder.glob(".*.????????"):
+        if scratch.is_dir():
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _put(new: Path, path: Path, aside: Path) -> None:
     """Give `new` the name `path`. A folder cannot be put over a full one: that steps aside first,
     and comes back if the new one cannot follow."""

@@ -47,8 +47,9 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 
             def execute_and_register(module: ModuleType) -> None:
                 execute(module)
-                sys.meta_path.remove(self)  # not earlier: some only ask whether there is a Keras
-                _register()
+                if module.__name__ == "keras" and self in sys.meta_path:
+                    sys.meta_path.remove(self)  # not earlier: some only ask for Keras's spec
+                    _register()
 
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

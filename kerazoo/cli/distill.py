@@ -33,10 +33,10 @@ def distill(
             help="logits, decoupled, dist, similarity, relational ...; repeatable. Arguments and "
             "weights: --set distillation.losses='[{name: logits, arguments: {temperature: 2}}]'"
         ),
-    ] = ["logits"],  # noqa: B006  typer copies it
+    ] = [],  # noqa: B006  typer copies it
     student_loss_weight: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the labels' loss.")
-    ] = 0.5,
+        float | None, typer.Option(min=0, max=1, help="Share of the labels' loss.")
+    ] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     strategy: Strategy = "auto",
@@ -54,10 +54,10 @@ def distill(
     Example: kerazoo distill mnist_mlp --teacher mnist_cnn --epochs 10
     """
     load_tensorflow()
-    section = {
-        "teacher": teacher,
-        "losses": [{"name": name} for name in loss],
-        "student_loss_weight": student_loss_weight,
+    given = {
+        "distillation.teacher": teacher,
+        "distillation.losses": [{"name": name} for name in loss] or None,
+        "distillation.student_loss_weight": student_loss_weight,
     }
     result = kerazoo.train(
         student,
@@ -68,6 +68,9 @@ def distill(
         output_dir=output_dir or f"runs/{Path(student).stem}-from-{Path(teacher).stem}",
         resume=resume,
         seed=seed,
-        overrides={"distillation": section, **parse_overrides(set_ or [])},
+        overrides={
+            **{field: value for field, value in given.items() if value is not None},
+            **parse_overrides(set_ or []),
+        },
     )
     print_result(result, json=json)

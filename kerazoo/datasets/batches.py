@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerazoo.datasets import pipeline
 from kerazoo.datasets.augment import Augment, check_augment
+from kerazoo.datasets.checksum import checksum
 from kerazoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -91,6 +91,5 @@ class Batches:
 
     def fingerprint(self) -> str:
         """What a resumed run compares: it changes with any sample, and with every argument."""
-        checksum = zlib.crc32(np.ascontiguousarray(self.inputs).data)
-        checksum = zlib.crc32(np.ascontiguousarray(self.targets).data, checksum)
-        return f"{checksum:08x} {self.batch_size} {self.shuffle} {self.augment} {self.seed}"
+        data = checksum(self.inputs, self.targets)
+        return f"{data} {self.batch_size} {self.shuffle} {self.augment} {self.seed}"

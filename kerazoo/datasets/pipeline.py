@@ -62,7 +62,8 @@ def epoch_maker(
     if augment is not None:
         check_augment(augment, inputs.shape)
     # Outside the mapped function, so that the graph refers to the arrays and does not copy them.
-    all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
+    with tf.device("CPU:0"):  # a GPU has better things to hold
+        all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
 
     def make(epoch: tf.Tensor, first_step: Any) -> tf.data.Dataset:
         first_step = tf.cast(first_step, tf.int64)
@@ -74,7 +75,7 @@ def epoch_maker(
         def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             samples = tf.gather(all_inputs, indices)
             if augment is not None:
-                # A multiple of a large odd number keeps the keys of batches and epochs apart.
+                # A multiple of a large odd number, so that batches do not share keys with epochs.
                 samples = distort(samples, augment, key + tf.stack([number * 2_654_435_761, 0]))
             return samples, tf.gather(all_targets, indices)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from kerazoo.datasets.checksum import checksum
 from kerazoo.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """What a `Loop` trains on; `kerazoo.datasets.Batches` is one."""
 
@@ -34,8 +35,9 @@ class RepeatedDataset:
         self.length = int(dataset.cardinality())  # negative: endless, or unknown
         if steps_per_epoch is None and self.length < 0:
             raise DataError(
-                "The dataset does not know its number of batches. Pass `steps_per_epoch`, or apply "
-                "tf.data.experimental.assert_cardinality to the dataset."
+                "The dataset does not know its number of batches. Apply "
+                "tf.data.experimental.assert_cardinality to it, or, to train on, pass "
+                "`steps_per_epoch`."
             )
         self.steps_per_epoch = self.length if steps_per_epoch is None else steps_per_epoch
         if self.steps_per_epoch < 1:
@@ -49,16 +51,15 @@ class RepeatedDataset:
         return self.dataset.repeat().skip(position % self.length if self.length > 0 else position)
 
     def fingerprint(self) -> str:
-        """Of the first batch. Raises `DataError` if the dataset cannot repeat itself."""
-        first = _checksum(self.dataset)
-        if _has_state(self.dataset) or _checksum(self.dataset) != first:
+        """Of the first batch and the length. Raises `DataError` if there is chance in it."""
+        if _has_chance(self.dataset):
             raise DataError(
-                "Two passes over the dataset may give different batches (it shuffles, draws random "
-                "numbers, or runs Python), so a killed run could not go on where it stopped. Train "
-                "on kerazoo.datasets.Batches(inputs, targets, batch_size=...), whose order depends "
-                "on seed and epoch alone, or without `checkpoints`."
+                "The dataset shuffles, draws random numbers or runs Python, so that it may give "
+                "other batches in another process, and a killed run could not go on where it "
+                "stopped. Train on kerazoo.datasets.Batches(inputs, targets, batch_size=...), "
+                "whose order depends on seed and epoch alone, or without `checkpoints`."
             )
-        return f"{first:08x} {self.length} {self.steps_per_epoch}"
+        return f"{_checksum_of_first(self.dataset)} {self.length} {self.steps_per_epoch}"
 
 
 def batch_source(batches: Any, steps_per_epoch: int | None = None) -> BatchSource:
@@ -71,9 +72,9 @@ def batch_source(batches: Any, steps_per_epoch: int | None = None) -> BatchSourc
 
     if isinstance(batches, tf.data.Dataset):
         return RepeatedDataset(batches, steps_per_epoch)
-    if not hasattr(batches, "starting_at"):
+    if not isinstance(batches, BatchSource):
         raise DataError(
-            f"A loop trains on kerazoo.datasets.Batches or on a tf.data.Dataset of batches. "
+            f"A loop takes kerazoo.datasets.Batches, another BatchSource, or a tf.data.Dataset. "
             f"Received: {type(batches).__name__}."
         )
     if steps_per_epoch is not None:
@@ -84,23 +85,27 @@ def batch_source(batches: Any, steps_per_epoch: int | None = None) -> BatchSourc
     return batches
 
 
-def _checksum(dataset: tf.data.Dataset) -> int:
+def _checksum_of_first(dataset: tf.data.Dataset) -> str:
     import keras
 
-    checksum = 0
-    for array in keras.tree.flatten(next(iter(dataset.take(1)))):
-        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
-    return checksum
+    batches = [keras.tree.flatten(batch) for batch in dataset.take(1)]
+    return checksum(*(np.asarray(array) for batch in batches for array in batch))
 
 
-def _has_state(dataset: tf.data.Dataset) -> bool:
-    """Whether an operation in it keeps something between two passes. tf.data knows: it refuses to
-    write such a pipeline down where losing the state counts as a failure (policy 2)."""
+def _has_chance(dataset: tf.data.Dataset) -> bool:
+    """Whether it shuffles, or an operation in it keeps something between two passes."""
     import tensorflow as tf
 
     variant = tf.data.experimental.to_variant(dataset)
-    try:
-        tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=2)
+    try:  # tf.data knows: it refuses to write down what would lose state (policy 2: an error)
+        text = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=2)
     except tf.errors.FailedPreconditionError:
         return True
-    return False
+    graph = tf.compat.v1.GraphDef.FromString(text.numpy())
+    functions = [graph, *graph.library.function]
+    operations = {node.op for part in functions for node in _nodes(part)}
+    return any(name.startswith(("Shuffle", "RandomDataset")) for name in operations)
+
+
+def _nodes(graph_or_function: Any) -> Any:
+    return getattr(graph_or_function, "node_def", None) or getattr(graph_or_function, "node", ())

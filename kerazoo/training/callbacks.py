@@ -69,7 +69,8 @@ class StopEarly(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.values.append(logs[self.monitor])
         best = best_epoch({self.monitor: self.values}, self.monitor)
-        self.model.stop_training = epoch - best >= self.patience
+        if epoch - best >= self.patience:
+            self.model.stop_training = True
 
 
 def best_epoch(history: History, monitor: str) -> int:
@@ -84,7 +85,10 @@ def best_epoch(history: History, monitor: str) -> int:
     return best
 
 
-_FALLING = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson", "log_cosh", "false_")
+_FALLING = (
+    *("loss", "error", "crossentropy", "divergence", "hinge", "poisson", "log_cosh", "false_"),
+    *("brier", "mae", "mse", "mape", "msle"),
+)
 
 
 def is_better(value: float, than: float, monitor: str) -> bool:
@@ -120,10 +124,13 @@ class MeasureSpeed(keras.callbacks.Callback):
 class RefuseDivergence(keras.callbacks.Callback):
     """Ends the run when its loss is no number any more, before that is saved."""
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if not math.isfinite(logs["loss"]):
             raise RunError(
-                f"Training diverged in epoch {epoch + 1}: the loss is {logs['loss']}. Lower "
+                f"Training diverged in epoch {self.epoch + 1}: the loss is {logs['loss']}. Lower "
                 f"training.optimizer.learning_rate, or set training.optimizer.clipnorm."
             )
 

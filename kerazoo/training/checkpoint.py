@@ -3,14 +3,13 @@
 A file holds everything that the next step depends on (weights, optimizer with its moving average,
 metrics, random seeds) as arrays, and the position in the data and the history as text. It is
 written in the background while training goes on, aside, and renamed when it is on disk. The newest
-whole one wins. The format is safetensors: no code in it, and a damaged file is noticed.
+whole one wins. The format is safetensors: no code in it, and a cut-off file is noticed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 from kerazoo import atomic
 from kerazoo.errors import RunError
 from kerazoo.notices import notice
-from kerazoo.training.tensor_file import TensorFile
+from kerazoo.training.tensor_file import TensorFile, read_tensor_file
 
 if TYPE_CHECKING:
     import keras
@@ -38,8 +37,9 @@ class Progress(msgspec.Struct):
 
     Attributes:
         epoch: epochs done.
-        step: steps done in the epoch after them.
+        step: steps done in the epoch after them; all of them, if its validation is still to come.
         history: name -> one value per epoch done.
+        logs: what the steps of the epoch under way gave, if only its validation is to come.
         stopped: whether a callback ended the run before its last epoch.
         data: fingerprint of the batches, the same for all of the run.
     """
@@ -47,6 +47,7 @@ class Progress(msgspec.Struct):
     epoch: int = 0
     step: int = 0
     history: History = {}
+    logs: dict[str, Any] = {}
     stopped: bool = False
     data: str = ""
 
@@ -63,11 +64,11 @@ class Checkpoints:
     def progress(self) -> Progress:
         """How far the newest whole checkpoint has come; `Progress()` where there is none."""
         newest = self._newest()
-        return newest[1] if newest else Progress()
+        return newest[2] if newest else Progress()
 
     def restore(self, model: keras.Model) -> Progress:
         """Put the newest whole state into `model`: compiled as the one that was saved, and built
-        with its optimizer and metrics.
+        with its optimizer and metrics. What is damaged, or was never finished, is removed.
 
         Raises:
             RunError: the checkpoint belongs to another model, or none of several is whole.
@@ -75,7 +76,7 @@ class Checkpoints:
         newest = self._newest()
         if newest is None:
             return Progress()
-        arrays, progress = newest
+        file, arrays, progress = newest
         variables = state_variables(model)
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         if shapes != {name: array.shape for name, array in arrays.items()}:
@@ -85,6 +86,9 @@ class Checkpoints:
             )
         for name, variable in variables.items():
             variable.assign(arrays[name])
+        atomic.remove_unfinished(self.folder)
+        for damaged in self._files()[: self._files().index(file)]:
+            damaged.unlink(missing_ok=True)
         return progress
 
     def save(self, model: keras.Model, progress: Progress) -> None:
@@ -111,10 +115,6 @@ class Checkpoints:
             failure, self._failure = self._failure, None
             raise failure
 
-    def clear(self) -> None:
-        """Remove all of them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _write(self, path: Path) -> None:
         try:
             if sys.platform == "linux":  # there, threads have priorities; the training goes first
@@ -122,16 +122,16 @@ class Checkpoints:
             with atomic.replacing(path) as temporary:
                 self._file.write(temporary)
             for file in self._files()[_KEPT:]:
-                file.unlink()
+                file.unlink(missing_ok=True)
         except BaseException as error:  # `wait` raises it where the training sees it
             self._failure = error
 
-    def _newest(self) -> tuple[Arrays, Progress] | None:
+    def _newest(self) -> tuple[Path, Arrays, Progress] | None:
         """The newest checkpoint that can be read; damaged ones are skipped with a line."""
         files = self._files()
         for file in files:
             try:
-                return _read(file)
+                return file, *_read(file)
             except RunError as error:
                 notice(f"{error} It is skipped.")
         if files:
@@ -145,20 +145,18 @@ class Checkpoints:
         """Newest first. Names that start with a dot are of files that never became whole."""
         return sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True)
 
-    def remove_unfinished(self) -> None:
-        """Remove what a killed process was writing."""
-        for scratch in self.folder.glob(".*.safetensors.*"):
-            shutil.rmtree(scratch, ignore_errors=True)
-
 
 def state_variables(model: keras.Model) -> dict[str, Any]:
-    """Everything that the next step depends on. Numbered: Keras counts up the names of layers and
-    optimizers in a process, so that the same model's variables need not have the same paths."""
-    sources = {
-        "model": model.variables,
-        "optimizer": model.optimizer.variables,
-        "metrics": model.metrics_variables,
-    }
+    """Everything that the next step depends on: variables of the model with its seed generators, of
+    its metrics, and of every optimizer that is an attribute of it. Numbered: Keras counts up the
+    names of layers in a process, so that the same model's variables need not have the same paths.
+    """
+    import keras
+
+    sources = {"model": model.variables, "metrics": model.metrics_variables}
+    for attribute, value in vars(model).items():
+        if isinstance(value, keras.optimizers.Optimizer):
+            sources[attribute] = value.variables
     found: dict[int, tuple[str, Any]] = {}
     for source, variables in sources.items():
         for number, variable in enumerate(variables):
@@ -167,22 +165,30 @@ def state_variables(model: keras.Model) -> dict[str, Any]:
 
 
 def save_values(path: Path, model: keras.Model) -> None:
-    """Write the weights of `model` alone, exactly. Raises `RunError` if that is not possible."""
+    """Write the weights of `model` alone, exactly, numbered. Raises `RunError` if that fails."""
     file = TensorFile()
-    file.fill({variable.path: np.asarray(variable) for variable in model.weights}, {})
+    file.fill({f"{n:04d}": np.asarray(weight) for n, weight in enumerate(model.weights)}, {})
     with atomic.replacing(path) as temporary:
         file.write(temporary)
 
 
-def _read(path: Path) -> tuple[Arrays, Progress]:
-    import safetensors
-    import safetensors.numpy
+def load_values(path: Path, model: keras.Model) -> None:
+    """Give `model` the weights of one built like it. Raises `RunError` if the file is damaged."""
+    arrays, _ = _read_arrays(path)
+    for number, weight in enumerate(model.weights):
+        weight.assign(arrays[f"{number:04d}"])
 
+
+def _read(path: Path) -> tuple[Arrays, Progress]:
+    arrays, metadata = _read_arrays(path)
     try:
-        content = path.read_bytes()
-        arrays = safetensors.numpy.load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        progress = json.loads(header["__metadata__"]["progress"])
-        return arrays, msgspec.convert(progress, Progress)
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        return arrays, msgspec.json.decode(metadata["progress"], type=Progress)
+    except (KeyError, msgspec.MsgspecError) as error:
         raise RunError(f"The checkpoint {str(path)!r} is damaged: {error}.") from error
+
+
+def _read_arrays(path: Path) -> tuple[Arrays, dict[str, str]]:
+    try:
+        return read_tensor_file(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{str(path)!r} is damaged: {error}.") from error

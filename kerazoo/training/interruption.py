@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 
 class StopRequest:
@@ -14,6 +15,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._signal: int | None = None
+        self._handlers: dict[int, Any] = {}
 
     @property
     def asked(self) -> bool:
@@ -22,25 +24,30 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Note signals inside; a second one acts at once. Other threads than the main one cannot
-        listen: there nothing changes."""
+        """Note the first signal inside; a second one, of either kind, acts at once. Other threads
+        than the main one cannot listen: there nothing changes."""
         self._signal = None
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._note) for number in numbers}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # None stands for a handler that is not Python's: it cannot be put back.
+            self._handlers[number] = signal.signal(number, self._note) or signal.SIG_DFL
         try:
             yield
         finally:
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
+            self._put_back()
 
     def pass_on(self) -> None:
-        """Let what was asked for happen now, as if nobody had listened."""
+        """Let what was asked for happen now, as if nobody had listened. Returns only where the
+        program has a handler of its own for it."""
         if self._signal is not None:
             signal.raise_signal(self._signal)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
-        signal.signal(number, self._before[signal.Signals(number)])
+        self._put_back()
+
+    def _put_back(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerazoo.errors import ConfigError, RunError
+from kerazoo.argument_checks import check_integer
+from kerazoo.errors import ConfigError, MissingDependencyError, RunError
 from kerazoo.notices import notice
 from kerazoo.training.batch_source import BatchSource, batch_source
 from kerazoo.training.checkpoint import Checkpoints, History, Progress
@@ -25,13 +26,17 @@ class Loop:
     Args:
         model: compiled; its `train_step` and `test_step` are what a step does, so that kerazoo's
             train steps, its `Distiller` and your own run here. Built under any strategy.
-        checkpoints: a folder. A run that was killed there, at any step, goes on at the next step,
-            and ends with the weights of the unbroken run. None keeps nothing.
+        checkpoints: a folder. A run that was killed at any step goes on from its last checkpoint
+            there, and ends with the weights of the unbroken run. None keeps nothing.
         checkpoint_every: steps between two checkpoints; None saves at the end of each epoch. One
             is always saved at the end of an epoch, and when Ctrl-C or SIGTERM stops the run.
 
+    What a custom train step changes must be in Keras's variables, metrics, seed generators, or in
+    optimizers that are attributes of the model: other state is not saved.
+
     Raises:
         ConfigError: the model is not compiled, or wants several steps per execution.
+        MissingDependencyError: Keras runs on another backend than TensorFlow.
 
     >>> import keras, kerazoo, numpy as np
     >>> x = np.linspace(-1, 1, 64).astype("float32")[:, None]
@@ -51,6 +56,11 @@ class Loop:
         checkpoints: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
     ):
+        if keras.backend.backend() != "tensorflow":
+            raise MissingDependencyError(
+                f"A loop runs on the TensorFlow backend; this is {keras.backend.backend()!r}. "
+                f"Set KERAS_BACKEND=tensorflow, or train the model with its own `fit`."
+            )
         if not model.compiled:
             raise ConfigError(f"The model {model.name!r} is not compiled: call compile(...) first.")
         if model.steps_per_execution != 1:
@@ -58,10 +68,8 @@ class Loop:
                 f"A loop runs one step at a time, so that it can stop after any. Compile with "
                 f"steps_per_execution=1. Received: {model.steps_per_execution}."
             )
-        if checkpoint_every is not None and checkpoint_every < 1:
-            raise ConfigError(
-                f"`checkpoint_every` must be 1 or above, or None. Received: {checkpoint_every}."
-            )
+        if checkpoint_every is not None:
+            check_integer("checkpoint_every", checkpoint_every)
         self.model = model
         self.strategy = model.distribute_strategy
         self.checkpoints = None if checkpoints is None else Checkpoints(Path(checkpoints))
@@ -84,7 +92,8 @@ class Loop:
         Args:
             batches: `kerazoo.datasets.Batches`, or a dataset of (x, y) or (x, y, sample_weight)
                 batches. With `checkpoints`, a dataset has to give the same batches in each pass.
-            epochs: in all, those of earlier calls on the same checkpoints counted; 1 or more.
+            epochs: in all, those of earlier calls of this loop or on the same checkpoints counted;
+                1 or more.
             steps_per_epoch: for a dataset that does not know its length, or is endless.
             validation: likewise; gone through after each epoch.
             callbacks: of Keras. What they count, they do not get back when a run is resumed.
@@ -93,9 +102,12 @@ class Loop:
         Returns: name -> one value per epoch, "val_" before those of the validation.
 
         Raises:
+            ConfigError: `epochs` is below 1.
             DataError: the batches cannot be used, or cannot be repeated.
-            RunError: the checkpoints are of another model or of other data, or cannot be written.
+            RunError: the checkpoints are of another model or of other data, or cannot be written;
+                or SIGTERM stopped the run, and the program's own handler for it returned.
         """
+        check_integer("epochs", epochs)
         source = batch_source(batches, steps_per_epoch)
         held_out = None if validation is None else batch_source(validation)
         with self.strategy.scope():
@@ -108,15 +120,17 @@ class Loop:
                 epochs=epochs,
                 steps=len(source),
             )
-            bar.start(self.progress.epoch * len(source) + self.progress.step)
-            try:
-                with self.stop.listening():
+            with self.stop.listening():
+                try:
+                    if progress:
+                        bar.start(self._steps_done(len(source)))
                     self._train(stream, epochs, len(source), held_out)
-            finally:
-                bar.stop()
-                if self.checkpoints is not None:
-                    self.checkpoints.wait()
-        self._pass_on_the_stop(len(source))
+                finally:
+                    bar.stop()
+                    if self.checkpoints is not None:
+                        self.checkpoints.wait()
+        if self.stop.asked:
+            self._pass_on_the_stop(len(source))
         return self.progress.history
 
     def _open(self, source: BatchSource) -> Iterator[Any]:
@@ -124,35 +138,43 @@ class Loop:
         dataset = source.starting_at(0, 0)
         self.train_step = self._compiled(self.model.train_step)
         self.test_step = self._compiled(self.model.test_step)
-        # Keras builds optimizer and metrics in the first step; to be restored they must be there
-        # before. Tracing a step does it; under a strategy it takes this method of Keras's trainer.
-        self.model._maybe_symbolic_build(data_batch=dataset.element_spec)
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.train_step.get_concrete_function(self._iterate(dataset))
+        self._build(dataset)
+        if self.checkpoints is not None:
+            self._restore(self.checkpoints, source.fingerprint(), len(source))
+        else:
+            self.progress.step = 0  # of an earlier call that broke off
+        return self._iterate(source.starting_at(self.progress.epoch, self.progress.step))
+
+    def _build(self, dataset: tf.data.Dataset) -> None:
+        """Keras builds optimizer and metrics in the first step; to be restored, they must be there
+        before. Tracing a step does it; in eager mode, and under a strategy, it takes a method of
+        Keras's trainer."""
         if self.model.run_eagerly:
+            self.model._symbolic_build(data_batch=dataset.element_spec)
             self.train_step = self.train_step.python_function
             self.test_step = self.test_step.python_function
-        if self.checkpoints is not None:
-            self._restore(self.checkpoints, source.fingerprint())
-        return self._iterate(source.starting_at(self.progress.epoch, self.progress.step))
+        else:
+            self.model._maybe_symbolic_build(data_batch=dataset.element_spec)
+            self.train_step.get_concrete_function(self._iterate(dataset))
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
 
     def _compiled(self, step: Callable[[Any], dict[str, Any]]) -> Any:
         """A function that takes one batch from an iterator and runs `step` on every replica."""
         if self.model.jit_compile:
-            step = tf.function(step, jit_compile=True, reduce_retracing=True)
+            step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
 
         def run(iterator: Iterator[Any]) -> dict[str, Any]:
             logs = self.strategy.run(step, args=(next(iterator),))
             # One replica's will do: metrics are summed over all when they are read between steps.
             return {k: self.strategy.experimental_local_results(v)[0] for k, v in logs.items()}
 
-        return tf.function(run, reduce_retracing=True)
+        return tf.function(run, autograph=False, reduce_retracing=True)
 
     def _iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         return iter(self.strategy.experimental_distribute_dataset(dataset))
 
-    def _restore(self, checkpoints: Checkpoints, fingerprint: str) -> None:
-        checkpoints.remove_unfinished()
+    def _restore(self, checkpoints: Checkpoints, fingerprint: str, steps: int) -> None:
         self.progress = checkpoints.restore(self.model)
         if self.progress.data not in ("", fingerprint):
             raise RunError(
@@ -161,51 +183,61 @@ class Loop:
                 f"back."
             )
         self.progress.data = fingerprint
+        if done := self._steps_done(steps):
+            notice(
+                f"{checkpoints.folder}: the run there goes on after its {done} steps, with the "
+                f"optimizer's state and settings of then."
+            )
+
+    def _steps_done(self, steps_per_epoch: int) -> int:
+        return self.progress.epoch * steps_per_epoch + self.progress.step
 
     def _train(
         self, stream: Iterator[Any], epochs: int, steps: int, validation: BatchSource | None
     ) -> None:
         at = self.progress
         held_out = None if validation is None else validation.starting_at(0, 0)
+        logs: dict[str, Any] = {}
         self.model.stop_training = False
         self.callbacks.on_train_begin()
         while at.epoch < epochs and not at.stopped and not self.stop.asked:
-            logs = self._train_epoch(stream, steps)
-            if at.step < steps:
+            at.logs = self._train_epoch(stream, steps)
+            if self.stop.asked:
+                self._save()
                 break
+            logs = dict(at.logs)
             if validation is not None:
                 logs |= {
                     f"val_{k}": v for k, v in self._evaluate(held_out, len(validation)).items()
                 }
             self.callbacks.on_epoch_end(at.epoch, logs)
-            at.epoch, at.step, at.stopped = at.epoch + 1, 0, self.model.stop_training
+            at.epoch, at.step, at.logs = at.epoch + 1, 0, {}
+            at.stopped = self.model.stop_training
             self._save()
         if not self.stop.asked:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        self.callbacks.on_train_end()
+        self.callbacks.on_train_end(logs)
 
     def _train_epoch(self, stream: Iterator[Any], steps: int) -> dict[str, Any]:
-        """The rest of the current epoch, or up to where a stop was asked for; its results."""
+        """The rest of the current epoch, or up to where somebody asks to stop; its results."""
         at = self.progress
+        self.callbacks.on_epoch_begin(at.epoch)
+        if at.step == steps:  # stopped before its validation
+            return at.logs
         if at.step == 0:
             self.model.reset_metrics()
-        self.callbacks.on_epoch_begin(at.epoch)
         logs: dict[str, Any] = {}
-        while at.step < steps:
+        while at.step < steps and not self.stop.asked and not self.model.stop_training:
             self.callbacks.on_train_batch_begin(at.step)
             logs = self.train_step(stream)
             at.step += 1
             self.callbacks.on_train_batch_end(at.step - 1, logs)
-            if at.step < steps and self._is_due(at.epoch * steps + at.step):
+            if at.step < steps and self._is_due(self._steps_done(steps)):
                 self._save()  # at the end of the epoch it comes after the validation
-            if self.stop.asked:
-                break
         return self._results(logs)
 
     def _is_due(self, step: int) -> bool:
-        return self.stop.asked or (
-            self.checkpoint_every is not None and step % self.checkpoint_every == 0
-        )
+        return self.checkpoint_every is not None and step % self.checkpoint_every == 0
 
     def _evaluate(self, batches: tf.data.Dataset, steps: int) -> dict[str, Any]:
         self.model.reset_metrics()
@@ -221,28 +253,32 @@ class Loop:
         return results
 
     def _results(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """The names that the steps report: of metrics the value over all steps and replicas, of
-        anything else what the last step gave."""
+        """What the steps report: if that is metrics, their values over all steps and replicas, else
+        what the last step gave. What is nested is laid flat, as in `fit`."""
         over_all = self.model.get_metrics_result()
-        return keras.tree.map_structure(_plain, {k: over_all.get(k, v) for k, v in logs.items()})
+        if logs.keys() <= over_all.keys():
+            logs = {name: over_all[name] for name in logs}
+        results: dict[str, Any] = {}
+        for name, value in logs.items():
+            results |= value if isinstance(value, dict) else {name: value}
+        return {name: _plain(value) for name, value in results.items()}
 
     def _record(self, epoch: int, logs: dict[str, Any]) -> None:
         """The last of the callbacks: what those before it added to the logs is recorded too."""
         for name, value in logs.items():
-            self.progress.history.setdefault(name, []).append(value)
+            self.progress.history.setdefault(name, []).append(_plain(value))
 
     def _save(self) -> None:
         if self.checkpoints is not None:
             self.checkpoints.save(self.model, self.progress)
 
     def _pass_on_the_stop(self, steps: int) -> None:
-        at = self.progress
-        if self.stop.asked and self.checkpoints is not None:
-            notice(
-                f"Stopped after {at.epoch * steps + at.step} steps. The same call goes on from "
-                f"there ({self.checkpoints.folder})."
-            )
+        text = f"Stopped after {self._steps_done(steps)} steps."
+        if self.checkpoints is not None:
+            text += f" The same call goes on from there ({self.checkpoints.folder})."
+        notice(text)
         self.stop.pass_on()
+        raise RunError(text)  # the program's own handler has returned: it is no complete run
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,6 @@ from kerazoo.training.trainers import Trainer, make_trainer
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Metric, Training, ZooConfig
-from kerazoo.zoo.weights import assign_weights, read_weights
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -101,13 +100,15 @@ class Run:
 
     def _choose_precision(self) -> Choice:
         size = self.batches.batch_size
-        return choose(
-            self.config.distribution.precision,
-            self.config.distribution.xla,
-            make_model=lambda xla: self._make_trainer(xla).compiled,
-            batch=(self.batches.inputs[:size], self.batches.targets[:size]),
-            steps=len(self.batches) * self.config.training.epochs,
-        )
+        one_device = self.devices.num_replicas_in_sync == 1
+        with self.devices.scope():
+            return choose(
+                self.config.distribution.precision,
+                self.config.distribution.xla if one_device else False,  # replicas cannot have it
+                make_model=lambda xla: self._make_trainer(xla).compiled,
+                batch=(self.batches.inputs[:size], self.batches.targets[:size]),
+                steps=len(self.batches) * self.config.training.epochs,
+            )
 
     def _make_trainer(self, xla: bool) -> Trainer:
         trainer = make_trainer(build_model(self.config), self.config)
@@ -165,8 +166,7 @@ class Run:
         return TrainResult(self.model, metrics, self.folder.path, history)
 
     def _load_best(self) -> None:
-        arrays = read_weights(self.folder.best)
-        assign_weights(self.model, arrays, source=str(self.folder.best))
+        checkpoint.load_values(self.folder.best, self.model)
 
     def _check_monitor(self) -> None:
         names = ["loss", *map(_metric_name, self.config.training.metrics)]

@@ -61,6 +61,8 @@ class RunFolder:
         Raises:
             RunError: it cannot be written, or holds the run of another config.
         """
+        if self.path.is_dir():
+            atomic.remove_unfinished(self.path)
         if not resume:
             self._clear()
         if self.config.exists():
@@ -137,15 +139,15 @@ class RunFolder:
             )
 
     def _clear(self) -> None:
-        """Remove an earlier run's files, and nothing else."""
+        """Remove an earlier run's files, and nothing else; last the one that says it is a run."""
         if not self.config.exists():
             return
-        for folder in (self.checkpoints, self.tensorboard):
-            shutil.rmtree(folder, ignore_errors=True)
         try:
-            for file in vars(self).values():
-                if file.is_file():
-                    file.unlink()
+            for path in [p for p in vars(self).values() if p not in (self.path, self.config)]:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                path.unlink(missing_ok=True)
+            self.config.unlink()
         except OSError as error:
             raise RunError(f"Cannot replace {str(error.filename)!r}: {error.strerror}.") from error
 

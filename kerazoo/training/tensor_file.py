@@ -17,9 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from kerazoo.errors import RunError
+
 _BLOCK = 4096  # bytes; what goes to the disk directly starts and ends at multiples of it
 _PIECE = 8 * 2**20  # bytes in one write, a multiple of the block
 
+# What NumPy, with ml_dtypes, and safetensors both have.
 _DTYPES = {
     "float64": "F64",
     "float32": "F32",
@@ -45,7 +48,8 @@ class TensorFile:
         self._size = 0
 
     def fill(self, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-        """Copy the arrays, of any shape and numeric dtype, and the metadata."""
+        """Copy the arrays, of any shape, and the metadata. Raises `RunError` for a dtype that
+        safetensors does not have."""
         # Wide items first: every array then starts at a multiple of its item size.
         ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
         header = _header(ordered, metadata)
@@ -69,11 +73,36 @@ class TensorFile:
                 position += os.write(descriptor, content[position : position + _PIECE])
 
 
+def read_tensor_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the metadata of a safetensors file, bfloat16 included.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is cut off, or no such file.
+    """
+    import ml_dtypes  # noqa: F401  NumPy then knows "bfloat16"
+    import safetensors
+
+    content = path.read_bytes()
+    dtypes = {theirs: np.dtype(ours) for ours, theirs in _DTYPES.items()}
+    try:
+        arrays = {
+            name: np.frombuffer(entry["data"], dtypes[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in safetensors.deserialize(content)
+        }
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise ValueError(str(error)) from error
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return arrays, header.get("__metadata__", {})
+
+
 def _header(ordered: list[tuple[str, np.ndarray]], metadata: Mapping[str, str]) -> bytes:
     """With its length before it; padded, so that the whole file is a multiple of the block."""
     entries: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     for name, array in ordered:
+        if array.dtype.name not in _DTYPES:
+            raise RunError(f"{name!r} cannot be saved: its dtype is {array.dtype}.")
         start, end = end, end + array.nbytes
         entries[name] = {
             "dtype": _DTYPES[array.dtype.name],

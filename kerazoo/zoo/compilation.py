@@ -30,8 +30,9 @@ def compile_model(
             constant at the schedule's peak, as fits a model that is trained by hand.
 
     Raises:
-        UnknownNameError: Keras has no optimizer, loss or metric of that name.
-        ConfigError: the optimizer or loss does not take one of its arguments.
+        UnknownNameError: there is no optimizer or loss of Keras, or metric of Keras or kerazoo, of
+            that name.
+        ConfigError: one of them does not take one of its arguments.
     """
     model.compile(
         optimizer=_optimizer(training, steps_per_epoch),

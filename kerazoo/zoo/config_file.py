@@ -62,6 +62,8 @@ def with_overrides(config: ZooConfig, overrides: Mapping[str, Any]) -> ZooConfig
                 hint = f" Did you mean {close[0]!r}?" if close else ""
                 where = ".".join(parents[: depth + 1])
                 raise ConfigError(f"{config.name}: cannot set {path!r}: no field {where!r}.{hint}")
+            if section[key] is None:  # a section that was left out
+                section[key] = {}
             section = section[key]
         if not isinstance(section, dict):
             raise ConfigError(

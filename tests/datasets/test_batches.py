@@ -34,11 +34,11 @@ def test_each_epoch_has_every_sample_once_in_an_order_of_its_own():
     batches = Batches(NUMBERS, NUMBERS, batch_size=5)
     labels = [y.tolist() for _, y in run(batches, epochs=2)]
     assert [len(y) for y in labels] == [5, 5, 5, 5, 3] * 2
-    first, second = sum(labels[:5], []), sum(labels[5:], [])
+    first, second = np.concatenate(labels[:5]), np.concatenate(labels[5:])
     assert sorted(first) == sorted(second) == NUMBERS.tolist()
-    assert first != second
+    assert (first != second).any()
     ordered = Batches(NUMBERS, NUMBERS, batch_size=5, shuffle=False)
-    assert sum((y.tolist() for _, y in run(ordered, epochs=1)), []) == NUMBERS.tolist()
+    np.testing.assert_array_equal(np.concatenate([y for _, y in run(ordered, epochs=1)]), NUMBERS)
 
 
 def test_the_fingerprint_changes_with_every_sample_and_argument():
@@ -58,6 +58,15 @@ def test_the_fingerprint_changes_with_every_sample_and_argument():
     assert len(known) == 7
     again = Batches(IMAGES.copy(), NUMBERS.copy(), **arguments).fingerprint()
     assert again in known
+
+
+@pytest.mark.parametrize("dtype", [object, "U5", "S5"])
+def test_texts_have_fingerprints_too(dtype):
+    def fingerprint(word):
+        return Batches(np.array([word, "b"], dtype), np.arange(2), batch_size=1).fingerprint()
+
+    assert fingerprint("".join(["a", "c"])) == fingerprint("ac")
+    assert fingerprint("ac") != fingerprint("ad")
 
 
 @pytest.mark.parametrize(

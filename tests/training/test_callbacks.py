@@ -87,9 +87,10 @@ def test_early_stopping_agrees_with_keras(values, patience, monitor):
         stops.append(epoch)
     assert stops[0] == stops[1]
     resumed = callbacks.StopEarly(monitor, patience, {monitor: values[: stops[0]]})
-    resumed.set_model(keras.Sequential())
+    resumed.set_model(model)
+    stopped, model.stop_training = model.stop_training, False
     resumed.on_epoch_end(stops[0], {monitor: values[stops[0]]})
-    assert resumed.model.stop_training == ours.model.stop_training
+    assert model.stop_training == stopped
 
 
 @given(st.lists(st.integers(0, 5).map(float), min_size=1))
@@ -108,6 +109,11 @@ def test_events_are_read_by_tensorflow(tmp_path):
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
     values = {v.tag: (e.step, v.simple_value) for e in events for v in e.summary.value}
     assert values == {"loss": (1, 0.5), "accuracy": (1, 0.25)}
+
+
+@pytest.mark.parametrize("name", ["val_brier_score", "val_mae", "val_word_error_rate"])
+def test_what_is_better_small(name):
+    assert callbacks.best_epoch({name: [3.0, 1.0, 2.0]}, name) == 1
 
 
 def test_crossentropies_fall_and_nan_is_worst():

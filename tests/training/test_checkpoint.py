@@ -104,6 +104,7 @@ def test_a_half_written_one_is_skipped_with_a_line(checkpoints, notices, cut):
     assert str(newest) in line
     assert "is damaged" in line
     assert "skipped" in line
+    assert not newest.exists(), "it would push out a whole one"
 
 
 def test_when_none_is_whole_nothing_is_restored(checkpoints):
@@ -130,11 +131,10 @@ def test_what_a_killed_process_left_is_removed(checkpoints):
     model = model_with_everything()
     checkpoints.save(model, Progress(epoch=1))
     checkpoints.wait()
-    scratch = checkpoints.folder / ".000002-00000000.safetensors.abc123"
+    scratch = checkpoints.folder / ".000002-00000000.safetensors.abcd1234"
     scratch.mkdir()
     (scratch / "000002-00000000.safetensors").write_bytes(b"half")
     assert checkpoints.restore(model) == Progress(epoch=1)
-    checkpoints.remove_unfinished()
     assert [path.name[0] for path in checkpoints.folder.iterdir()] == ["0"]
 
 
@@ -153,3 +153,17 @@ def test_a_full_disk_is_told_and_leaves_the_one_before(checkpoints, monkeypatch)
     monkeypatch.undo()
     assert checkpoints.progress() == Progress(epoch=1)
     assert len(list(checkpoints.folder.iterdir())) == 1
+
+
+def test_pure_bfloat16_comes_back_bit_for_bit(checkpoints):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16")])
+    model.compile("sgd", "mse")
+    model.train_on_batch(DATA[0], np.zeros((32, 2)))
+    before = values(model)
+    checkpoints.save(model, Progress(epoch=1))
+    checkpoints.wait()
+    for variable in model.weights:
+        variable.assign(variable + 1)
+    checkpoints.restore(model)
+    for old, new in zip(before, values(model), strict=True):
+        assert old.tobytes() == new.tobytes()

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerazoo.datasets import Batches
 from kerazoo.errors import ConfigError, DataError, RunError
 from kerazoo.training import Loop
+from kerazoo.training.precision import dtype_policy
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6)).astype("float32")
@@ -158,32 +159,165 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(unbroken, tmp_path, kill
     assert_same_weights(model, unbroken[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_signal_saves_that_very_step(unbroken, tmp_path, number, notices):
-    seen = []
-    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("the program's own handler"))
-    try:
+class Ask(keras.callbacks.Callback):
+    """Sends this process a signal where a name of a callback's method says."""
 
-        class Ask(keras.callbacks.Callback):
-            def on_train_batch_end(self, batch, logs=None):
-                if batch == 2:
+    def __init__(self, *numbers, where, batch=0, epoch=0):
+        super().__init__()
+
+        def send(position, logs=None):
+            if position == (batch if "batch" in where else epoch):
+                for number in numbers:
                     signal.raise_signal(number)
 
-        loop = Loop(make_model(), checkpoints=tmp_path)
-        arguments = {"epochs": 3, "validation": HELD_OUT, "progress": False}
-        if number == signal.SIGINT:
-            with pytest.raises(KeyboardInterrupt):
-                loop.fit(BATCHES, callbacks=[Ask()], **arguments)
-        else:
-            loop.fit(BATCHES, callbacks=[Ask()], **arguments)
-            assert seen == ["the program's own handler"]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert [path.name for path in tmp_path.iterdir()] == ["000000-00000003.safetensors"]
-    assert any("Stopped after 3 steps" in line for line in notices())
+        setattr(self, where, send)
+
+
+PLACES = [
+    ({"where": "on_train_batch_end", "batch": 2}, 3, "000000-00000003"),
+    ({"where": "on_train_batch_end", "batch": 6}, 7, "000000-00000007"),  # the last of the epoch
+    ({"where": "on_test_batch_begin", "batch": 1}, 7, "000001-00000000"),
+    ({"where": "on_epoch_end"}, 7, "000001-00000000"),
+]
+
+
+@pytest.mark.parametrize(("place", "steps", "file"), PLACES)
+def test_ctrl_c_loses_nothing(unbroken, tmp_path, place, steps, file, notices):
+    arguments = {"epochs": 3, "validation": HELD_OUT, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        Loop(make_model(), checkpoints=tmp_path).fit(
+            BATCHES, callbacks=[Ask(signal.SIGINT, **place)], **arguments
+        )
+    assert max(path.stem for path in tmp_path.iterdir()) == file
+    assert any(f"Stopped after {steps} steps. The same call goes on" in n for n in notices())
     model = make_model()
     assert Loop(model, checkpoints=tmp_path).fit(BATCHES, **arguments) == unbroken[1]
     assert_same_weights(model, unbroken[0])
+    assert any(f"goes on after its {steps} steps" in line for line in notices())
+
+
+def test_a_program_that_handles_sigterm_gets_an_error_not_a_half_trained_model(tmp_path):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("the program's own handler"))
+    try:
+        with pytest.raises(RunError, match="Stopped after 3 steps"):
+            Loop(make_model(), checkpoints=tmp_path).fit(
+                BATCHES,
+                epochs=3,
+                callbacks=[Ask(signal.SIGTERM, **PLACES[0][0])],
+                progress=False,
+            )
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == ["the program's own handler"]
+    assert [path.stem for path in tmp_path.iterdir()] == ["000000-00000003"]
+
+
+def test_a_second_signal_of_either_kind_acts_at_once(tmp_path):
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        ask = Ask(signal.SIGTERM, signal.SIGINT, **PLACES[0][0])
+        with pytest.raises(KeyboardInterrupt):
+            Loop(make_model(), checkpoints=tmp_path).fit(
+                BATCHES, epochs=3, callbacks=[ask], progress=False
+            )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_callback_stops_in_the_middle_of_an_epoch_as_in_fit(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        steps = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.steps += 1
+            self.model.stop_training = batch == 1
+
+    fitted, looped = Stop(), Stop()
+    theirs = make_model().fit(
+        BATCHES.starting_at(0),
+        epochs=2,
+        steps_per_epoch=len(BATCHES),
+        callbacks=[fitted],
+        verbose=0,
+    )
+    ours = Loop(make_model(), checkpoints=tmp_path).fit(
+        BATCHES, epochs=2, callbacks=[looped], progress=False
+    )
+    assert looped.steps == fitted.steps == 2
+    assert ours["loss"] == pytest.approx(theirs.history["loss"], rel=1e-6)
+    assert Loop(make_model(), checkpoints=tmp_path).fit(BATCHES, epochs=2, progress=False) == ours
+
+
+class TwoOptimizers(keras.Model):
+    """As a GAN trains: each part of the weights has an optimizer of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = keras.layers.Dense(4), keras.layers.Dense(3)
+        self.other = keras.optimizers.Adam(1e-2)
+
+    def call(self, inputs):
+        return self.last(self.first(inputs))
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape(persistent=True) as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        for optimizer, layer in ((self.optimizer, self.first), (self.other, self.last)):
+            weights = layer.trainable_variables
+            optimizer.apply(tape.gradient(loss, weights), weights)
+        return {"loss": loss, "nested": {"twice": 2 * loss}}
+
+
+@pytest.mark.parametrize("kind", ["two optimizers", "mixed_float16", "jit_compile", "run_eagerly"])
+def test_whatever_the_model_it_resumes_exactly(tmp_path, kind):
+    def make():
+        if kind == "two optimizers":
+            keras.utils.set_random_seed(1)
+            model = TwoOptimizers()
+            model.build((None, 6))
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(keras.optimizers.Adam(1e-2), loss)
+            return model
+        if kind == "mixed_float16":
+            with dtype_policy("mixed_float16"):
+                return make_model()
+        return make_model(**{kind: True})
+
+    whole, resumed = make(), make()
+    history = Loop(whole).fit(BATCHES, epochs=2, progress=False)
+    with pytest.raises(ZeroDivisionError):
+        Loop(make(), checkpoints=tmp_path, checkpoint_every=4).fit(
+            BATCHES, epochs=2, callbacks=[StopAfter(10)], progress=False
+        )
+    assert Loop(resumed, checkpoints=tmp_path).fit(BATCHES, epochs=2, progress=False) == history
+    assert_same_weights(resumed, whole)
+    if kind == "two optimizers":
+        assert history["twice"] == pytest.approx([2 * loss for loss in history["loss"]])
+
+
+def test_a_model_is_trained_on_by_another_loop(tmp_path):
+    """Mixed float16: its optimizer is built by then, and is not built again."""
+    with dtype_policy("mixed_float16"):
+        model = make_model()
+    Loop(model, checkpoints=tmp_path).fit(BATCHES, epochs=1, progress=False)
+    assert (
+        len(Loop(model, checkpoints=tmp_path).fit(BATCHES, epochs=2, progress=False)["loss"]) == 2
+    )
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(unbroken, tmp_path, notices):
+    arguments = {"epochs": 3, "validation": HELD_OUT, "progress": False}
+    Loop(make_model(), checkpoints=tmp_path).fit(BATCHES, **{**arguments, "epochs": 2})
+    newest = max(tmp_path.iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    model = make_model()
+    assert Loop(model, checkpoints=tmp_path).fit(BATCHES, **arguments) == unbroken[1]
+    assert_same_weights(model, unbroken[0])
+    assert any("is damaged" in line and "skipped" in line for line in notices())
 
 
 def test_a_dataset_that_repeats_itself_resumes_exactly(tmp_path):
@@ -198,14 +332,25 @@ def test_a_dataset_that_repeats_itself_resumes_exactly(tmp_path):
     assert_same_weights(resumed, whole)
 
 
-def test_batches_that_do_not_repeat_themselves_are_refused_where_it_matters(tmp_path):
-    shuffled = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(100).batch(16)
-    noisy = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
-    noisy = noisy.map(lambda x, y: (x + tf.random.uniform([]), y))
-    for dataset in (shuffled, noisy):
-        with pytest.raises(DataError, match=r"kerazoo\.datasets\.Batches"):
-            Loop(make_model(), checkpoints=tmp_path).fit(dataset, epochs=1, progress=False)
-    assert len(Loop(make_model()).fit(shuffled, epochs=1, progress=False)["loss"]) == 1
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.shuffle(100).batch(16),
+        lambda data: data.batch(16).shuffle(2),
+        lambda data: data.shuffle(100, reshuffle_each_iteration=False).batch(16),
+        lambda data: tf.data.Dataset.range(2).flat_map(lambda _: data.shuffle(9)).batch(16),
+        lambda data: data.batch(16).map(lambda x, y: (x + tf.random.uniform([]), y)),
+    ],
+)
+def test_batches_with_chance_in_them_are_refused_where_it_matters(tmp_path, change):
+    dataset = change(tf.data.Dataset.from_tensor_slices((X, Y)))
+    steps = None if dataset.cardinality() > 0 else 5
+    with pytest.raises(DataError, match=r"kerazoo\.datasets\.Batches"):
+        Loop(make_model(), checkpoints=tmp_path).fit(
+            dataset, epochs=1, steps_per_epoch=steps, progress=False
+        )
+    history = Loop(make_model()).fit(dataset, epochs=1, steps_per_epoch=steps, progress=False)
+    assert len(history["loss"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -227,11 +372,13 @@ def test_what_cannot_be_trained_is_refused():
         Loop(keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)]))
     with pytest.raises(ConfigError, match=r"steps_per_execution=1\. Received: 4"):
         Loop(make_model(steps_per_execution=4))
-    with pytest.raises(ConfigError, match=r"`checkpoint_every` must be 1 or above"):
+    with pytest.raises(ConfigError, match=r"`checkpoint_every` must be an integer of 1 or above"):
         Loop(make_model(), checkpoint_every=0)
     loop = Loop(make_model())
     endless = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16).repeat()
-    with pytest.raises(DataError, match="Pass `steps_per_epoch`"):
+    with pytest.raises(ConfigError, match=r"`epochs` must be an integer of 1 or above"):
+        loop.fit(BATCHES, epochs=0)
+    with pytest.raises(DataError, match="pass `steps_per_epoch`"):
         loop.fit(endless, epochs=1)
     with pytest.raises(DataError, match="Received: tuple"):
         loop.fit((X, Y), epochs=1)
@@ -249,7 +396,7 @@ def test_a_metric_with_several_values_is_a_list_in_the_history():
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[PrecisionAtK(k=2, average=None, name="precision")],
     )
-    (values,) = Loop(model).fit(BATCHES, epochs=1)["precision"]
+    (values,) = Loop(model).fit(BATCHES, epochs=1, progress=False)["precision"]
     assert len(values) == 3
 
 

@@ -8,6 +8,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from sklearn.linear_model import LinearRegression
 
 import kerazoo
@@ -294,8 +295,13 @@ def test_a_short_run_leaves_the_average_out_and_says_so(tiny, tmp_path, notices)
     assert any("training.ema=0.999 is left out: it needs 5,000 steps" in n for n in notices())
 
 
-def test_a_diverged_run_says_so_and_keeps_the_checkpoint_before(tmp_path):
-    overrides = {"training.optimizer.learning_rate": 1e30, "training.epochs": 2}
+@pytest.mark.parametrize("every", [None, 1])
+def test_a_diverged_run_says_so_and_saves_no_state_that_is_no_number(tmp_path, every):
+    overrides = {
+        "training.optimizer.learning_rate": 1e30,
+        "training.epochs": 2,
+        "training.checkpoint_every": every,
+    }
     with pytest.raises(RunError, match=r"diverged in epoch 1: .*learning_rate"):
         kerazoo.train(
             "linear_regression",
@@ -303,7 +309,35 @@ def test_a_diverged_run_says_so_and_keeps_the_checkpoint_before(tmp_path):
             output_dir=tmp_path / "run",
             progress=False,
         )
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    for file in (tmp_path / "run").glob("checkpoints/*"):
+        for array in safetensors.numpy.load_file(file).values():
+            assert np.isfinite(array).all()
+
+
+@pytest.mark.usefixtures("zoo_state")
+def test_layers_need_no_names(tiny, tmp_path):
+    """Keras numbers them, in each process from 1: the run finds its best weights all the same."""
+
+    @kerazoo.register("nameless")
+    def nameless(num_classes):
+        layers = keras.layers
+        return keras.Sequential(
+            [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(8), layers.Dense(num_classes)]
+        )
+
+    config = with_overrides(
+        tiny, {"model": {"builder": "nameless", "arguments": {"num_classes": 10}}}
+    )
+    result = kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    again = kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    np.testing.assert_array_equal(weights_of(again.model), weights_of(result.model))
+
+
+def test_what_a_killed_process_was_writing_is_removed(tiny, tmp_path):
+    (tmp_path / "run" / ".config.yaml.abcd1234").mkdir(parents=True)
+    config = with_overrides(tiny, {"training.epochs": 1})
+    kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    assert not list((tmp_path / "run").glob(".*"))
 
 
 @pytest.mark.parametrize(

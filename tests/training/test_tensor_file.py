@@ -8,7 +8,8 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from kerazoo.training.tensor_file import TensorFile
+from kerazoo.errors import RunError
+from kerazoo.training.tensor_file import TensorFile, read_tensor_file
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,14 @@ def test_bfloat16_keeps_its_bits(tmp_path):
     file.write(tmp_path / "file.safetensors")
     with safetensors.safe_open(tmp_path / "file.safetensors", "np") as opened:
         assert opened.get_slice("a").get_dtype() == "BF16"
-    assert (tmp_path / "file.safetensors").read_bytes().endswith(array.tobytes())
+    arrays, _ = read_tensor_file(tmp_path / "file.safetensors")
+    np.testing.assert_array_equal(arrays["a"], array)
+    assert arrays["a"].dtype == array.dtype
+
+
+def test_what_safetensors_cannot_hold_is_refused():
+    with pytest.raises(RunError, match="'a' cannot be saved: its dtype is complex64"):
+        TensorFile().fill({"a": np.zeros(2, "complex64")}, {})
 
 
 def test_filled_again_it_is_another_file(tmp_path):
