@@ -1,4 +1,7 @@
-"""Metrics that Keras does not have, written with `keras.ops` alone: TensorFlow, JAX and PyTorch."""
+"""Metrics that Keras does not have, for TensorFlow, JAX and PyTorch.
+
+Written with `keras.ops`, but for those of boxes and texts, which compute in NumPy and Python.
+"""
 
 import lazy_loader
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import ops
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.errors import DataError
 
 
@@ -51,6 +52,14 @@ class ClassRows:
     def weigh(self, weights: Any) -> Any:
         """As `ClassIds.weigh`. No matmul: accelerators round its operands."""
         return ops.sum(ops.where(self.rows > 0, weights[:, None], 0.0), axis=0)
+
+
+def check_label(name: str, label: Any) -> int | None:
+    """`label` as an int, or None; it may be no class at all, such as -1 or 255.
+
+    Raises: ConfigError if it is something else.
+    """
+    return None if label is None else check_integer(name, label, least=-(2**31))
 
 
 def class_labels(y_true: Any, classes: int) -> ClassIds | ClassRows:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from kerazoo.errors import DataError
-from kerazoo.metrics._sample_weights import spread_weights
+from kerazoo.metrics._sample_weights import spread_weights, without_masked
 from kerazoo.metrics._shapes import agree, without_last_one
 
 
@@ -15,7 +15,7 @@ class Predictions(NamedTuple):
     """The n predictions of a batch, whatever axes they came in.
 
     Attributes:
-        labels: int32, `(n,)`.
+        labels: int32, `(n,)`; of two classes float32, 0 to 1.
         probabilities: float32, `(n,)`, of class 1 of two; or `(n, classes)`.
         weights: float32, `(n,)`.
     """
@@ -35,10 +35,10 @@ def flat_predictions(
     """Check and flatten a batch; half precision is widened before anything is computed.
 
     Args:
-        y_true: integer labels, `(batch, ...)` or `(batch, ..., 1)`; for two or more classes also
-            one-hot, the shape of `y_pred`.
+        y_true: integer labels, `(batch, ...)` or `(batch, ..., 1)`; for one probability also soft
+            ones, 0 to 1; for two or more classes also one-hot, the shape of `y_pred`.
         y_pred: `(batch,)` or `(batch, ..., 1)`, of class 1 of two; else `(batch, ..., classes)`.
-        sample_weight: None, or as `spread_weights` takes it.
+        sample_weight: None, or as `spread_weights` takes it; a Keras mask on `y_pred` makes it 0.
         from_logits: `y_pred` is what goes into the sigmoid or softmax, not what comes out.
 
     Raises: DataError if the shapes do not fit.
@@ -49,9 +49,10 @@ def flat_predictions(
     one_hot = not binary and len(y_true.shape) == len(scores.shape) and y_true.shape[-1] != 1
     sample = scores if len(scores.shape) == 1 else scores[..., 0]
     _check_labels(y_true, like=scores if one_hot else sample, y_pred=scores)
-    weights = ops.reshape(spread_weights(sample_weight, sample), (-1,))
+    weights = without_masked(spread_weights(sample_weight, sample), y_pred)
+    weights = ops.reshape(weights, (-1,))
     labels = ops.argmax(y_true, axis=-1) if one_hot else y_true
-    labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+    labels = ops.cast(ops.reshape(labels, (-1,)), "float32" if binary else "int32")
     scores = ops.reshape(scores, (-1,) if binary else (-1, scores.shape[-1]))
     if from_logits:
         scores = ops.sigmoid(scores) if binary else ops.softmax(scores, axis=-1)

@@ -9,7 +9,7 @@ from keras import ops
 
 from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._edit_distance import edit_distance
-from kerazoo.metrics._host_values import check_as_many, host_strings
+from kerazoo.metrics._host_values import check_as_many, check_no_weights, host_strings
 
 
 class ErrorRate(keras.metrics.Metric):
@@ -25,8 +25,9 @@ class ErrorRate(keras.metrics.Metric):
         """What is counted."""
         raise NotImplementedError
 
-    def update_state(self, y_true: Any, y_pred: Any) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch: strings `y_true`, the references, and `y_pred`, the hypotheses."""
+        check_no_weights(sample_weight)
         references = [self.units(text) for text in host_strings(y_true, "y_true")]
         hypotheses = [self.units(text) for text in host_strings(y_pred, "y_pred")]
         check_as_many(references, hypotheses)

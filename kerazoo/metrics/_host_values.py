@@ -55,6 +55,12 @@ def check_as_many(y_true: list, y_pred: list) -> None:
         )
 
 
+def check_no_weights(sample_weight: Any) -> None:
+    """Raise `DataError` if there are weights, which the metrics of the host do not define."""
+    if sample_weight is not None:
+        raise DataError("`sample_weight` must be None: the definition of this metric has none.")
+
+
 def _text(value: Any, name: str) -> str:
     if isinstance(value, str):
         return value

@@ -9,12 +9,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.errors import ConfigError, DataError, unknown_name
-from kerazoo.metrics._class_labels import ClassIds, ClassRows, class_labels
+from kerazoo.argument_checks import check_integer
+from kerazoo.errors import DataError, unknown_name
+from kerazoo.metrics._class_labels import ClassIds, ClassRows, check_label, class_labels
 from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._sample_weights import spread_weights
 from kerazoo.metrics._shapes import Shape, agree
-from kerazoo.metrics._top_k import check_k, check_k_fits, top_k_positions
+from kerazoo.metrics._top_k import check_k_fits, top_k_positions
 
 AVERAGES = ("micro", "macro", "weighted")
 
@@ -30,14 +31,10 @@ class MetricAtK(keras.metrics.Metric):
         self, k: int, average: str | None, ignore_class: int | None, name: str, dtype: Any
     ):
         super().__init__(name=name, dtype=dtype)
-        check_k(k)
         if average is not None and average not in AVERAGES:
             raise unknown_name("average", average, AVERAGES)
-        if ignore_class is not None and not isinstance(ignore_class, int):
-            raise ConfigError(
-                f"`ignore_class` must be an integer or None. Received: {ignore_class!r}."
-            )
-        self.k, self.average, self.ignore_class = k, average, ignore_class
+        self.k, self.average = check_integer("k", k), average
+        self.ignore_class = check_label("ignore_class", ignore_class)
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
         self.sums = self._add_sums(()) if average == "micro" else None
 

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.errors import DataError
 from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._sample_weights import spread_weights
 from kerazoo.metrics._shapes import Shape, agree
-from kerazoo.metrics._top_k import check_k, check_k_fits, top_k_positions
+from kerazoo.metrics._top_k import check_k_fits, top_k_positions
 
 
 class RankingMetric(keras.metrics.Metric):
@@ -23,9 +24,7 @@ class RankingMetric(keras.metrics.Metric):
 
     def __init__(self, k: int | None, name: str, dtype: Any):
         super().__init__(name=name, dtype=dtype)
-        if k is not None:
-            check_k(k)
-        self.k = k
+        self.k = None if k is None else check_integer("k", k)
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
         self.sums = self.add_variable((2, 2), "zeros", dtype="float32", name="sums")
 

@@ -12,15 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.errors import ConfigError, DataError
+from kerazoo.errors import DataError
 
 _LOWEST = float(np.finfo("float32").min)
-
-
-def check_k(k: Any) -> None:
-    """Raise `ConfigError` unless `k` is an integer above 0."""
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise ConfigError(f"`k` must be an integer above 0. Received: k={k!r}.")
 
 
 def check_k_fits(k: int, width: int, what: str) -> None:

@@ -8,10 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError, unknown_name
 from kerazoo.metrics._bleu_tokenizers import TOKENIZERS
 from kerazoo.metrics._compensated_sum import add_to, value_of
-from kerazoo.metrics._host_values import check_as_many, host_array, host_strings
+from kerazoo.metrics._host_values import (
+    check_as_many,
+    check_no_weights,
+    host_array,
+    host_strings,
+)
 from kerazoo.metrics._ngram_matches import ngram_matches
 
 SMOOTHING = {"none": 0.0, "floor": 0.1, "add-k": 1.0, "exp": 0.0}  # and the value each takes
@@ -47,7 +53,7 @@ class BLEU(keras.metrics.Metric):
         name, dtype: as for every Keras metric.
 
     Raises: ConfigError or UnknownNameError for arguments out of range; `update_state` raises
-        DataError for anything but strings, or lists of unequal length.
+        DataError for anything but strings, lists of unequal length, or sample weights.
 
     >>> metric = kerazoo.metrics.BLEU()
     >>> metric.update_state([["the cat is on the mat", "a cat sat"]], ["the cat sat on the mat"])
@@ -67,20 +73,20 @@ class BLEU(keras.metrics.Metric):
         dtype: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)
-        if not isinstance(max_order, int) or max_order < 1:
-            raise ConfigError(
-                f"`max_order` must be a whole number, 1 or more. Received: {max_order!r}."
-            )
         if tokenize not in TOKENIZERS:
             raise unknown_name("tokenizer", tokenize, TOKENIZERS)
-        _check_smoothing(smoothing, smoothing_value)
-        self.max_order, self.tokenize, self.lowercase = max_order, tokenize, lowercase
-        self.smoothing, self.smoothing_value = smoothing, smoothing_value
+        self.max_order = check_integer("max_order", max_order)
+        self.tokenize, self.lowercase = tokenize, lowercase
+        self.smoothing_value = _checked_value(smoothing, smoothing_value)
+        self.smoothing = smoothing
         self.effective_order = effective_order
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
-        self.sums = self.add_variable((2, 2, max_order + 1), "zeros", dtype="float32", name="sums")
+        self.sums = self.add_variable(
+            (2, 2, self.max_order + 1), "zeros", dtype="float32", name="sums"
+        )
 
-    def update_state(self, y_true: Any, y_pred: Any) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        check_no_weights(sample_weight)
         hypotheses, references = host_strings(y_pred, "y_pred"), _reference_lists(y_true)
         check_as_many(references, hypotheses)
         counts = np.zeros((2, self.max_order + 1), "int64")
@@ -147,11 +153,14 @@ def _reference_lists(y_true: Any) -> list[list[str]]:
     return lists
 
 
-def _check_smoothing(smoothing: str, value: float | None) -> None:
+def _checked_value(smoothing: str, value: Any) -> float | None:
     if smoothing not in SMOOTHING:
         raise unknown_name("smoothing", smoothing, SMOOTHING)
-    if value is not None and (smoothing not in ("floor", "add-k") or not value > 0):
+    if value is None:
+        return None
+    if smoothing not in ("floor", "add-k"):
         raise ConfigError(
-            '`smoothing_value` must be above 0, and is for "floor" and "add-k" alone. '
+            '`smoothing_value` is for "floor" and "add-k" alone. '
             f"Received: smoothing={smoothing!r}, smoothing_value={value!r}."
         )
+    return check_number("smoothing_value", value, above=0)

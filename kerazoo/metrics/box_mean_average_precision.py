@@ -13,12 +13,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.metrics._box_batch import Detections, read_detections, read_objects
 from kerazoo.metrics._box_formats import TO_XYWH
 from kerazoo.metrics._box_matching import Objects, match
 from kerazoo.metrics._detection_log import DetectionLog
-from kerazoo.metrics._host_values import check_as_many
+from kerazoo.metrics._host_values import check_as_many, check_no_weights
 from kerazoo.metrics._precision_recall import average_precision, final_recall
 
 AREA_RANGES = {  # square pixels
@@ -91,10 +92,15 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
             raise unknown_name("bounding box format", bounding_box_format, TO_XYWH)
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
         self.bounding_box_format = bounding_box_format
-        self.class_ids = None if class_ids is None else tuple(map(int, class_ids))
-        self.max_detections = tuple(map(int, max_detections))
+        self.class_ids = self.iou_thresholds = None
+        if class_ids is not None:
+            self.class_ids = tuple(
+                check_integer("class_ids", label, least=0) for label in class_ids
+            )
+        self.max_detections = tuple(check_integer("max_detections", n) for n in max_detections)
         _check_rising("max_detections", self.max_detections, most=65535)
-        self.iou_thresholds = None if iou_thresholds is None else tuple(map(float, iou_thresholds))
+        if iou_thresholds is not None:
+            self.iou_thresholds = tuple(check_number("iou_thresholds", t) for t in iou_thresholds)
         # Not `arange`: its 0.75 is a little more than 0.75.
         thresholds = np.linspace(0.5, 0.95, 10) if iou_thresholds is None else self.iou_thresholds
         _check_rising("iou_thresholds", thresholds, most=1)
@@ -102,8 +108,7 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
         self._log = DetectionLog(len(AREA_RANGES), len(self._thresholds))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        if sample_weight is not None:
-            raise DataError("`sample_weight` must be None: COCO's definition has no weights.")
+        check_no_weights(sample_weight)
         truth = read_objects(y_true, self.bounding_box_format)
         found = read_detections(y_pred, self.bounding_box_format)
         check_as_many(truth, found)

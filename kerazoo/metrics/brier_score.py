@@ -20,11 +20,12 @@ class BrierScore(keras.metrics.Metric):
     - Two classes, one probability, `y_pred` `(batch,)` or `(batch, ..., 1)`: the mean of
       `(p - y_true) ** 2`, 0 to 1, which is half of that.
 
-    Both are what `sklearn.metrics.brier_score_loss` gives by default (`scale_by_half="auto"`).
-    0.0 before any data.
+    One probability, and three classes or more, give what `sklearn.metrics.brier_score_loss` does by
+    default (`scale_by_half="auto"`), which for two columns gives half as much. 0.0 before any data.
 
-    Shapes: `y_true` integers `(batch, ...)` or one-hot like `y_pred`; `sample_weight` `(batch,)` or
-    `(batch, ...)`.
+    Shapes: `y_true` integers `(batch, ...)` or one-hot like `y_pred` (the largest counts as 1); for
+    one probability also labels between 0 and 1. `sample_weight` `(batch,)` or `(batch, ...)`.
+    Predictions that a Keras mask hides are left out.
 
     Args:
         from_logits: True if `y_pred` is what goes into the sigmoid or softmax.
@@ -47,7 +48,7 @@ class BrierScore(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         batch = flat_predictions(y_true, y_pred, sample_weight, from_logits=self.from_logits)
         if batch.binary:
-            distance = ops.square(batch.probabilities - ops.cast(batch.labels, "float32"))
+            distance = ops.square(batch.probabilities - batch.labels)
         else:
             classes = ops.arange(batch.probabilities.shape[-1], dtype="int32")
             true = ops.cast(ops.equal(ops.expand_dims(batch.labels, -1), classes), "float32")

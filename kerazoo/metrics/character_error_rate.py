@@ -26,7 +26,8 @@ class CharacterErrorRate(ErrorRate):
     Args:
         name, dtype: as for every Keras metric.
 
-    Raises: `update_state` raises DataError for anything but strings, or lists of unequal length.
+    Raises: `update_state` raises DataError for anything but strings, lists of unequal length, or
+        sample weights.
 
     >>> metric = kerazoo.metrics.CharacterErrorRate()
     >>> metric.update_state(["kitten"], ["sitting"])

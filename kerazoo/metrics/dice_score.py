@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.metrics._class_labels import check_label
 from kerazoo.metrics._compensated_sum import add_to, value_of
-from kerazoo.metrics._sample_weights import spread_weights
+from kerazoo.metrics._sample_weights import spread_weights, without_masked
 from kerazoo.metrics._shapes import agree, without_last_one
 
 AVERAGES = ("micro", "macro")
@@ -35,6 +37,7 @@ class DiceScore(keras.metrics.Metric):
     integer labels `(batch, ...)` or `(batch, ..., 1)`, or one-hot `(batch, ..., classes)`.
     With `threshold`, `y_pred` and `y_true` (0 or 1) are both `(batch, ..., classes)`, and an
     element may have several classes or none. `sample_weight`: `(batch,)` or `(batch, ...)`.
+    Elements that a Keras mask of `y_pred` hides are left out.
 
     Args:
         num_classes: 1 or more; 1 only with `threshold`.
@@ -65,11 +68,6 @@ class DiceScore(keras.metrics.Metric):
         dtype: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)
-        if not isinstance(num_classes, int) or num_classes < (2 if threshold is None else 1):
-            raise ConfigError(
-                "`num_classes` must be 2 or more, or 1 with a `threshold`. "
-                f"Received: num_classes={num_classes!r}, threshold={threshold!r}."
-            )
         if average is not None and average not in AVERAGES:
             raise unknown_name("average", average, AVERAGES)
         if threshold is not None and ignore_class is not None:
@@ -78,19 +76,20 @@ class DiceScore(keras.metrics.Metric):
                 f"Received: threshold={threshold!r}, ignore_class={ignore_class!r}. "
                 "Give the elements to leave out a `sample_weight` of 0."
             )
-        self.num_classes, self.average = num_classes, average
-        self.threshold, self.ignore_class = threshold, ignore_class
+        least = 2 if threshold is None else 1
+        self.num_classes = check_integer("num_classes", num_classes, least=least)
+        self.average = average
+        self.threshold = None if threshold is None else check_number("threshold", threshold)
+        self.ignore_class = check_label("ignore_class", ignore_class)
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
-        self.sums = self.add_variable((2, 3, num_classes), "zeros", dtype="float32", name="sums")
+        self.sums = self.add_variable(
+            (2, 3, self.num_classes), "zeros", dtype="float32", name="sums"
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        masks = self._one_class_each if self.threshold is None else self._any_classes_each
-        true, predicted, weights = masks(y_true, y_pred, sample_weight)
-        weights = ops.expand_dims(weights, -1)
-        counts = [ops.logical_and(true, predicted), true, predicted]
-        counts = [_sum_by_class(ops.cast(count, "float32") * weights) for count in counts]
-        add_to(self.sums, ops.stack(counts))
+        count = self._one_class_each if self.threshold is None else self._any_classes_each
+        add_to(self.sums, ops.stack(count(y_true, y_pred, sample_weight)))
 
     def result(self) -> Any:
         overlap, true, predicted = ops.unstack(value_of(self.sums), axis=0)
@@ -105,21 +104,27 @@ class DiceScore(keras.metrics.Metric):
         score = ops.where(size > 0, ops.divide_no_nan(overlap, size), float("nan"))
         return ops.cast(score, self.dtype)
 
-    def _any_classes_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple:
-        """True and predicted, bool `(batch, ..., classes)`, and weights `(batch, ...)`."""
+    def _any_classes_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> list:
+        """Overlap, true and predicted, `(classes,)` each."""
         self._check_classes(y_pred, "y_pred")
         _check_same(y_true, y_pred, y_true, y_pred)
         scores = ops.cast(y_pred, "float32")
-        weights = spread_weights(sample_weight, scores[..., 0])
-        return ops.cast(y_true, "bool"), scores > self.threshold, weights
+        weights = without_masked(spread_weights(sample_weight, scores[..., 0]), y_pred)
+        weights = ops.expand_dims(weights, -1)
+        true, predicted = ops.cast(y_true, "bool"), scores > self.threshold
+        counts = [ops.logical_and(true, predicted), true, predicted]
+        return [_sum_by_class(ops.cast(count, "float32") * weights) for count in counts]
 
-    def _one_class_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple:
-        """The same as `_any_classes_each`."""
+    def _one_class_each(self, y_true: Any, y_pred: Any, sample_weight: Any) -> list:
+        """The same as `_any_classes_each`, without the one-hot rows that would take its memory."""
         labels, said = self._labels(y_true, y_pred)
         weights = spread_weights(sample_weight, ops.cast(labels, "float32"))
+        weights = without_masked(weights, y_pred)
         if self.ignore_class is not None:
-            weights = weights * ops.cast(labels != self.ignore_class, "float32")
-        return self._has_class(labels), self._has_class(said), weights
+            weights = ops.where(labels == self.ignore_class, 0.0, weights)
+        overlap = ops.where(labels == said, weights, 0.0)
+        counts = [(overlap, labels), (weights, labels), (weights, said)]
+        return [_sum_by_label(values, ids, self.num_classes) for values, ids in counts]
 
     def _labels(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """True and predicted label of each element, int32, `(batch, ...)`."""
@@ -135,10 +140,6 @@ class DiceScore(keras.metrics.Metric):
             labels = ops.argmax(y_true, axis=-1)
         _check_same(labels, said, y_true, y_pred)
         return ops.cast(labels, "int32"), ops.cast(said, "int32")
-
-    def _has_class(self, labels: Any) -> Any:
-        """Bool, `(batch, ..., classes)`."""
-        return ops.equal(ops.expand_dims(labels, -1), ops.arange(self.num_classes, dtype="int32"))
 
     def _check_classes(self, values: Any, name: str) -> None:
         if values.shape[-1] != self.num_classes:
@@ -162,6 +163,20 @@ def _sum_by_class(values: Any) -> Any:
     # Images first: ones added one by one to a float32 get lost beyond 2 ** 24 elements.
     inner = tuple(range(1, len(values.shape) - 1))
     return ops.sum(ops.sum(values, axis=inner) if inner else values, axis=0)
+
+
+def _sum_by_label(values: Any, labels: Any, classes: int) -> Any:
+    """`(batch, ...)` each, to `(classes,)`; labels that are no class count for none."""
+    known = ops.logical_and(labels >= 0, labels < classes)
+    values, labels = ops.where(known, values, 0.0), ops.where(known, labels, 0)
+    # Images first, as above: one segment for each class of each image.
+    images = ops.shape(labels)[0]
+    first = ops.arange(images, dtype="int32") * classes
+    segments = labels + ops.reshape(first, (-1, *[1] * (len(labels.shape) - 1)))
+    sums = ops.segment_sum(
+        ops.reshape(values, (-1,)), ops.reshape(segments, (-1,)), num_segments=images * classes
+    )
+    return ops.sum(ops.reshape(sums, (-1, classes)), axis=0)
 
 
 def _check_same(one: Any, other: Any, y_true: Any, y_pred: Any) -> None:

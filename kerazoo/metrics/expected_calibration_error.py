@@ -11,7 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.errors import ConfigError, unknown_name
+from kerazoo.argument_checks import check_integer
+from kerazoo.errors import unknown_name
 from kerazoo.metrics._class_probabilities import flat_predictions
 from kerazoo.metrics._compensated_sum import add_to, value_of
 
@@ -30,7 +31,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     Several classes: confidence is the largest probability, and a sample is accurate if the class
     that has it is true (equal ones: the first). Two classes, one probability: confidence is the
-    probability of class 1 and "accuracy" the label, so a confident no counts as one near 0.
+    probability of class 1 and "accuracy" the label, so a confident no counts as one near 0;
+    labels between 0 and 1 count as they are.
 
     Bin b of B holds confidences in ((b - 1) / B, b / B], the first one also 0, as in the paper.
     torchmetrics closes bins below and gives 1.0 a bin of its own: equal but for confidences that
@@ -38,6 +40,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     Shapes: `y_true` integers `(batch, ...)` or one-hot like `y_pred`; `y_pred` `(batch,)`,
     `(batch, ..., 1)` or `(batch, ..., classes)`; `sample_weight` `(batch,)` or `(batch, ...)`.
+    Predictions that a Keras mask hides are left out.
 
     Args:
         bins: 1 or more; 15 in the paper.
@@ -63,13 +66,12 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         dtype: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)
-        if not isinstance(bins, int) or bins < 1:
-            raise ConfigError(f"`bins` must be a whole number, 1 or more. Received: {bins!r}.")
         if norm not in NORMS:
             raise unknown_name("norm", norm, NORMS)
-        self.bins, self.norm, self.from_logits = bins, norm, from_logits
+        self.bins = check_integer("bins", bins)
+        self.norm, self.from_logits = norm, from_logits
         self._direction = "down"  # what mode="auto" of Keras's callbacks asks for
-        self.sums = self.add_variable((2, bins, 3), "zeros", dtype="float32", name="sums")
+        self.sums = self.add_variable((2, self.bins, 3), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         batch = flat_predictions(y_true, y_pred, sample_weight, from_logits=self.from_logits)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
 from keras import ops
 
-from kerazoo.errors import ConfigError
+from kerazoo.argument_checks import check_number
 from kerazoo.metrics._class_labels import ClassIds, ClassRows
 from kerazoo.metrics._metric_at_k import MetricAtK, sum_by_class
 
@@ -47,9 +46,7 @@ class FBetaAtK(MetricAtK):
         dtype: Any = None,
     ):
         super().__init__(k, average, ignore_class, name, dtype)
-        if not isinstance(beta, (int, float)) or not 0 < beta < math.inf:
-            raise ConfigError(f"`beta` must be a number above 0. Received: beta={beta!r}.")
-        self.beta = beta
+        self.beta = check_number("beta", beta, above=0)
 
     def _fraction(self, labels: ClassIds | ClassRows, top: Any, weights: Any) -> tuple[Any, Any]:
         column, square = weights[:, None], self.beta**2

@@ -30,7 +30,8 @@ class PrecisionAtK(MetricAtK):
     - `y_pred`: scores, `(batch, classes)`, logits or probabilities, compared as float32.
     - `sample_weight`: `(batch,)` or `(batch, 1)`, 0 or more.
 
-    The state is two sums (per class unless "micro"), exact for counts beyond float32's 2 ** 24.
+    The state is two sums, or three for "weighted" (per class unless "micro"), exact for counts
+    beyond float32's 2 ** 24.
 
     Args:
         k: 1 to the number of classes.

@@ -29,9 +29,11 @@ class WordErrorRate(ErrorRate):
     Args:
         name, dtype: as for every Keras metric.
 
-    Raises: `update_state` raises DataError for anything but strings, or lists of unequal length.
+    Raises: `update_state` raises DataError for anything but strings, lists of unequal length, or
+        sample weights.
 
-    Equal to `jiwer.wer`, but that jiwer does not part words at a single tab or line break.
+    Equal to `jiwer.wer`, but that jiwer parts words at spaces alone: not at a single tab, a line
+    break or other white space of Unicode.
 
     >>> metric = kerazoo.metrics.WordErrorRate()
     >>> metric.update_state(["the cat sat", "hello world"], ["the bat sat", "hello"])

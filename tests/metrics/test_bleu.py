@@ -134,18 +134,23 @@ def test_one_reference_each_and_arrays_and_bytes():
 
 
 def test_arguments_out_of_range():
-    with pytest.raises(ConfigError, match="`max_order` must be a whole number, 1 or more"):
-        BLEU(max_order=0)
+    for max_order in (0, True, 2.0):
+        with pytest.raises(ConfigError, match="`max_order` must be an integer of 1 or above"):
+            BLEU(max_order=max_order)
     with pytest.raises(UnknownNameError, match="Did you mean 'floor'"):
         BLEU(smoothing="flor")
     with pytest.raises(UnknownNameError, match="Unknown tokenizer 'mecab'"):
         BLEU(tokenize="mecab")
-    for arguments in (
-        {"smoothing": "exp", "smoothing_value": 1.0},
-        {"smoothing": "floor", "smoothing_value": 0.0},
-    ):
-        with pytest.raises(ConfigError, match='must be above 0, and is for "floor" and "add-k"'):
-            BLEU(**arguments)
+    with pytest.raises(ConfigError, match='`smoothing_value` is for "floor" and "add-k" alone'):
+        BLEU(smoothing="exp", smoothing_value=1.0)
+    for value in (0.0, float("inf"), "1"):
+        with pytest.raises(ConfigError, match="`smoothing_value` must be a finite number above 0"):
+            BLEU(smoothing="floor", smoothing_value=value)
+
+
+def test_sample_weights_are_refused():
+    with pytest.raises(DataError, match="`sample_weight` must be None: the definition"):
+        BLEU().update_state([["a"]], ["a"], [1.0])
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,11 @@ def draw_images(rng, classes, most=6):
     return images
 
 
+def draw_many(draws):
+    rng = np.random.default_rng(4)
+    return [image for _ in range(draws) for image in draw_images(rng, classes=4)]
+
+
 def padded(images):
     """`y_true` and `y_pred` as Keras has them, in numbers that float32 holds exactly."""
     boxes, labels = np.zeros((2, len(images), 8, 4), "float32"), -np.ones((2, len(images), 8), int)
@@ -243,10 +248,21 @@ def test_config_comes_back():
     metric = BoxMeanAveragePrecision("xywh", [1, 3], [0.3, 0.5], [5, 20], name="boxes")
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert twin.get_config() == metric.get_config()
-    y_true, y_pred = padded(draw_images(np.random.default_rng(4), classes=4))
+    y_true, y_pred = padded(draw_many(5))
     for one in (metric, twin):
         one.update_state(y_true, y_pred)
+    assert 0 < metric.details()["map"] < 1
     assert metric.details() == twin.details()
+
+
+def test_one_batch_or_fifty():
+    y_true, y_pred = padded(draw_many(25))
+    one, fifty = BoxMeanAveragePrecision("xywh"), BoxMeanAveragePrecision("xywh")
+    one.update_state(y_true, y_pred)
+    for which in np.array_split(np.arange(len(y_true["labels"])), 50):
+        fifty.update_state(part(y_true, which), part(y_pred, which))
+    assert 0 < one.details()["map"] < 1
+    assert fifty.details() == one.details()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +273,11 @@ def test_config_comes_back():
         ({"iou_thresholds": (0.5, 1.5)}, ConfigError, "`iou_thresholds` must rise"),
         ({"iou_thresholds": ()}, ConfigError, "`iou_thresholds` must rise"),
         ({"max_detections": ()}, ConfigError, "`max_detections` must rise"),
-        ({"max_detections": (0, 10)}, ConfigError, "from above 0 to 65535"),
+        ({"max_detections": (10, 70_000)}, ConfigError, "from above 0 to 65535"),
+        ({"max_detections": (1.9,)}, ConfigError, "`max_detections` must be an integer of 1"),
+        ({"iou_thresholds": ("0.5",)}, ConfigError, "`iou_thresholds` must be a finite number"),
+        ({"class_ids": (0.5,)}, ConfigError, "`class_ids` must be an integer of 0 or above"),
+        ({"max_detections": (0, 10)}, ConfigError, "`max_detections` must be an integer of 1"),
     ],
 )
 def test_arguments_out_of_range(arguments, error, says):
@@ -289,7 +309,7 @@ def test_what_is_no_batch_of_boxes(y_true, y_pred, says):
 
 
 def test_sample_weights_are_refused():
-    with pytest.raises(DataError, match="COCO's definition has no weights"):
+    with pytest.raises(DataError, match="`sample_weight` must be None: the definition"):
         BoxMeanAveragePrecision().update_state(GOOD, GOOD, [1.0])
 
 

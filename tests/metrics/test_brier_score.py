@@ -2,48 +2,52 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit, softmax
 from sklearn.metrics import brier_score_loss
 
 from kerazoo.errors import DataError
 from kerazoo.metrics import BrierScore
 
 CASES = 240
-SAMPLES = [1, 7, 40]
+SAMPLES = [0, 1, 7, 40]
 
 
-def softmax(logits):
-    exponentials = np.exp(logits)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+def by_scikit_learn(labels, probabilities, weights):
+    """Which refuses empty batches and weights of zero alone: both are 0.0 by definition."""
+    if not np.any(weights):
+        return 0.0
+    classes = range(probabilities.shape[1]) if probabilities.ndim == 2 else [0, 1]
+    return brier_score_loss(labels, probabilities, sample_weight=weights, labels=classes)
 
 
 def test_is_that_of_scikit_learn_for_two_classes():
     for seed in range(CASES):
         rng = np.random.default_rng(seed)
-        samples = SAMPLES[seed % 3]
+        samples = SAMPLES[seed % 4]
         labels = np.full(samples, seed % 2) if seed % 7 == 0 else rng.integers(0, 2, samples)
         logits = rng.normal(0, 3, samples)
-        weights = rng.choice([0.25, 1.0, 3.0], samples)
-        probabilities = 1 / (1 + np.exp(-logits))
-        expected = brier_score_loss(labels, probabilities, sample_weight=weights, labels=[0, 1])
+        weights = rng.choice([0.0, 0.25, 1.0, 3.0], samples)
+        probabilities = expit(logits)
+        expected = by_scikit_learn(labels, probabilities, weights)
         metric = BrierScore(from_logits=bool(seed % 2))
         scores = logits if metric.from_logits else probabilities
-        metric.update_state(labels, scores[:, None] if seed % 3 else scores, weights)
+        metric.update_state(labels, scores[:, None] if seed // 2 % 2 else scores, weights)
         assert float(metric.result()) == pytest.approx(expected, abs=1e-6), seed
 
 
 def test_is_that_of_scikit_learn_for_several_classes():
     for seed in range(CASES):
         rng = np.random.default_rng(seed)
-        samples, classes = SAMPLES[seed % 3], [3, 5][seed % 2]
+        samples, classes = SAMPLES[seed % 4], [2, 3, 5][seed % 3]
         labels = np.zeros(samples, int) if seed % 7 == 0 else rng.integers(0, classes, samples)
         logits = rng.normal(0, 3, (samples, classes))
-        weights = rng.choice([0.25, 1.0, 3.0], samples)
-        expected = brier_score_loss(
-            labels, softmax(logits), sample_weight=weights, labels=range(classes)
-        )
+        weights = rng.choice([0.0, 0.25, 1.0, 3.0], samples)
+        probabilities = softmax(logits, axis=-1)
+        expected = by_scikit_learn(labels, probabilities, weights)
+        expected *= 2 if classes == 2 else 1  # scikit-learn halves Brier's sum of two classes
         metric = BrierScore(from_logits=bool(seed % 2))
-        y_true = [labels, labels[:, None], np.eye(classes)[labels]][seed % 3]
-        metric.update_state(y_true, logits if metric.from_logits else softmax(logits), weights)
+        y_true = [labels, labels[:, None], np.eye(classes)[labels]][seed // 2 % 3]
+        metric.update_state(y_true, logits if metric.from_logits else probabilities, weights)
         assert float(metric.result()) == pytest.approx(expected, abs=1e-6), seed
 
 
@@ -65,6 +69,12 @@ def test_empty_batches_and_weights_of_zero_change_nothing():
     metric.update_state(np.zeros(0, int), np.zeros(0, "float32"))
     metric.update_state([1, 0], [0.9, 0.8], [0.0, 0.0])
     assert float(metric.result()) == 0.25
+
+
+def test_soft_labels_of_two_classes_count_as_they_are():
+    metric = BrierScore()
+    metric.update_state([0.9, 0.1], [0.7, 0.2])
+    assert float(metric.result()) == pytest.approx((0.2**2 + 0.1**2) / 2)
 
 
 def test_shapes_that_do_not_fit():

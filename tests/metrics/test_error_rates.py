@@ -124,6 +124,12 @@ def test_what_is_no_list_of_texts(y_true, y_pred, says):
         WordErrorRate().update_state(y_true, y_pred)
 
 
+@pytest.mark.parametrize("metric_class", [WordErrorRate, CharacterErrorRate])
+def test_sample_weights_are_refused(metric_class):
+    with pytest.raises(DataError, match="`sample_weight` must be None: the definition"):
+        metric_class().update_state(["a"], ["a"], [1.0])
+
+
 def test_counts_beyond_what_float32_can_tell_apart():
     metric = CharacterErrorRate()
     metric.sums.assign(ops.convert_to_tensor([[0.0, 2.0**24], [0.0, 0.0]], "float32"))

@@ -178,7 +178,7 @@ def test_config_holds_every_argument(metric_class):
 @pytest.mark.parametrize("metric_class", METRICS)
 def test_k_out_of_range(metric_class):
     for k in (0, -1, 2.0, True, "3"):
-        with pytest.raises(ConfigError, match="`k` must be an integer above 0. Received: k="):
+        with pytest.raises(ConfigError, match="`k` must be an integer of 1 or above. Received: "):
             metric_class(k)
 
 

@@ -130,6 +130,26 @@ def test_a_saved_model_brings_its_metric_back(name, model, tmp_path):
         np.testing.assert_array_equal(got[key], number)
 
 
+@pytest.mark.parametrize("name", SCORES)
+def test_a_mask_of_the_model_leaves_its_predictions_out(name):
+    keras.utils.set_random_seed(0)
+    y_true, _, weights = (values[:40].reshape(8, 5, *values.shape[1:]) for values in draw(name))
+    tokens = np.random.default_rng(1).integers(0, 3, (8, 5))  # 0 is masked
+    inputs = keras.Input((5,), dtype="int32")
+    model = keras.Model(inputs, keras.layers.Embedding(3, 4, "normal", mask_zero=True)(inputs))
+    plain, weighted = SCORES[name](), SCORES[name]()
+    model.compile(
+        metrics=[plain],
+        weighted_metrics=[weighted],
+        loss=lambda y_true, y_pred: ops.mean(y_pred, axis=-1),
+    )
+    model.evaluate(tokens, y_true, 3, sample_weight=weights, verbose=0)
+    outputs, seen = model.predict(tokens, verbose=0), tokens != 0
+    for metric, more in ((plain, ()), (weighted, (weights[seen],))):
+        expected = value(SCORES[name](), y_true[seen], outputs[seen], *more)
+        np.testing.assert_allclose(ops.convert_to_numpy(metric.result()), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_metrics_come_back_from_their_config(name):
     metric = TEXTS[name]()
