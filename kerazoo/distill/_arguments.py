@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 
+from kerazoo.argument_checks import check_number
 from kerazoo.distill._by_name import loss_from_name
 from kerazoo.errors import ConfigError
 
@@ -42,13 +44,13 @@ def as_weights(argument: str, weights: Iterable[float] | None, items: Sequence[A
     """One number of 0 or above for each of `items`; 1.0 each for None."""
     if weights is None:
         return [1.0] * len(items)
-    values = [weights] if isinstance(weights, int | float) else list(weights)
-    if len(values) != len(items) or not all(value >= 0 for value in values):
+    values = [weights] if isinstance(weights, numbers.Real) else list(weights)
+    if len(values) != len(items):
         raise ConfigError(
             f"`{argument}` must be {len(items)} numbers of 0 or above, one for each. "
             f"Received: {values}."
         )
-    return [float(value) for value in values]
+    return [check_number(f"{argument}[{i}]", value, least=0) for i, value in enumerate(values)]
 
 
 def as_shares(argument: str, weights: Iterable[float] | None, items: Sequence[Any]) -> list[float]:
@@ -57,10 +59,3 @@ def as_shares(argument: str, weights: Iterable[float] | None, items: Sequence[An
     if items and not sum(values):
         raise ConfigError(f"`{argument}` must not all be 0. Received: {values}.")
     return [value / sum(values) for value in values]
-
-
-def check_fraction(argument: str, value: float) -> float:
-    """`value` if it is a number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(f"`{argument}` must be a number from 0 to 1. Received: {value!r}.")
-    return float(value)

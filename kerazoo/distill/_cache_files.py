@@ -46,6 +46,9 @@ class CacheFiles:
         self._starts = np.concatenate([[0], np.cumsum(self.rows)])
         if any(len(output) != self._starts[-1] for output in self.outputs):
             raise ValueError("rows are missing")
+        for number, output in enumerate(self.outputs):
+            if (folder / f"output_{number}.npy").stat().st_size != output.offset + output.nbytes:
+                raise ValueError(f"output_{number}.npy is longer than its header says")
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -85,7 +88,8 @@ def write(
             rows.append(len(next(iter(outputs.values()))))
             for number, (name, values) in enumerate(outputs.items()):
                 if name not in writers:
-                    writers[name] = _RowWriter(temporary / f"output_{number}.npy", values)
+                    path = temporary / f"output_{number}.npy"
+                    writers[name] = _RowWriter(path, name, values)
                 writers[name].append(values)
         if not rows:
             raise DataError("The data set is empty: there is nothing to ask the teacher.")
@@ -100,8 +104,8 @@ def write(
 class _RowWriter:
     """A .npy file that grows row by row; its header is written anew at the end."""
 
-    def __init__(self, path: Path, first: np.ndarray):
-        self._file = path.open("wb")
+    def __init__(self, path: Path, name: str, first: np.ndarray):
+        self._file, self._name = path.open("wb"), name
         self._dtype, self._shape, self._rows = first.dtype, first.shape[1:], 0
         self._write_header()
 
@@ -115,7 +119,13 @@ class _RowWriter:
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def append(self, values: np.ndarray) -> None:
-        self._file.write(np.ascontiguousarray(values, self._dtype).tobytes())
+        if (values.shape[1:], values.dtype) != (self._shape, self._dtype):
+            raise DataError(
+                f"A cached output must have one shape and dtype in all batches. Received: "
+                f"{self._name!r} of {self._dtype}{self._shape} at first, then of "
+                f"{values.dtype}{values.shape[1:]}. Pad the inputs to one length."
+            )
+        self._file.write(np.ascontiguousarray(values).tobytes())
         self._rows += len(values)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.distill._loss import mean
 from kerazoo.distill._rows import rows, unit
 
 _NO_CLASS = -1  # of the random vectors that fill a memory at first
@@ -110,7 +111,7 @@ def _nce(positive: Any, negatives: Any, is_negative: Any, log_mean: Any) -> Any:
     count = ops.sum(is_negative, axis=-1, keepdims=True)
     offset = ops.log(ops.maximum(count, 1.0)) + log_mean
     drawn = ops.sum(ops.softplus(negatives - offset) * is_negative, axis=-1)
-    return ops.mean(ops.softplus(offset - positive)[:, 0] + drawn)
+    return mean(ops.softplus(offset - positive)[:, 0] + drawn)
 
 
 class _RandomDirections(keras.initializers.Initializer):

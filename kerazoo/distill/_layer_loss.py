@@ -28,14 +28,15 @@ class LayerLoss(Loss):
             )
         self.teacher_layer_name = teacher_layer_name
         self.student_layer_name = student_layer_name
+        self._built_for: list[tuple[Any, Any]] = []
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         """The loss of the pair with this number, from 0: a scalar."""
         raise NotImplementedError
 
     def build(self, teacher_shapes: Any, student_shapes: Any) -> None:
-        pairs = _pairs(teacher_shapes, student_shapes)
-        for number, (teacher, student) in enumerate(pairs):
+        pairs = list(_pairs(teacher_shapes, student_shapes))
+        for teacher, student in pairs:
             for shape, role in ((teacher, "teacher"), (student, "student")):
                 if not is_shape(shape):
                     raise ConfigError(
@@ -43,7 +44,18 @@ class LayerLoss(Loss):
                         f"beforehand. Received: {shape}. Name a layer with one output, of a "
                         f"Functional or Sequential model."
                     )
+        self._check_are_those_of_before([(tuple(t[1:]), tuple(s[1:])) for t, s in pairs])
+        for number, (teacher, student) in enumerate(pairs):
             self.build_pair(number, tuple(teacher), tuple(student))
+
+    def _check_are_those_of_before(self, pairs: list[tuple[Any, Any]]) -> None:
+        """What a loss has learned goes with it to another distiller, of models of equal sizes."""
+        if self.layers and pairs != self._built_for:
+            raise ConfigError(
+                f"This {type(self).__name__} was built for features {self._built_for} of another "
+                f"teacher and student. Received: {pairs}. Make a new loss."
+            )
+        self._built_for = pairs
 
     def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
         """Check the shapes of one pair, and make its layers."""

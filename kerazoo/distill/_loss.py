@@ -12,7 +12,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, DataError
 
 Names = str | list[str] | None  # one layer, several, or the final output
 
@@ -45,7 +45,10 @@ class Loss(keras.distillation.DistillationLoss):
 
 
 class OutputLoss(Loss):
-    """A loss between final outputs of equal shape, such as logits."""
+    """A loss between final outputs of equal shape, logits; several outputs are added up.
+
+    Subclasses compute one output in `output_loss`.
+    """
 
     def build(self, teacher_shapes: Any, student_shapes: Any) -> None:
         if teacher_shapes is None or student_shapes is None:
@@ -55,6 +58,30 @@ class OutputLoss(Loss):
                 f"{type(self).__name__} compares final outputs, which must have equal shapes. "
                 f"Received: {teacher_shapes} from the teacher, {student_shapes} from the student."
             )
+
+    def output_loss(self, teacher: Any, student: Any, labels: Any, sample_weight: Any) -> Any:
+        """The loss of one output: a scalar."""
+        raise NotImplementedError
+
+    def compute_loss(
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        teachers, students = map(keras.tree.flatten, (teacher_outputs, student_outputs))
+        weights = [sample_weight] * len(students)
+        if keras.tree.is_nested(sample_weight):
+            weights = keras.tree.flatten(sample_weight)
+        if not len(teachers) == len(students) == len(weights):
+            raise DataError(
+                f"{type(self).__name__} compares as many outputs. Received: {len(teachers)} of the "
+                f"teacher, {len(students)} of the student, {len(weights)} sample weights."
+            )
+        outputs = zip(teachers, students, weights, strict=True)
+        return sum(self.output_loss(teacher, student, y, w) for teacher, student, w in outputs)
 
 
 def _agree(shapes: Any, others: Any) -> bool:
@@ -83,15 +110,18 @@ def float32(tensor: Any) -> Any:
     return ops.cast(tensor, "float32")
 
 
-def check_positive(name: str, value: float) -> float:
-    """`value` as a float if it is a number above 0; else `ConfigError`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigError(f"`{name}` must be a number above 0. Received: {value!r}.")
-    return float(value)
+def class_logits(outputs: Any) -> Any:
+    """Logits, float32, one column per class.
+
+    A single column is the logit of the second of two classes, as sigmoid reads it: softmax of
+    (0, x) is (1 - sigmoid(x), sigmoid(x)). As it stands, its softmax would be 1 whatever x.
+    """
+    outputs = float32(outputs)
+    if outputs.shape[-1] != 1:
+        return outputs
+    return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
 
 
-def check_weight(name: str, value: float) -> float:
-    """`value` as a float if it is a number of 0 or above; else `ConfigError`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ConfigError(f"`{name}` must be a number of 0 or above. Received: {value!r}.")
-    return float(value)
+def mean(values: Any) -> Any:
+    """Mean of all elements; 0 of none, as a replica may receive at the end of the data."""
+    return ops.divide_no_nan(ops.sum(values), ops.cast(ops.size(values), "float32"))

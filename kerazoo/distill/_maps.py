@@ -7,6 +7,17 @@ from typing import Any
 from keras import ops
 
 
+def positions_agree(teacher: tuple, student: tuple) -> bool:
+    """Whether features of these shapes, `(batch, positions..., channels)`, can be compared.
+
+    Maps may differ in height and width: `shrink_to_common` makes them equal where they are fixed.
+    """
+    if len(teacher) != len(student):
+        return False
+    is_shrinkable = len(teacher) == 4 and None not in (*teacher[1:3], *student[1:3])
+    return is_shrinkable or teacher[1:-1] == student[1:-1]
+
+
 def shrink_to_common(teacher: Any, student: Any) -> tuple[Any, Any]:
     """Average the larger of two maps `(batch, height, width, channels)` down to the smaller.
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from kerazoo.distill._features import FINAL
 from kerazoo.errors import DataError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class SavedModelTeacher:
@@ -42,13 +46,11 @@ class SavedModelTeacher:
         import tensorflow as tf
 
         named = _by_name(inputs, list(self._inputs))
-        cast = {name: tf.cast(named[name], spec.dtype) for name, spec in self._inputs.items()}
-        outputs = {name: tf.stop_gradient(v) for name, v in self._signature(**cast).items()}
+        given = {name: _cast(name, named[name], spec.dtype) for name, spec in self._inputs.items()}
+        outputs = {name: tf.stop_gradient(v) for name, v in self._signature(**given).items()}
         return {FINAL: _single(outputs)}
 
     def run(self, inputs: Any) -> dict[str, Any]:
-        import keras
-
         return keras.tree.map_structure(np.asarray, self(inputs))
 
     def fingerprint(self) -> str:
@@ -111,10 +113,29 @@ def _single(outputs: dict[str, Any]) -> Any:
 
 
 def _by_name(inputs: Any, names: list[str]) -> dict[str, Any]:
-    """Inputs under the names of the file: one by itself, several by name or in order."""
+    """Inputs under the names of the file. It has no order: several must come by name."""
     if isinstance(inputs, dict) and inputs.keys() == set(names):
         return inputs
-    listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    if len(listed) != len(names) or isinstance(inputs, dict):
-        raise DataError(f"The teacher takes the inputs {names}. Received: {len(listed)} others.")
-    return dict(zip(names, listed, strict=True))
+    listed = keras.tree.flatten(inputs)
+    if isinstance(inputs, dict) or not len(listed) == len(names) == 1:
+        received = (
+            f"{sorted(inputs)}" if isinstance(inputs, dict) else f"{len(listed)} without names"
+        )
+        raise DataError(
+            f"The teacher takes the inputs {names}, as a dict by these names where there are "
+            f"several. Received: {received}."
+        )
+    return {names[0]: listed[0]}
+
+
+def _cast(name: str, values: Any, dtype: tf.DType) -> tf.Tensor:
+    """`values` in the dtype of the file; fractions are not cut to integers."""
+    import tensorflow as tf
+
+    values = tf.convert_to_tensor(values)
+    if dtype.is_integer and not values.dtype.is_integer:
+        raise DataError(
+            f"The teacher's input {name!r} is {dtype.name}. Received: {values.dtype.name}. Pass "
+            f"integers, such as pixels 0..255 that are not yet scaled."
+        )
+    return tf.cast(values, dtype)

@@ -7,9 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.distill._layer_loss import LayerLoss, Names
-from kerazoo.distill._loss import check_positive, float32
-from kerazoo.distill._maps import shrink_to_common
+from kerazoo.distill._loss import float32, mean
+from kerazoo.distill._maps import positions_agree, shrink_to_common
 from kerazoo.distill._rows import length, rows, unit
 from kerazoo.errors import ConfigError
 
@@ -27,7 +28,7 @@ class AttentionTransfer(LayerLoss):
     Args:
         teacher_layer_name: a layer's name, or a list of several.
         student_layer_name: as many layers of the student.
-        power: above 0; 2 in the paper. Higher powers look at the strongest activations only.
+        power: 1 or above; 2 in the paper. Higher powers look at the strongest activations only.
 
     Raises:
         kerazoo.errors.ConfigError: an argument breaks its rule, or the layers have no positions.
@@ -48,15 +49,11 @@ class AttentionTransfer(LayerLoss):
         power: float = 2.0,
     ):
         super().__init__(teacher_layer_name, student_layer_name)
-        self.power = check_positive("power", power)
+        self.power = check_number("power", power, least=1)
 
     def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
-        fits = len(teacher) == len(student) >= 3
-        if len(teacher) == 4:
-            fits = fits and None not in (*teacher[1:3], *student[1:3])
-        elif fits:
-            fits = teacher[1:-1] == student[1:-1] and None not in teacher[1:-1]
-        if not fits:
+        is_fixed = None not in (*teacher[1:-1], *student[1:-1])
+        if len(teacher) < 3 or not is_fixed or not positions_agree(teacher, student):
             raise ConfigError(
                 f"AttentionTransfer compares maps with channels last and fixed sizes, (batch, "
                 f"height, width, channels). Received: {teacher} from the teacher, {student} from "
@@ -65,7 +62,7 @@ class AttentionTransfer(LayerLoss):
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         teacher, student = shrink_to_common(float32(teacher), float32(student))
-        return ops.mean(length(self._attention(teacher) - self._attention(student))) / 2
+        return mean(length(self._attention(teacher) - self._attention(student))) / 2
 
     def _attention(self, features: Any) -> Any:
         return unit(rows(ops.sum(ops.abs(features) ** self.power, axis=-1)))

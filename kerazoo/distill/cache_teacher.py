@@ -123,7 +123,12 @@ def _run(teachers: list[Teacher], inputs: Any) -> dict[str, np.ndarray]:
                 f"A cached output must be one array with a row per sample. Received: {name!r} of "
                 f"another form for {rows} samples. Cache a teacher with one output."
             )
-    return {name: np.asarray(value) for name, value in outputs.items()}
+    return {name: _storable(np.asarray(value)) for name, value in outputs.items()}
+
+
+def _storable(values: np.ndarray) -> np.ndarray:
+    """As float32 where NumPy's files have no such number, as for bfloat16."""
+    return values.astype("float32") if values.dtype.kind == "V" else values
 
 
 def _check_teacher(

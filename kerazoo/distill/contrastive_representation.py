@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.distill._contrast_memory import ContrastMemory
 from kerazoo.distill._labels import class_numbers
 from kerazoo.distill._layer_loss import LayerLoss, Names
-from kerazoo.distill._loss import check_positive
 from kerazoo.errors import ConfigError
 
 
@@ -62,10 +63,10 @@ class ContrastiveRepresentation(LayerLoss):
         seed: int = 0,
     ):
         super().__init__(teacher_layer_name, student_layer_name)
-        self.units = _check_count("units", units, least=1)
-        self.memory_size = _check_count("memory_size", memory_size, least=1)
-        self.temperature = check_positive("temperature", temperature)
-        self.seed = _check_count("seed", seed, least=0)
+        self.units = check_integer("units", units)
+        self.memory_size = check_integer("memory_size", memory_size)
+        self.temperature = check_number("temperature", temperature, above=0)
+        self.seed = check_integer("seed", seed, least=0)
         self.memories: dict[int, ContrastMemory] = {}
 
     @property
@@ -83,7 +84,7 @@ class ContrastiveRepresentation(LayerLoss):
         memory = ContrastMemory(
             self.units, self.memory_size, self.temperature, self.seed, name=f"contrast_{number}"
         )
-        memory.build(_width(teacher), _width(student))
+        memory.build(math.prod(teacher[1:]), math.prod(student[1:]))
         self.memories[number] = memory
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
@@ -104,13 +105,6 @@ class ContrastiveRepresentation(LayerLoss):
         }
 
 
-def _width(shape: tuple) -> int:
-    width = 1
-    for size in shape[1:]:
-        width *= size
-    return width
-
-
 def _classes(labels: Any) -> Any:
     """Class numbers, or None where the labels are not classes."""
     if labels is None or keras.tree.is_nested(labels):
@@ -120,9 +114,3 @@ def _classes(labels: Any) -> Any:
     if len(labels.shape) <= 2 and (is_integer or is_rows):
         return class_numbers(labels, "ContrastiveRepresentation")
     return None
-
-
-def _check_count(name: str, value: int, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"`{name}` must be an integer of {least} or above. Received: {value!r}.")
-    return value

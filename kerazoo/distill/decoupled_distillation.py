@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.distill._labels import class_numbers
-from kerazoo.distill._loss import OutputLoss, check_positive, check_weight, float32
+from kerazoo.distill._loss import OutputLoss, class_logits, float32
+from kerazoo.distill._sample_mean import sample_mean
 from kerazoo.errors import DataError
 
 _NEVER = -1e30  # a logit whose probability is 0, yet whose products with 0 are 0
@@ -23,8 +25,10 @@ class DecoupledDistillation(OutputLoss):
     probabilities among the other classes, p_i / (1 - p_t) and q_i / (1 - q_t). Plain distillation
     is TCKD + (1 - p_t) * NCKD: sure teachers hide what they know of the other classes.
 
-    Outputs: logits, `(batch, classes)`, before softmax. The labels come from the distiller as `y`:
-    integer `(batch,)` or `(batch, 1)`, or one-hot `(batch, classes)`.
+    Outputs: logits, `(batch, classes)`, before softmax; a single column is the logit of two
+    classes, before sigmoid. The labels come from the distiller as `y`: integer `(batch,)` or
+    `(batch, 1)`, or one-hot `(batch, classes)`. A number that is no class, such as -1, makes the
+    sample weigh nothing. Sample weights count as in Keras's losses.
 
     Args:
         alpha: weight of the labelled class, 0 or above.
@@ -46,22 +50,40 @@ class DecoupledDistillation(OutputLoss):
     """
 
     def __init__(self, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0):
-        self.alpha = check_weight("alpha", alpha)
-        self.beta = check_weight("beta", beta)
-        self.temperature = check_positive("temperature", temperature)
+        self.alpha = check_number("alpha", alpha, least=0)
+        self.beta = check_number("beta", beta, least=0)
+        self.temperature = check_number("temperature", temperature, above=0)
 
     def compute_loss(
-        self, teacher_outputs: Any, student_outputs: Any, y: Any = None, **kwargs: Any
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
     ) -> Any:
         if keras.tree.is_nested(teacher_outputs) or len(teacher_outputs.shape) != 2:
             raise DataError("DecoupledDistillation needs one output of logits, (batch, classes).")
-        labels = class_numbers(y, "DecoupledDistillation")
-        is_target = ops.one_hot(labels, teacher_outputs.shape[-1], dtype="bool")
-        teacher = _split(float32(teacher_outputs) / self.temperature, is_target)
-        student = _split(float32(student_outputs) / self.temperature, is_target)
-        target, others = (_divergence(p, q) for p, q in zip(teacher, student, strict=True))
-        loss = self.alpha * target + self.beta * others
-        return ops.mean(loss) * self.temperature**2
+        return super().compute_loss(teacher_outputs, student_outputs, y, sample_weight)
+
+    def output_loss(self, teacher: Any, student: Any, labels: Any, sample_weight: Any) -> Any:
+        classes = max(teacher.shape[-1], 2)
+        numbers = class_numbers(labels, "DecoupledDistillation")
+        is_target = numbers[:, None] == ops.arange(classes)
+        is_class = float32(ops.any(is_target, axis=-1))
+
+        def divergence(teacher: Any, student: Any) -> Any:
+            return is_class * self._divergence(teacher, student, is_target)
+
+        return sample_mean(divergence, teacher, student, sample_weight) * self.temperature**2
+
+    def _divergence(self, teacher: Any, student: Any, is_target: Any) -> Any:
+        sides = (
+            _split(class_logits(logits) / self.temperature, is_target)
+            for logits in (teacher, student)
+        )
+        target, others = (_divergence(p, q) for p, q in zip(*sides, strict=True))
+        return self.alpha * target + self.beta * others
 
     def get_config(self) -> dict[str, Any]:
         return {"alpha": self.alpha, "beta": self.beta, "temperature": self.temperature}

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.distill._loss import OutputLoss, check_positive, check_weight, float32
+from kerazoo.argument_checks import check_number
+from kerazoo.distill._loss import OutputLoss, class_logits, mean
 from kerazoo.distill._rows import unit
 
 
@@ -20,8 +21,10 @@ class DIST(OutputLoss):
     classes of 1 - r(P_j, Q_j), columns. A student much weaker than its teacher can match what
     correlation sees without matching the values.
 
-    Outputs: logits, `(batch, ..., classes)`, before softmax; further axes count as samples.
-    Batches of one sample have no intra part (it is 1).
+    Outputs: logits, `(batch, ..., classes)`, before softmax; further axes count as samples. A
+    single column is the logit of two classes, before sigmoid. Several outputs are added up. Batches
+    of one sample have no intra part (it is 1). All samples count alike: sample weights and masks
+    are not looked at.
 
     Args:
         beta: weight of the relations between classes, 0 or above.
@@ -40,19 +43,19 @@ class DIST(OutputLoss):
     """
 
     def __init__(self, beta: float = 1.0, gamma: float = 1.0, temperature: float = 1.0):
-        self.beta = check_weight("beta", beta)
-        self.gamma = check_weight("gamma", gamma)
-        self.temperature = check_positive("temperature", temperature)
+        self.beta = check_number("beta", beta, least=0)
+        self.gamma = check_number("gamma", gamma, least=0)
+        self.temperature = check_number("temperature", temperature, above=0)
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
-        teacher = self._probabilities(teacher_outputs)
-        student = self._probabilities(student_outputs)
+    def output_loss(self, teacher: Any, student: Any, labels: Any, sample_weight: Any) -> Any:
+        teacher, student = self._probabilities(teacher), self._probabilities(student)
         inter = _pearson_distance(teacher, student)
         intra = _pearson_distance(ops.transpose(teacher), ops.transpose(student))
         return (self.beta * inter + self.gamma * intra) * self.temperature**2
 
     def _probabilities(self, logits: Any) -> Any:
-        logits = ops.reshape(float32(logits), (-1, logits.shape[-1]))
+        logits = class_logits(logits)
+        logits = ops.reshape(logits, (-1, logits.shape[-1]))
         return ops.softmax(logits / self.temperature, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
@@ -63,4 +66,4 @@ def _pearson_distance(rows: Any, others: Any) -> Any:
     """Mean over rows of 1 - their correlation."""
     rows = unit(rows - ops.mean(rows, axis=-1, keepdims=True))
     others = unit(others - ops.mean(others, axis=-1, keepdims=True))
-    return 1.0 - ops.mean(ops.sum(rows * others, axis=-1))
+    return 1.0 - mean(ops.sum(rows * others, axis=-1))

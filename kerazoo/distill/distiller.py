@@ -8,21 +8,24 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from kerazoo.distill._arguments import as_losses, as_weights, check_fraction, check_student
-from kerazoo.distill._features import FINAL, Features, pick
-from kerazoo.distill._loss import Loss, float32
+from kerazoo.argument_checks import check_number
+from kerazoo.distill._arguments import as_losses, as_weights, check_student
+from kerazoo.distill._features import FINAL, Features
+from kerazoo.distill._loss_sum import LossSum
 from kerazoo.distill._replicas import replicas_in_sync
 from kerazoo.distill._targets import split
 from kerazoo.distill._teachers import Teachers
-from kerazoo.errors import ConfigError, DataError
+from kerazoo.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
 class Distiller(keras.distillation.Distiller):
     """Minimises w * (the student's own loss) + (1 - w) * sum_i weight_i * (distillation loss i).
 
-    w is `student_loss_weight`. The student's own loss is that of `compile`, with sample weights;
-    regularisers of the student count in full, whatever w.
+    w is `student_loss_weight`. The student's own loss is that of `compile`; regularisers of the
+    student count in full, whatever w. Sample weights and masks count as in Keras, in the student's
+    own loss and in those that compare logits sample by sample: `LogitsDistillation`,
+    `DecoupledDistillation`. To losses between layers, and to `DIST`, all samples are alike.
 
     Args:
         teacher: a `keras.Model`, or a list of several. Outputs must be what the losses take: logits
@@ -32,7 +35,7 @@ class Distiller(keras.distillation.Distiller):
         student: any `keras.Model`; Functional or Sequential where losses name its layers.
         losses: one loss, or a list. From this package, from `keras.distillation`, your own
             `keras.distillation.DistillationLoss` (its `compute_loss` also receives the labels as
-            `y`), or by name: "logits", {"name": "logits", "temperature": 4.0}.
+            `y`, and `sample_weight`), or by name: "logits", {"name": "logits", "temperature": 4.0}.
         loss_weights: one number of 0 or above per loss; None means 1.0 for each.
         student_loss_weight: w, 0 to 1; 0 trains without labels.
         teacher_weights: one number of 0 or above per teacher, scaled to add up to 1; None weighs
@@ -43,7 +46,7 @@ class Distiller(keras.distillation.Distiller):
     Several teachers: the distillation loss is the weighted mean of the losses with each. For
     `LogitsDistillation` its gradient is that of the averaged softened distributions (Hinton 2015),
     since KL(p1 || q) + KL(p2 || q) = 2 KL((p1 + p2) / 2 || q) + what does not depend on q. Losses
-    that name layers take the first teacher.
+    between layers, with the final output as a layer too, take the first teacher.
 
     `fit` reports "loss", "student_loss" and "distillation_loss". `evaluate` and validation measure
     the student alone, as its own `evaluate` would: "loss" is then the student's, and no teacher
@@ -94,38 +97,17 @@ class Distiller(keras.distillation.Distiller):
         self.distillation_loss_weights = as_weights(
             "loss_weights", loss_weights, self.distillation_losses
         )
-        self.student_loss_weight = check_fraction("student_loss_weight", student_loss_weight)
-        self._student_features = Features(student, self._layer_names("student"), "student")
-        self._teachers = Teachers(teacher, self._layer_names("teacher"), teacher_weights)
+        self.student_loss_weight = check_number(
+            "student_loss_weight", student_loss_weight, least=0, most=1
+        )
+        self._loss_sum = LossSum(self.distillation_losses, self.distillation_loss_weights)
+        self._student_features = Features(student, self._loss_sum.student_layers, "student")
+        self._teachers = Teachers(teacher, self._loss_sum.teacher_layers, teacher_weights)
         self.teacher_shapes = self._teachers.shapes or teacher_shapes or {}
-        self.loss_layers = self._build_losses()
+        self.loss_layers = self._loss_sum.build(self.teacher_shapes, self._student_features.shapes)
         self.supports_jit = self._teachers.supports_jit
         self.student_loss_tracker = keras.metrics.Mean(name="student_loss")
         self.distillation_loss_tracker = keras.metrics.Mean(name="distillation_loss")
-
-    def _layer_names(self, role: str) -> list[str]:
-        """Every layer of the teacher or student that a loss names, once."""
-        names = [getattr(loss, f"{role}_layer_name", None) for loss in self.distillation_losses]
-        return list(dict.fromkeys(name for name in keras.tree.flatten(names) if name is not None))
-
-    def _build_losses(self) -> list[keras.layers.Layer]:
-        """Build the losses of this package; return the layers they made."""
-        unknown = sorted(set(self._layer_names("teacher")) - self.teacher_shapes.keys())
-        if unknown:
-            raise ConfigError(
-                f"Without a teacher, `teacher_shapes` must hold the shapes of the layers that the "
-                f"losses name. Missing: {unknown}. Pass the teacher, or teacher_shapes="
-                f"{{{unknown[0]!r}: (None, ...)}}."
-            )
-        layers = []
-        for loss in self.distillation_losses:
-            if isinstance(loss, Loss):
-                loss.build(
-                    pick(self.teacher_shapes, loss.teacher_layer_name),
-                    pick(self._student_features.shapes, loss.student_layer_name),
-                )
-                layers += loss.layers
-        return layers
 
     @property
     def teacher(self) -> Any:
@@ -206,44 +188,21 @@ class Distiller(keras.distillation.Distiller):
             distillation_loss = ops.zeros(())
         else:
             features = y_pred if self._student_features.names else {FINAL: outputs}
-            distillation_loss = self._distillation_loss(x, teacher_outputs, features, labels)
+            distillation_loss = self._distillation_loss(
+                x, teacher_outputs, features, y=labels, sample_weight=sample_weight
+            )
         self._track(student_loss, distillation_loss, outputs)
         own = self.student_loss_weight
         return (own * student_loss + (1 - own) * (distillation_loss + penalty)) / replicas
 
     def _distillation_loss(
-        self, x: Any, teacher_outputs: Any, student_features: dict[str, Any], labels: Any
+        self, x: Any, teachers: Any, student: dict[str, Any], **batch: Any
     ) -> Any:
-        """Weighted sum of the losses, each averaged over the teachers that it takes."""
-        if teacher_outputs is None:
-            teacher_outputs = self._teachers(x)
+        if teachers is None:
+            teachers = self._teachers(x)
         else:
-            self._check_cached(teacher_outputs)
-        total = 0.0
-        for loss, weight in zip(
-            self.distillation_losses, self.distillation_loss_weights, strict=True
-        ):
-            names = getattr(loss, "teacher_layer_name", None)
-            student = pick(student_features, getattr(loss, "student_layer_name", None))
-            shares = self._teachers.shares if names is None else [1.0]
-            for share, outputs in zip(shares, teacher_outputs, strict=names is None):
-                teacher = pick(outputs, names)
-                value = loss.compute_loss(teacher, student, y=labels)
-                total = total + weight * share * float32(value)
-        return total
-
-    def _check_cached(self, teacher_outputs: list[dict[str, Any]]) -> None:
-        missing = sorted(set(self._layer_names("teacher")) - teacher_outputs[0].keys())
-        if missing:
-            raise DataError(
-                f"The data carries no outputs of the teacher's layers {missing}, which the losses "
-                f"name. Make it with cache_teacher(..., layers={self._layer_names('teacher')})."
-            )
-        if len(teacher_outputs) != len(self._teachers.shares):
-            raise DataError(
-                f"The data carries the outputs of {len(teacher_outputs)} teachers; this distiller "
-                f"expects {len(self._teachers.shares)}. Pass teacher_weights, a number for each."
-            )
+            self._loss_sum.check_outputs(teachers, len(self._teachers.shares))
+        return self._loss_sum(teachers, self._teachers.shares, student, **batch)
 
     def _track(self, student_loss: Any, distillation_loss: Any, outputs: Any) -> None:
         rows = ops.shape(keras.tree.flatten(outputs)[0])[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.distill._layer_loss import LayerLoss, Names
-from kerazoo.distill._loss import float32
-from kerazoo.distill._maps import shrink_to_common
+from kerazoo.distill._loss import float32, mean
+from kerazoo.distill._maps import positions_agree, shrink_to_common
 from kerazoo.errors import ConfigError
 
 
@@ -19,7 +19,7 @@ class FeatureDistillation(LayerLoss):
 
     r is a learned linear map of the last axis (a 1x1 convolution on maps) to the teacher's width;
     where the widths agree, there is none. It is trained with the student, and belongs to the
-    distiller, not to the student.
+    distiller, not to the student. Distillers made with one loss object share it.
 
     Features: float of any precision, `(batch, ..., channels)`, channels last, equal ranks. Of maps
     that differ in height or width the larger is averaged down to the smaller.
@@ -27,7 +27,7 @@ class FeatureDistillation(LayerLoss):
     Args:
         teacher_layer_name: a layer's name, or a list of several; None for the final output.
         student_layer_name: as many layers of the student.
-        seed: of the projectors' initial values.
+        seed: of the projectors' initial values, 0 or above; None draws another each time.
 
     Raises:
         kerazoo.errors.ConfigError: the layers are not as many, or cannot be compared.
@@ -48,7 +48,7 @@ class FeatureDistillation(LayerLoss):
         seed: int | None = None,
     ):
         super().__init__(teacher_layer_name, student_layer_name)
-        self.seed = seed
+        self.seed = None if seed is None else check_integer("seed", seed, least=0)
         self.projectors: dict[int, keras.layers.Layer] = {}
 
     @property
@@ -56,10 +56,12 @@ class FeatureDistillation(LayerLoss):
         return list(self.projectors.values())
 
     def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
-        if len(teacher) != len(student) or len(teacher) < 2 or None in (teacher[-1], student[-1]):
+        is_wide = None not in (teacher[-1], student[-1])
+        if len(teacher) < 2 or not is_wide or not positions_agree(teacher, student):
             raise ConfigError(
-                f"FeatureDistillation compares features of equal ranks and known widths. Received: "
-                f"{teacher} from the teacher, {student} from the student. Choose other layers."
+                f"FeatureDistillation compares features of equal ranks and positions, and known "
+                f"widths. Received: {teacher} from the teacher, {student} from the student. Choose "
+                f"other layers."
             )
         if teacher[-1] != student[-1] and number not in self.projectors:
             self.projectors[number] = self._projector(number, student, teacher[-1])
@@ -78,7 +80,7 @@ class FeatureDistillation(LayerLoss):
         teacher, student = shrink_to_common(float32(teacher), float32(student))
         if number in self.projectors:
             student = self.projectors[number](student)
-        return ops.mean((teacher - student) ** 2) / 2
+        return mean((teacher - student) ** 2) / 2
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.argument_checks import check_number
 from kerazoo.distill._layer_loss import LayerLoss, Names
-from kerazoo.distill._loss import check_weight
 from kerazoo.distill._rows import length, rows, unit
 
 
@@ -51,8 +51,8 @@ class RelationalDistillation(LayerLoss):
         angle_weight: float = 2.0,
     ):
         super().__init__(teacher_layer_name, student_layer_name)
-        self.distance_weight = check_weight("distance_weight", distance_weight)
-        self.angle_weight = check_weight("angle_weight", angle_weight)
+        self.distance_weight = check_number("distance_weight", distance_weight, least=0)
+        self.angle_weight = check_number("angle_weight", angle_weight, least=0)
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         teacher, student = _differences(teacher), _differences(student)

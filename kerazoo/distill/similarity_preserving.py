@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerazoo.distill._layer_loss import LayerLoss
+from kerazoo.distill._loss import mean
 from kerazoo.distill._rows import rows, unit
 
 
@@ -39,7 +40,7 @@ class SimilarityPreserving(LayerLoss):
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         difference = _similarities(teacher) - _similarities(student)
-        return ops.mean(difference**2)  # batch^2 elements
+        return mean(difference**2)  # batch^2 elements
 
 
 def _similarities(features: Any) -> Any:

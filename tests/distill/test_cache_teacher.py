@@ -194,6 +194,40 @@ def test_a_damaged_cache_is_one_error(teacher, dataset, tmp_path, file, keep):
         distill.cache_teacher(teacher, dataset, folder)
 
 
+def test_more_rows_than_the_header_says_are_noticed(teacher, dataset, tmp_path):
+    distill.cache_teacher(teacher, dataset, tmp_path / "cache")
+    with (tmp_path / "cache" / "output_0.npy").open("ab") as file:
+        file.write(bytes(16))
+    with pytest.raises(DataError, match="no whole cache"):
+        distill.cache_teacher(teacher, dataset, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("lengths", [(3, 5, 5), (5, 3, 3)])
+def test_outputs_of_unequal_lengths_are_refused(lengths, tmp_path):
+    """Batches padded each to its own length: rows in the file would belong to other samples."""
+    import tensorflow as tf
+
+    inputs = keras.Input((None, 2))
+    hidden = keras.layers.Dense(4, name="h")(inputs)
+    teacher = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(hidden))
+    batches = [tf.data.Dataset.from_tensors(tf.ones((2, n, 2))) for n in lengths]
+    dataset = batches[0].concatenate(batches[1]).concatenate(batches[2])
+    with pytest.raises(DataError, match="Pad the inputs to one length"):
+        distill.cache_teacher(teacher, dataset, tmp_path / "cache", layers=["h"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
+def test_outputs_in_half_precision(make_net, data, dataset, policy):
+    """NumPy's files have no bfloat16: it is kept as float32, without loss."""
+    teacher = make_net(6, dtype=policy)
+    x, y = next(iter(distill.cache_teacher(teacher, dataset)))
+    stored = y["teacher_outputs"]["0/final_output"].numpy()
+    expected = np.asarray(teacher.predict_on_batch(x.numpy()))
+    assert stored.dtype == ("float16" if policy == "mixed_float16" else "float32")
+    np.testing.assert_allclose(stored, expected.astype("float32"), rtol=1e-2, atol=1e-2)
+
+
 def test_a_strangers_folder_is_left_alone(teacher, dataset, tmp_path):
     (tmp_path / "thesis.txt").write_text("unrelated")
     with pytest.raises(DataError, match="no whole cache"):
@@ -251,3 +285,42 @@ def test_files_as_teachers(teacher, make_net, data, dataset, cross_entropy, tmp_
     shutil.rmtree(tmp_path / "saved" / "variables")
     with pytest.raises(DataError, match="cannot be read"):
         distill.Distiller(tmp_path / "saved", make_net(3), "logits")
+
+
+class _Sum:
+    """Makes a SavedModel folder whose signature adds up its inputs."""
+
+    def __init__(self, path, **dtypes):
+        import tensorflow as tf
+
+        module = tf.Module()
+        specs = {name: tf.TensorSpec([None, 2], dtype, name) for name, dtype in dtypes.items()}
+        module.call = tf.function(
+            lambda **inputs: {"out": sum(tf.cast(v, "float32") for v in inputs.values())}
+        )
+        tf.saved_model.save(module, str(path), module.call.get_concrete_function(**specs))
+
+
+def test_fractions_are_not_cut_to_a_files_integers(tmp_path):
+    import tensorflow as tf
+
+    _Sum(tmp_path / "saved", pixels="uint8")
+    x = np.array([[0.5, 0.9], [7, 255]])
+    bytes_ = tf.data.Dataset.from_tensors(x.astype("int32"))
+    _, y = next(iter(distill.cache_teacher(tmp_path / "saved", bytes_)))
+    np.testing.assert_array_equal(y["teacher_outputs"]["0/final_output"], [[0, 0], [7, 255]])
+    with pytest.raises(DataError, match="'pixels' is uint8. Received: float32"):
+        distill.cache_teacher(tmp_path / "saved", tf.data.Dataset.from_tensors(x.astype("float32")))
+
+
+def test_several_inputs_of_a_file_come_by_name(tmp_path):
+    import tensorflow as tf
+
+    _Sum(tmp_path / "saved", b="float32", a="float32")
+    x = np.ones((2, 2), "float32")
+    named = tf.data.Dataset.from_tensors({"a": x, "b": 2 * x})
+    _, y = next(iter(distill.cache_teacher(tmp_path / "saved", named)))
+    np.testing.assert_array_equal(y["teacher_outputs"]["0/final_output"], 3 * x)
+    unnamed = tf.data.Dataset.from_tensors(((x, 2 * x), x))
+    with pytest.raises(DataError, match=r"by these names.*2 without names"):
+        distill.cache_teacher(tmp_path / "saved", unnamed)

@@ -92,14 +92,20 @@ def test_a_teacher_of_itself_adds_nothing(rows, cross_entropy):
 
 
 def test_sample_weights_and_regularizers_count(rows, cross_entropy):
-    """Half of the samples weigh nothing; the penalty counts in full, not by the loss weight."""
+    """Half of the samples weigh nothing, to the teacher neither; the penalty counts in full, not by
+    the loss weight."""
     x, y = rows
     weights = np.array([0.0, 2.0] * 6, "float32")
     teacher, student = linear(0), linear(1, keras.regularizers.L2(0.1))
     w = numbers(student)[0]
-    distiller = distill.Distiller(teacher, student, "logits", student_loss_weight=0.25)
+    t = numbers(teacher)[0]
+    loss = distill.LogitsDistillation(2.0)
+    distiller = distill.Distiller(teacher, student, loss, student_loss_weight=0.25)
     distiller.compile("sgd", cross_entropy)
     logs = distiller.train_on_batch(x, y, sample_weight=weights, return_dict=True)
+    p, q = softmax(x @ t / 2), softmax(x @ w / 2)
+    soft = 4 * np.mean(np.sum(p * np.log(p / q), axis=1) * weights)
+    assert logs["distillation_loss"] == pytest.approx(soft, rel=1e-5)
     hard = np.mean(-np.log(softmax(x @ w)[np.arange(12), y]) * weights)
     penalty = 0.1 * np.sum(w**2)
     assert logs["student_loss"] == pytest.approx(hard + penalty, rel=1e-5)
@@ -284,12 +290,13 @@ def test_a_loss_of_ones_own_receives_the_labels(rows, cross_entropy):
         ({"losses": {"name": "logits", "temprature": 3}}, UnknownNameError, "'temperature'"),
         ({"losses": {"temperature": 3}}, UnknownNameError, "distillation loss None"),
         ({"loss_weights": [1, 2]}, ConfigError, "`loss_weights` must be 1 numbers"),
-        ({"loss_weights": [-1]}, ConfigError, "`loss_weights` must be 1 numbers"),
+        ({"loss_weights": [-1]}, ConfigError, r"`loss_weights\[0\]` must be a finite number of at"),
+        ({"loss_weights": [np.inf]}, ConfigError, r"`loss_weights\[0\]` must be a finite number"),
         ({"teacher_weights": [0]}, ConfigError, "`teacher_weights` must not all be 0"),
         (
             {"student_loss_weight": 1.5},
             ConfigError,
-            "`student_loss_weight` must be a number from 0",
+            "`student_loss_weight` must be a finite number of at least 0 and of at most 1",
         ),
         (
             {"losses": distill.SimilarityPreserving("dens", "dense")},
@@ -303,6 +310,63 @@ def test_wrong_arguments_are_one_line(arguments, error, words):
     with pytest.raises(error, match=words) as caught:
         distill.Distiller(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["features", "contrastive"])
+def test_what_a_loss_has_learned_fits_models_of_one_size(make_net, name):
+    """The projector may move to another distiller of such models; of others it is refused."""
+    from kerazoo.distill._by_name import loss_from_name
+
+    names = {"teacher_layer_name": "pool", "student_layer_name": "pool"}
+    loss = loss_from_name({"name": name, **names})
+    first = distill.Distiller(make_net(5), make_net(3), loss)
+    again = distill.Distiller(make_net(5, seed=4), make_net(3, seed=5), loss)
+    assert again.loss_layers[0] is first.loss_layers[0]
+    for teacher_width, student_width in ((6, 3), (5, 4), (3, 3)):
+        with pytest.raises(ConfigError, match="Make a new loss"):
+            distill.Distiller(make_net(teacher_width), make_net(student_width), loss)
+
+
+@pytest.mark.parametrize("name", ["features", "attention", "contrastive"])
+def test_losses_between_layers_take_the_first_teacher(make_net, data, name):
+    """Also where the layer is the final output: what is learned is not mixed."""
+    from kerazoo.distill._by_name import loss_from_name
+
+    def net(seed):
+        keras.utils.set_random_seed(seed)
+        return keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3)])
+
+    values = []
+    for teachers in (net(0), [net(0), net(7)]):
+        loss = loss_from_name(name)
+        distiller = distill.Distiller(teachers, net(1), loss, student_loss_weight=0)
+        distiller.compile(keras.optimizers.SGD(0.1))
+        logs = [distiller.train_on_batch(data[0], return_dict=True) for _ in range(3)]
+        values.append([log["distillation_loss"] for log in logs])
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+def test_the_students_mask_counts(cross_entropy):
+    """What stands behind the end of a sequence changes neither of the two losses."""
+    keras.utils.set_random_seed(0)
+    tokens = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
+    lookup = layers.Embedding(4, 3, mask_zero=True)
+    student = keras.Sequential([keras.Input((4,)), lookup, layers.Dense(CLASSES)])
+    teacher = keras.Sequential([keras.Input((4,)), layers.Embedding(4, CLASSES)])
+    distiller = distill.Distiller(teacher, student, distill.LogitsDistillation(1.0))
+    distiller.compile(keras.optimizers.SGD(0.0), cross_entropy)
+    for layer in (lookup, teacher.layers[0]):
+        layer.set_weights([40 * weights for weights in layer.get_weights()])
+    rows = lookup.get_weights()[0], teacher.layers[0].get_weights()[0]
+    labels = tokens % CLASSES
+    logs = distiller.train_on_batch(tokens, labels, return_dict=True)
+    known = tokens[tokens > 0]
+    kernel, bias = student.layers[-1].get_weights()
+    q, p = softmax(rows[0][known] @ kernel + bias), softmax(rows[1][known])
+    soft = np.mean(np.sum(p * np.log(p / q), axis=1))
+    hard = -np.mean(np.log(q[np.arange(3), labels[tokens > 0]]))
+    assert logs["distillation_loss"] == pytest.approx(soft, rel=1e-5)
+    assert logs["student_loss"] == pytest.approx(hard, rel=1e-5)
 
 
 def test_a_model_cannot_be_its_own_teacher():

@@ -53,12 +53,58 @@ def test_logits(logits, temperature):
     assert value(loss, *logits) == pytest.approx(temperature**2 * expected, rel=1e-5)
 
 
-def test_logits_of_several_outputs_are_added_up(logits):
+@pytest.mark.parametrize("loss", [distill.LogitsDistillation(2.0), distill.DIST(1.0, 2.0, 3.0)])
+def test_several_outputs_are_added_up(logits, loss):
     teacher, student = logits
-    loss = distill.LogitsDistillation(2.0)
     both = value(loss, {"a": teacher, "b": student}, {"a": student, "b": teacher})
     alone = value(loss, teacher, student) + value(loss, student, teacher)
     assert both == pytest.approx(alone, rel=1e-5)
+
+
+def test_outputs_that_are_not_as_many_are_one_line(logits):
+    teacher, student = logits
+    with pytest.raises(DataError, match="2 of the teacher, 1 of the student"):
+        value(distill.LogitsDistillation(), [teacher, teacher], student)
+
+
+def test_sample_weights_are_those_of_keras(logits):
+    """The weighted sum by the number of samples; one dict of weights for several outputs."""
+    weights = np.array([0, 2, 1, 0.5, 0, 3, 1], "float32")
+    loss = distill.LogitsDistillation(2.0)
+    each = [4 * divergence(softmax(t, 2), softmax(s, 2)) for t, s in zip(*logits, strict=True)]
+    expected = np.sum(weights * each) / BATCH
+    assert value(loss, *logits, sample_weight=weights) == pytest.approx(expected, rel=1e-5)
+    outputs = [{"a": side, "b": side} for side in logits]
+    both = value(loss, *outputs, sample_weight={"a": weights, "b": 2 * weights})
+    assert both == pytest.approx(3 * expected, rel=1e-5)
+
+
+def test_masked_positions_are_left_out():
+    """Of sequences; the mask is the one that Keras's layers leave on the student's output."""
+    teacher, student = draw(3, 4, CLASSES), draw(3, 4, CLASSES, seed=1)
+    tokens = np.array([[1, 2, 0, 0], [3, 0, 0, 0], [1, 1, 1, 0]])
+    masked = keras.layers.Masking(mask_value=99.0)(ops.where(tokens[..., None] > 0, student, 99.0))
+    rows = zip(teacher[tokens > 0], student[tokens > 0], strict=True)
+    expected = np.mean([divergence(softmax(t), softmax(s)) for t, s in rows])
+    loss = distill.LogitsDistillation(1.0)
+    assert value(loss, teacher, masked) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_one_column_is_two_classes_of_sigmoid(temperature):
+    teacher, student = (draw(BATCH, 1, seed=seed, scale=3) for seed in (0, 1))
+    p, q = (
+        1 / (1 + np.exp(-side.astype("float64")[:, 0] / temperature)) for side in (teacher, student)
+    )
+    each = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    expected = pytest.approx(temperature**2 * each.mean(), rel=1e-5)
+    assert value(distill.LogitsDistillation(temperature), teacher, student) == expected
+    labels = np.arange(BATCH) % 2
+    decoupled = distill.DecoupledDistillation(1.0, 8.0, temperature)
+    assert value(decoupled, teacher, student, y=labels) == expected
+    intra = temperature**2 * (1 - np.corrcoef(p, q)[0, 1])
+    dist = distill.DIST(beta=0.0, gamma=1.0, temperature=temperature)
+    assert value(dist, teacher, student) == pytest.approx(intra, rel=1e-5)
 
 
 def test_keras_compares_something_else(logits):
@@ -102,8 +148,23 @@ def test_decoupled_needs_classes(logits, labels):
         value(distill.DecoupledDistillation(), *logits, y=labels)
 
 
+def test_decoupled_weighs_rows_without_a_class_as_nothing(logits):
+    labels = np.array([0, -1, 2, CLASSES, 4, 1, -1])
+    loss = distill.DecoupledDistillation(0.7, 3.0, 2.0)
+    known = np.flatnonzero((labels >= 0) & (labels < CLASSES))
+    rest = value(loss, *(side[known] for side in logits), y=labels[known])
+    expected = pytest.approx(rest * len(known) / BATCH, rel=1e-5)
+    assert value(loss, *logits, y=labels) == expected
+    weights = np.isin(np.arange(BATCH), known).astype("float32")
+    everywhere = np.where(weights > 0, labels, 0)
+    assert value(loss, *logits, y=everywhere, sample_weight=weights) == expected
+
+
+@pytest.mark.parametrize("confidence", [1.0, 5.0])
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_dist(logits, temperature):
+def test_dist(logits, temperature, confidence):
+    """Sure teachers and students too, whose columns hardly vary."""
+    logits = tuple(confidence * side for side in logits)
     p, q = (np.array([softmax(row, temperature) for row in side]) for side in logits)
     inter = np.mean([1 - np.corrcoef(p[i], q[i])[0, 1] for i in range(BATCH)])
     intra = np.mean([1 - np.corrcoef(p[:, j], q[:, j])[0, 1] for j in range(CLASSES)])
@@ -130,8 +191,13 @@ def test_features_of_other_width_and_size_are_projected(maps):
     assert value(loss, teacher, student) == pytest.approx(expected, rel=1e-5)
 
 
+SCALES = pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+
+
+@SCALES
 @pytest.mark.parametrize("power", [1.0, 2.0, 4.0])
-def test_attention(maps, power):
+def test_attention(maps, power, scale):
+    maps = [np.float32(scale) * side for side in maps]
     values = []
     for teacher, student in zip(*maps, strict=True):
         vectors = [
@@ -142,7 +208,9 @@ def test_attention(maps, power):
     assert value(loss, *maps) == pytest.approx(np.mean(values), rel=1e-5)
 
 
-def test_similarity(maps):
+@SCALES
+def test_similarity(maps, scale):
+    maps = [np.float32(scale) * side for side in maps]
     matrices = []
     for features in maps:
         rows = features.reshape(BATCH, -1).astype("float64")
@@ -186,12 +254,24 @@ def relations(teacher, student):
     return distance, angle
 
 
-def test_relational(maps):
+@SCALES
+def test_relational(maps, scale):
+    maps = [np.float32(scale) * side for side in maps]
     student = maps[1].copy()
     student[0] *= 30  # one sample far away: differences beyond 1, where Huber's loss is linear
     distance, angle = relations(maps[0], student)
     loss = distill.RelationalDistillation("a", "b", distance_weight=0.3, angle_weight=2.0)
     assert value(loss, maps[0], student) == pytest.approx(0.3 * distance + 2 * angle, rel=1e-5)
+
+
+def test_lengths_and_directions_of_vectors_of_any_size():
+    from kerazoo.distill._rows import length, unit
+
+    vectors = np.array([[0, 0], [3e-20, 4e-20], [3, -4], [3e20, 4e20], [0, 1]], "float32")
+    lengths = [0, 5e-20, 5, 5e20, 1]
+    np.testing.assert_allclose(ops.convert_to_numpy(length(vectors)), lengths, rtol=1e-6)
+    directions = [[0, 0], [0.6, 0.8], [0.6, -0.8], [0.6, 0.8], [0, 1]]
+    np.testing.assert_allclose(ops.convert_to_numpy(unit(vectors)), directions, rtol=1e-6)
 
 
 def test_pairs_of_layers_are_added_up(maps):
@@ -308,12 +388,16 @@ def test_half_precision_outputs_are_computed_in_float32(loss, dtype):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: distill.LogitsDistillation(0), "`temperature` must be a number above 0"),
-        (lambda: distill.LogitsDistillation("warm"), "`temperature` must be a number above 0"),
-        (lambda: distill.DecoupledDistillation(alpha=-1), "`alpha` must be a number of 0 or above"),
-        (lambda: distill.DIST(gamma=float("nan")), "`gamma` must be a number of 0 or above"),
-        (lambda: distill.AttentionTransfer(power=0), "`power` must be a number above 0"),
+        (lambda: distill.LogitsDistillation(0), "`temperature` must be a finite number above 0"),
+        (lambda: distill.LogitsDistillation("warm"), "`temperature` must be a finite number above"),
+        (lambda: distill.LogitsDistillation(math.inf), "`temperature` must be a finite number"),
+        (lambda: distill.DecoupledDistillation(alpha=-1), "`alpha` must be a finite number of at"),
+        (lambda: distill.DIST(gamma=math.nan), "`gamma` must be a finite number of at least 0"),
+        (lambda: distill.AttentionTransfer(power=0.5), "`power` must be a finite number of at lea"),
+        (lambda: distill.RelationalDistillation(angle_weight=-1), "`angle_weight` must be a fini"),
         (lambda: distill.ContrastiveRepresentation(units=0), "`units` must be an integer of 1"),
+        (lambda: distill.ContrastiveRepresentation(units=True), "`units` must be an integer of 1"),
+        (lambda: distill.FeatureDistillation(seed=1.5), "`seed` must be an integer of 0"),
         (lambda: distill.FeatureDistillation(["a", "b"], "c"), "must name as many layers"),
         (
             lambda: distill.LogitsDistillation().build((None, 3), (None, 4)),
@@ -321,6 +405,14 @@ def test_half_precision_outputs_are_computed_in_float32(loss, dtype):
         ),
         (lambda: distill.FeatureDistillation().build((None, 3), (None, 4, 4)), "equal ranks"),
         (lambda: distill.AttentionTransfer().build((None, 3), (None, 3)), "Choose convolutions"),
+        (
+            lambda: distill.FeatureDistillation().build((None, 1, 4), (None, 7, 4)),
+            r"positions.*\(None, 1, 4\) from the teacher",
+        ),
+        (
+            lambda: distill.AttentionTransfer().build((None, 2, 4), (None, 7, 4)),
+            r"\(None, 2, 4\) from the teacher",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_one_line(make, words):
