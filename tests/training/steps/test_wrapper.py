@@ -1,4 +1,7 @@
-"""What all wrappers share: off they are the plain model, saved they go on, and any `fit` works."""
+"""What all wrappers share: off they are the plain model, saved they go on, and any `fit` works.
+
+Where a test makes many models for a few steps, these run eagerly, which is faster than compiling.
+"""
 
 import os
 import subprocess
@@ -64,11 +67,11 @@ def test_switched_off_it_is_the_plain_model(name, weights):
 
 
 def test_statistics_move_once_a_step():
-    plain = compiled(make_net(norm=True))
+    plain = compiled(make_net(norm=True), run_eagerly=True)
     expected = fit(plain, validation_data=(X, Y))
     for name in ("SharpnessAware", "MixedSampleAugment-mixup", "RDrop"):
         net = make_net(norm=True)
-        history = fit(compiled(OFF[name](net)), validation_data=(X, Y))
+        history = fit(compiled(OFF[name](net), run_eagerly=True), validation_data=(X, Y))
         np.testing.assert_allclose(
             history["val_loss"], expected["val_loss"], atol=1e-6, err_msg=name
         )
@@ -126,7 +129,8 @@ def test_several_inputs_and_outputs():
 
     def history(wrap):
         model = wrap(two_in_two_out())
-        model.compile("adam", losses, {"u": 1.0, "v": 0.5}, {"u": ["accuracy"], "v": ["mae"]})
+        metrics = {"u": ["accuracy"], "v": ["mae"]}
+        model.compile("adam", losses, {"u": 1.0, "v": 0.5}, metrics, run_eagerly=True)
         return fit(model, x, y)
 
     plain = history(lambda net: net)
@@ -151,7 +155,7 @@ def test_masks_reach_the_loss():
                 keras.layers.Dense(3),
             ]
         )
-        model = compiled(build(net), keras.optimizers.SGD(0.5))
+        model = compiled(build(net), keras.optimizers.SGD(0.5), run_eagerly=True)
         histories.append(model.fit(tokens, tokens % 3, epochs=3, verbose=0).history)
     for history in histories[1:]:
         np.testing.assert_allclose(history["loss"], histories[0]["loss"], atol=1e-6)
