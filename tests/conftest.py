@@ -1,6 +1,8 @@
 """What all tests share. Nothing here needs a network or a data pack."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,26 @@ def tensorflow_backend():
 
     if keras.backend.backend() != "tensorflow":
         pytest.skip("needs KERAS_BACKEND=tensorflow")
+
+
+_TWO_DEVICES = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+"""
+
+
+@pytest.fixture
+def on_two_devices(tensorflow_backend):
+    """Call it with code that sees "CPU:0" and "CPU:1" as `tf`: gives what the code prints.
+
+    In a process of its own, since devices are fixed once TensorFlow has started.
+    """
+
+    def run(code):
+        command = [sys.executable, "-c", _TWO_DEVICES + code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    return run

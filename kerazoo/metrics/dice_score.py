@@ -167,16 +167,16 @@ def _sum_by_class(values: Any) -> Any:
 
 def _sum_by_label(values: Any, labels: Any, classes: int) -> Any:
     """`(batch, ...)` each, to `(classes,)`; labels that are no class count for none."""
-    known = ops.logical_and(labels >= 0, labels < classes)
-    values, labels = ops.where(known, values, 0.0), ops.where(known, labels, 0)
-    # Images first, as above: one segment for each class of each image.
+    # Images first, as above: a segment for each class of each image, and one for what is no class.
     images = ops.shape(labels)[0]
-    first = ops.arange(images, dtype="int32") * classes
-    segments = labels + ops.reshape(first, (-1, *[1] * (len(labels.shape) - 1)))
+    nowhere = images * classes
+    first = ops.reshape(ops.arange(0, nowhere, classes), (-1, *[1] * (len(labels.shape) - 1)))
+    known = ops.logical_and(labels >= 0, labels < classes)
+    segments = ops.where(known, labels + ops.cast(first, "int32"), nowhere)
     sums = ops.segment_sum(
-        ops.reshape(values, (-1,)), ops.reshape(segments, (-1,)), num_segments=images * classes
+        ops.reshape(values, (-1,)), ops.reshape(segments, (-1,)), num_segments=nowhere + 1
     )
-    return ops.sum(ops.reshape(sums, (-1, classes)), axis=0)
+    return ops.sum(ops.reshape(sums[:-1], (-1, classes)), axis=0)
 
 
 def _check_same(one: Any, other: Any, y_true: Any, y_pred: Any) -> None:

@@ -1,16 +1,10 @@
 """The metrics at k and of rankings inside `fit`, `evaluate`, saved models, compiled functions."""
 
-import doctest
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-import kerazoo
 from kerazoo.errors import DataError
 from kerazoo.metrics import (
     NDCG,
@@ -239,68 +233,3 @@ def test_stateless_updates_inside_jit():
             state = update(state, y_true[start:stop], scores[start:stop])
         want = by_hand([expected], y_true, scores)[expected.name]
         np.testing.assert_allclose(metric.stateless_result(state), want, rtol=1e-5)
-
-
-@pytest.mark.parametrize("metric", [*at_k()[1:], *rankings()], ids=lambda metric: metric.name)
-def test_the_example_of_the_docstring_gives_what_it_says(metric):
-    name = type(metric).__name__
-    finder = doctest.DocTestFinder(recurse=False)
-    (examples,) = finder.find(type(metric), name, globs={"kerazoo": kerazoo})
-    assert examples.examples, "no example"
-    failures = []
-    doctest.DocTestRunner(verbose=False).run(examples, out=failures.append)
-    assert not failures, "".join(failures)
-
-
-TWO_REPLICAS = """
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-import keras, kerazoo
-m = kerazoo.metrics
-rng = np.random.default_rng(0)
-x, ids = rng.normal(size=(37, 3)).astype("float32"), rng.integers(0, 5, 37)
-relevance = rng.integers(-1, 3, (37, 5)).astype("float32")
-weights = rng.random(37).astype("float32")
-
-def logs(strategy, labels, loss, metrics):
-    with strategy.scope():
-        keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
-        model.compile("sgd", loss, weighted_metrics=metrics())
-    data = tf.data.Dataset.from_tensor_slices((x, labels, weights)).batch(8)
-    history = model.fit(data, verbose=0).history
-    return {**{k: v[-1] for k, v in history.items()}, **{
-        "eval_" + k: v for k, v in model.evaluate(data, verbose=0, return_dict=True).items()}}
-
-def at_k():
-    return [m.PrecisionAtK(2, average=None), m.PrecisionAtK(2, name="micro"),
-            m.RecallAtK(2, average="macro"), m.FBetaAtK(2, average="weighted"),
-            m.HitRateAtK(2), m.HitRateAtK(2, average=None, name="each")]
-
-def rankings():
-    return [m.MeanReciprocalRank(3), m.MeanAveragePrecision(), m.NDCG(4)]
-
-sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-for labels, loss, metrics in ((ids, sparse, at_k), (relevance, "mse", rankings)):
-    one = logs(tf.distribute.get_strategy(), labels, loss, metrics)
-    two = logs(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), labels, loss, metrics)
-    assert one.keys() == two.keys()
-    for name in one:
-        if "loss" not in name:
-            np.testing.assert_allclose(two[name], one[name], rtol=1e-5, err_msg=name)
-            print(name, one[name])
-"""
-
-
-@pytest.mark.usefixtures("tensorflow_backend")
-def test_two_replicas_give_the_value_of_one():
-    """In a process of its own, since devices are fixed once TensorFlow has started."""
-    run = subprocess.run(
-        [sys.executable, "-c", TWO_REPLICAS],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    assert len(run.stdout.splitlines()) == 2 * (6 + 3)
