@@ -3,8 +3,9 @@
 Teacher and student are convolutional nets on MNIST's images, of one width, so that a multiplication
 costs both the same; the teacher has 9.9 times the student's (counted, and in the table). The ratio
 cannot exceed (3 + 9.9) / 3 = 4.3, since a step of the student is about three passes. Both sides
-train the same student in one process, taking turns epoch by epoch; first epochs, which compile, are
-not counted.
+train the same student in one process, taking turns epoch by epoch, each round in another order;
+first epochs, which compile, are not counted. Seconds are medians, ratios medians of the rounds'
+ratios, so that a machine that slows down for a while slows both sides.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from benchmark_table import Row, fact, progress, row
 
 SAMPLES, BATCH = 12_800, 128
+ROUNDS = 9  # at least: an epoch is about a second
 WIDTH, STUDENT, TEACHER = 32, 2, 20  # convolutions of 32 channels: 9.9 times the operations
 
 
@@ -46,28 +48,21 @@ def suite_distill(options: argparse.Namespace) -> list[Row]:
     }
     for distiller in (ours, theirs):
         distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    times = _take_turns(contenders, rounds=max(options.rounds, 3))
-    peer = times["keras"]
+    times = _take_turns(contenders, rounds=max(options.rounds, ROUNDS))
     return [
         fact("teacher's operations by the student's", _ratio_of_operations(), "10"),
-        row(
-            "epoch with cache_teacher, seconds",
-            times["cached"],
-            "keras Distiller",
-            peer,
-            peer / times["cached"],
-            ">= 3",
-        ),
-        row(
-            "the same, samples shuffled, seconds",
-            times["shuffled"],
-            "keras Distiller",
-            peer,
-            peer / times["shuffled"],
-            "",
-        ),
+        _against_keras("epoch with cache_teacher, seconds", times, "cached", ">= 3"),
+        _against_keras("the same, samples shuffled, seconds", times, "shuffled", ""),
         fact("filling the cache once, seconds", filled, ""),
     ]
+
+
+def _against_keras(what: str, times: dict[str, list[float]], name: str, bar: str) -> Row:
+    ours, peer = times[name], times["keras"]
+    ratio = statistics.median(b / a for a, b in zip(ours, peer, strict=True))
+    return row(
+        what, statistics.median(ours), "keras Distiller", statistics.median(peer), ratio, bar
+    )
 
 
 def _data() -> tuple[Any, Any]:
@@ -110,17 +105,21 @@ def _fit(distiller: Any, dataset: Any) -> None:
     distiller.fit(dataset, epochs=1, verbose=0)
 
 
-def _take_turns(contenders: dict[str, Callable[[], None]], *, rounds: int) -> dict[str, float]:
-    """Median seconds of each over `rounds` turns, after one that is not counted."""
+def _take_turns(
+    contenders: dict[str, Callable[[], None]], *, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each in every round, after one that is not counted; nobody is always first."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         progress(f"distill, round {number}/{rounds}")
-        for name, run in contenders.items():
+        order = list(contenders.items())
+        first = number % len(order)
+        for name, run in order[first:] + order[:first]:
             start = time.perf_counter()
             run()
             if number:
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
 
 
 if __name__ == "__main__":
