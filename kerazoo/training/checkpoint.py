@@ -99,7 +99,7 @@ class Checkpoints:
         """
         self.wait()
         self._file.fill(
-            {name: np.asarray(variable) for name, variable in state_variables(model).items()},
+            {name: _view(variable) for name, variable in state_variables(model).items()},
             {"progress": json.dumps(msgspec.to_builtins(progress))},
         )
         name = f"{progress.epoch:06d}-{progress.step:08d}.safetensors"
@@ -164,10 +164,22 @@ def state_variables(model: keras.Model) -> dict[str, Any]:
     return dict(found.values())
 
 
+def _view(variable: Any) -> np.ndarray:
+    """The values where TensorFlow has them. `numpy()` would copy them into fresh memory, which for
+    a large model takes longer than several steps."""
+    import tensorflow as tf
+
+    values = tf.convert_to_tensor(variable.value)
+    try:
+        return np.asarray(memoryview(values))
+    except ValueError:  # bfloat16, which Python's buffers do not know
+        return values.numpy()
+
+
 def save_values(path: Path, model: keras.Model) -> None:
     """Write the weights of `model` alone, exactly, numbered. Raises `RunError` if that fails."""
     file = TensorFile()
-    file.fill({f"{n:04d}": np.asarray(weight) for n, weight in enumerate(model.weights)}, {})
+    file.fill({f"{n:04d}": _view(weight) for n, weight in enumerate(model.weights)}, {})
     with atomic.replacing(path) as temporary:
         file.write(temporary)
 
