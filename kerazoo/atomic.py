@@ -61,9 +61,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes were writing into `folder` by `replacing`."""
-    for scratch in folder.glob(".*.????????"):
+def remove_unfinished(folder: Path, name: str) -> None:
+    """Remove what killed processes were writing by `replacing`, as `name` (or names of that
+    pattern) in `folder`; everything else there is somebody's."""
+    for scratch in folder.glob(f".{name}.????????"):
         if scratch.is_dir():
             shutil.rmtree(scratch, ignore_errors=True)
 

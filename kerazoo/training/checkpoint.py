@@ -30,6 +30,7 @@ History = dict[str, list[Any]]
 Arrays = dict[str, np.ndarray]
 
 _KEPT = 2  # the newest, and one in case that it is damaged
+_NAMES = f"{'[0-9]' * 6}-{'[0-9]' * 8}.safetensors"  # epoch and step; other files are not ours
 
 
 class Progress(msgspec.Struct):
@@ -86,7 +87,7 @@ class Checkpoints:
             )
         for name, variable in variables.items():
             variable.assign(arrays[name])
-        atomic.remove_unfinished(self.folder)
+        atomic.remove_unfinished(self.folder, _NAMES)
         for damaged in self._files()[: self._files().index(file)]:
             damaged.unlink(missing_ok=True)
         return progress
@@ -143,7 +144,7 @@ class Checkpoints:
 
     def _files(self) -> list[Path]:
         """Newest first. Names that start with a dot are of files that never became whole."""
-        return sorted(self.folder.glob("[0-9]*.safetensors"), reverse=True)
+        return sorted(self.folder.glob(_NAMES), reverse=True)
 
 
 def state_variables(model: keras.Model) -> dict[str, Any]:
@@ -185,10 +186,18 @@ def save_values(path: Path, model: keras.Model) -> None:
 
 
 def load_values(path: Path, model: keras.Model) -> None:
-    """Give `model` the weights of one built like it. Raises `RunError` if the file is damaged."""
+    """Give `model` the weights of one built like it. Raises `RunError` if the file is damaged, or
+    does not fit."""
     arrays, _ = _read_arrays(path)
-    for number, weight in enumerate(model.weights):
-        weight.assign(arrays[f"{number:04d}"])
+    weights = {f"{number:04d}": weight for number, weight in enumerate(model.weights)}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if shapes != {name: array.shape for name, array in arrays.items()}:
+        raise RunError(
+            f"{str(path)!r} holds the weights of another model, or is of an older kerazoo. Choose "
+            f"another folder, or start anew with resume=False."
+        )
+    for name, weight in weights.items():
+        weight.assign(arrays[name])
 
 
 def _read(path: Path) -> tuple[Arrays, Progress]:

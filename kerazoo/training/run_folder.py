@@ -61,8 +61,8 @@ class RunFolder:
         Raises:
             RunError: it cannot be written, or holds the run of another config.
         """
-        if self.path.is_dir():
-            atomic.remove_unfinished(self.path)
+        for file in set(vars(self).values()) - {self.path}:
+            atomic.remove_unfinished(self.path, file.name)
         if not resume:
             self._clear()
         if self.config.exists():

@@ -138,6 +138,26 @@ def test_what_a_killed_process_left_is_removed(checkpoints):
     assert [path.name[0] for path in checkpoints.folder.iterdir()] == ["0"]
 
 
+def test_other_files_in_the_folder_are_left_alone(checkpoints):
+    checkpoints.folder.mkdir()
+    others = [checkpoints.folder / name for name in ("00001.safetensors", ".mine.abcd1234")]
+    others[0].write_bytes(b"weights of mine")
+    others[1].mkdir()
+    model = model_with_everything()
+    assert checkpoints.restore(model) == Progress()
+    for epoch in range(1, 5):
+        checkpoints.save(model, Progress(epoch))
+    checkpoints.wait()
+    assert checkpoints.restore(model) == Progress(4)
+    assert all(path.exists() for path in others)
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    checkpoint.save_values(tmp_path / "best.safetensors", model_with_everything(units=5))
+    with pytest.raises(RunError, match="weights of another model, or is of an older kerazoo"):
+        checkpoint.load_values(tmp_path / "best.safetensors", model_with_everything(units=4))
+
+
 def test_a_full_disk_is_told_and_leaves_the_one_before(checkpoints, monkeypatch):
     model = model_with_everything()
     checkpoints.save(model, Progress(epoch=1))

@@ -202,11 +202,13 @@ def test_another_config_or_a_strangers_folder_is_refused(tiny, tmp_path):
         kerazoo.train(tiny, output_dir=tmp_path / "run", progress=False)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("unrelated")
+    (tmp_path / "mine" / ".cache.abcd1234").mkdir()
     with pytest.raises(RunError, match="not empty and holds no run"):
         kerazoo.train(tiny, output_dir=tmp_path / "mine", progress=False)
     with pytest.raises(RunError, match="not empty and holds no run"):
         kerazoo.train(tiny, output_dir=tmp_path / "mine", progress=False, resume=False)
     assert (tmp_path / "mine" / "thesis.txt").exists()
+    assert (tmp_path / "mine" / ".cache.abcd1234").exists()
 
 
 def test_mirrored_over_two_devices_gives_the_single_device_losses(tmp_path):
