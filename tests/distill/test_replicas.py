@@ -141,6 +141,7 @@ for name in ("student_loss", "distillation_loss"):
 )
 
 
+@pytest.mark.slow  # each case starts TensorFlow anew
 @pytest.mark.usefixtures("tensorflow_backend")
 @pytest.mark.parametrize("code", [ALONE, TOGETHER, REMAINDER], ids=["alone", "together", "rest"])
 def test_two_replicas(code):

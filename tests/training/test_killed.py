@@ -88,6 +88,7 @@ def check_killed_run(folder, kills):
     assert not list((folder / "killed").rglob(".*")), "something half-written is left"
 
 
+@pytest.mark.slow
 def test_a_run_killed_three_times_ends_bit_for_bit_as_the_unbroken_one(tmp_path):
     check_killed_run(tmp_path, kills=3)
 
