@@ -1,4 +1,5 @@
 from . import (
+    compress,
     datasets,
     distill,
     distribute,
@@ -25,6 +26,7 @@ __all__ = [
     "TFLiteModel",
     "TrainResult",
     "add_config",
+    "compress",
     "datasets",
     "distill",
     "distribute",

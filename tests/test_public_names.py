@@ -14,6 +14,7 @@ PUBLIC = {
         "TFLiteModel",
         "TrainResult",
         "add_config",
+        "compress",
         "datasets",
         "distill",
         "distribute",
