@@ -1,4 +1,4 @@
-"""Random shift, rotation, zoom and elastic distortion of a batch of images.
+"""Random flip, shift, rotation, zoom and elastic distortion of a batch of images.
 
 One bilinear resampling does all of them, so a pixel is interpolated once. Everything random is
 derived from a seed pair (stateless): a resumed run sees the very images it would have seen.
@@ -29,12 +29,14 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rotate: degrees, 0 to 180.
         zoom: fraction, 0 to 0.9; 0.1 draws a scale from 0.9 to 1.1, height and width apart.
         elastic: standard deviation of the control points' displacement, in pixels, 0 to 10.
+        flip: exchange left and right in every second image, by chance.
     """
 
     shift: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
     rotate: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0
     zoom: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
     elastic: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+    flip: bool = False
 
 
 def check_augment(augment: Augment, shape: tuple[int, ...]) -> None:
@@ -62,12 +64,24 @@ def distort(images: Any, augment: Augment, seed: Any) -> tf.Tensor:
     import tensorflow as tf
 
     images = tf.cast(images, tf.float32)
+    if augment.flip:
+        images = _flip_some(images, seed)
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     rows, columns = _source_grid(augment, batch, height, width, seed)
     if augment.elastic:
         bend = _elastic_field(augment.elastic, batch, height, width, seed)
         rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     return _sample_bilinear(images, rows, columns)
+
+
+def _flip_some(images: tf.Tensor, seed: Any) -> tf.Tensor:
+    """Each image as it is or its mirror image, with equal chance."""
+    import tensorflow as tf
+
+    # A seed of its own, so that flipping leaves the other draws as they are.
+    seed = tf.convert_to_tensor(seed) + tf.constant([0, 2], tf.convert_to_tensor(seed).dtype)
+    flipped = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
+    return tf.where(flipped, images[:, :, ::-1], images)
 
 
 def _source_grid(

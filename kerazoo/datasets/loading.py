@@ -64,7 +64,9 @@ def load(
 
 
 def load_numpy(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """A dataset as two read-only arrays, inputs and targets. Does not import TensorFlow.
+    """A dataset as two read-only arrays, inputs and targets.
+
+    Does not import TensorFlow, but to decode pictures (`cifar10` as a pack of JPEG files).
 
     Raises:
         UnknownNameError: no such dataset or split.

@@ -144,3 +144,19 @@ def test_amounts_out_of_range_and_samples_that_are_no_images_are_refused():
         kerazoo.datasets.load("diabetes", augment=True)
     with pytest.raises(DataError, match="must be True, False or an Augment"):
         kerazoo.datasets.load("digits", "test", augment="strong")
+
+
+def test_every_second_image_is_mirrored(images):
+    same = np.repeat(images[:1], 2000, axis=0)
+    out = distort(same, Augment(flip=True), SEED).numpy()
+    mirrored = np.array([np.array_equal(image, images[0, :, ::-1]) for image in out])
+    assert all(np.array_equal(image, images[0]) for image in out[~mirrored])
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.04)
+
+
+def test_mirroring_leaves_the_other_draws_alone(images):
+    plain = distort(images, Augment(shift=0.2), SEED).numpy()
+    both = distort(images, Augment(shift=0.2, flip=True), SEED).numpy()
+    of_mirror_images = distort(images[:, :, ::-1], Augment(shift=0.2), SEED).numpy()
+    for one, unflipped, flipped in zip(both, plain, of_mirror_images, strict=True):
+        assert np.array_equal(one, unflipped) or np.array_equal(one, flipped)

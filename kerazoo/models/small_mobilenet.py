@@ -1,0 +1,78 @@
+"""A small MobileNetV2 for small colour images (Sandler et al. 2018, arXiv:1801.04381)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from kerazoo.models._head import classifier_head
+
+
+def small_mobilenet(
+    input_shape: Sequence[int],
+    num_classes: int,
+    stem_filters: int = 16,
+    stages: Sequence[Sequence[int]] = ((1, 16, 1, 1), (4, 24, 2, 2), (4, 40, 3, 2), (4, 64, 2, 1)),
+    top_filters: int = 96,
+    classifier_activation: str | None = None,
+) -> keras.Model:
+    """Inverted residuals between a 3x3 stem and a 1x1 top, global average, a dense head.
+
+    MobileNetV2 with its stem at full resolution and fewer, narrower stages, as 32x32 pixels ask
+    for: about 110,000 weights. Made for int8: each convolution has a BatchNormalization to fold,
+    activations end at 6, and everything is a plain Keras layer.
+
+    Args:
+        input_shape: (height, width, channels); pixels 0..255 in.
+        num_classes: width of the output, `(batch, num_classes)` logits.
+        stem_filters: width of the first convolution.
+        stages: of each stage (expansion factor, filters, blocks, strides of its first block), the
+            columns t, c, n, s of the paper's table 2.
+        top_filters: width of the 1x1 convolution before the average.
+        classifier_activation: such as "softmax"; None leaves logits.
+    """
+    inputs = keras.Input(tuple(input_shape), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    x = _conv_norm(x, layers.Conv2D(stem_filters, 3, padding="same", use_bias=False, name="stem"))
+    for stage, (expansion, filters, blocks, strides) in enumerate(stages, start=1):
+        for block in range(1, blocks + 1):
+            x = _inverted_residual(
+                x,
+                expansion,
+                filters,
+                strides=strides if block == 1 else 1,
+                name=f"stage_{stage}_{block}",
+            )
+    x = _conv_norm(x, layers.Conv2D(top_filters, 1, use_bias=False, name="top"))
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    return keras.Model(inputs, classifier_head(x, num_classes, classifier_activation))
+
+
+def _inverted_residual(
+    inputs: keras.KerasTensor, expansion: int, filters: int, *, strides: int, name: str
+) -> keras.KerasTensor:
+    """1x1 up, 3x3 depthwise, 1x1 down without activation; the input added where shapes agree."""
+    x, channels = inputs, inputs.shape[-1]
+    if expansion > 1:
+        x = _conv_norm(
+            x, layers.Conv2D(channels * expansion, 1, use_bias=False, name=f"{name}_expand")
+        )
+    x = _conv_norm(
+        x,
+        layers.DepthwiseConv2D(
+            3, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise"
+        ),
+    )
+    project = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project")
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_norm")(project(x))
+    if strides == 1 and channels == filters:
+        x = layers.Add(name=f"{name}_add")([inputs, x])
+    return x
+
+
+def _conv_norm(inputs: keras.KerasTensor, conv: keras.Layer) -> keras.KerasTensor:
+    """A convolution, its normalization, and ReLU6, named after it."""
+    x = layers.BatchNormalization(momentum=0.9, name=f"{conv.name}_norm")(conv(inputs))
+    return layers.ReLU(6.0, name=f"{conv.name}_relu6")(x)
