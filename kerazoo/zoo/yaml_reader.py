@@ -19,6 +19,7 @@ from kerazoo.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 # The C parser is ten times faster and gives the same events.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -64,7 +65,10 @@ def parse_yaml(text: str, *, source: str = "<text>") -> dict[str, Any]:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         hint = " Indent with spaces, not tabs." if mark and _has_tab(text, mark.line) else ""
-        raise ConfigError(f"{source}{line}: {error.problem or error.context}.{hint}") from error
+        problem = error.problem or error.context
+        if "nesting depth" in str(problem):  # PyYAML's own limit, from 6.0.4 on, reached first
+            problem = _TOO_DEEP
+        raise ConfigError(f"{source}{line}: {problem}.{hint}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
@@ -96,7 +100,7 @@ class _Builder:
                 event, "anchors and aliases (&, *) are not allowed; repeat the value"
             )
         if depth > MAX_DEPTH:
-            raise self.refusal(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self.refusal(event, _TOO_DEEP)
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
             raise self.refusal(event, f"the tag {tag!r} is not allowed: a config is plain data")
