@@ -1,0 +1,95 @@
+"""How each kind of layer becomes integer: the registry that the planner reads.
+
+A rule is a function of a layer (or Keras operation) that returns its `Lowering`. New layers need an
+entry only:
+
+    @lowers(keras.layers.LayerNormalization)
+    def _(layer):
+        return Lowering(Kind.QUANTIZED, make=QuantizedLayerNormalization)
+
+Files with rules are listed in `_RULES`, so that asking for a lowering loads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+import keras
+
+_RULES = ("_layer_rules", "_operation_rules")
+
+
+class Kind(Enum):
+    """What happens to the range of a tensor at an operation."""
+
+    QUANTIZED = "inputs and output have ranges of their own"
+    PASS_THROUGH = "values are moved, never computed: the output has its inputs' range"
+    SAME_SCALE = "computed in the input's steps: fake-quantized behind, with the input's range"
+    FLOAT = "left in float"
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What the planner needs to know of one layer.
+
+    `make(layer, scheme)`: the layer to put in its place (a QuantizedLayer); None takes a copy of
+    the layer itself. `fixed_range`: of the output, where the integer kernel demands one.
+    `activation`: the function that the layer applies at its end and that `make` leaves out: "relu"
+    and "relu6" are fused, others become a node of their own behind. `fuses_relu`: whether a
+    following ReLU becomes part of the operator, so that no range stands between. `is_convolution`:
+    whether a following BatchNormalization can be folded in. `has_weights`: whether there is
+    something left to quantize when activations stay in float. `reason`: of FLOAT, for the user.
+    """
+
+    kind: Kind
+    make: Callable[[keras.Layer, Any], keras.Layer] | None = None
+    fixed_range: tuple[float, float] | None = None
+    activation: Any = None
+    fuses_relu: bool = False
+    is_convolution: bool = False
+    has_weights: bool = False
+    reason: str = ""
+
+
+Rule = Callable[[Any], Lowering]
+_by_class: dict[type, Rule] = {}
+_by_name: dict[str, Rule] = {}
+
+
+def lowers(*classes: type) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule of these layer classes (not of subclasses)."""
+
+    def register(rule: Rule) -> Rule:
+        _by_class.update(dict.fromkeys(classes, rule))
+        return rule
+
+    return register
+
+
+def lowers_operations(*names: str) -> Callable[[Rule], Rule]:
+    """As `lowers`, for Keras operations (`keras.ops.add` is of the class "Add")."""
+
+    def register(rule: Rule) -> Rule:
+        _by_name.update(dict.fromkeys(names, rule))
+        return rule
+
+    return register
+
+
+def lowering_of(operation: Any) -> Lowering:
+    """The lowering of a layer or Keras operation; FLOAT with a reason where there is no rule."""
+    for name in _RULES:
+        import_module(f"kerazoo.compress.{name}")
+    if isinstance(operation, keras.Layer):
+        rule = _by_class.get(type(operation))
+    else:
+        rule = _by_name.get(type(operation).__name__)
+    if rule is None:
+        return Lowering(
+            Kind.FLOAT, reason=f"no integer form of {type(operation).__name__} is known"
+        )
+    return rule(operation)

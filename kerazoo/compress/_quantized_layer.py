@@ -1,0 +1,104 @@
+"""The base of all layers that compute with the numbers an integer file will hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerazoo.compress.fake_quantize import FakeQuantize
+from kerazoo.compress.scheme import QuantizationScheme
+
+INT16_FIXED_RANGE = (-32767 / 32768, 32767 / 32768)
+"""Of sigmoid, softmax and tanh: the steps of 1 / 32768 that the 16-bit kernels write."""
+
+
+class QuantizedLayer(keras.layers.Wrapper):
+    """A Keras layer, kept whole with its name and weights, that computes with quantized weights.
+
+    Subclasses write `call` (and `build` where there is more to build) with `self.inner`, whose
+    weights they quantize, and `quantized_weights`. Fake-quants of intermediate results are made in
+    `__init__` by `self.activation_quantizer(name)`. Variables are read in float32 whatever the
+    precision of the model; results of `self.cast` are in the compute dtype of the wrapped layer.
+
+    Args:
+        layer: the original layer, or a ConstrainedLayer around it.
+        scheme: bits of weights and activations, a QuantizationScheme or the dict of its fields.
+    """
+
+    def __init__(self, layer: keras.Layer, scheme: Any = None, **kwargs: Any):
+        kwargs.setdefault("name", layer.name)
+        kwargs["dtype"] = "float32"  # see the class: computing in less is done by `cast`
+        super().__init__(layer, autocast=False, **kwargs)
+        self.scheme = as_scheme(scheme)
+        self.supports_masking = layer.supports_masking
+
+    @property
+    def inner(self) -> keras.Layer:
+        """The original Keras layer."""
+        layer = self.layer
+        while isinstance(layer, keras.layers.Wrapper) and hasattr(layer, "constraints"):
+            layer = layer.layer
+        return layer
+
+    @property
+    def bits(self) -> int:
+        """Of the weights: 8 or 4."""
+        return self.scheme.weight_bits
+
+    def quantized_weights(self) -> dict[str, Any]:
+        """Weight name -> array in float32, as the file will hold it after dequantizing."""
+        return {}
+
+    def activation_quantizer(
+        self, name: str, *, members: int = 1, fixed_range: tuple[float, float] | None = None
+    ) -> FakeQuantize:
+        """A FakeQuantize of this layer's scheme; passes on where activations stay in float."""
+        return activation_quantizer(self.scheme, name, members=members, fixed_range=fixed_range)
+
+    def cast(self, tensor: Any) -> Any:
+        """`tensor` in the compute dtype of the wrapped layer."""
+        return keras.ops.cast(tensor, self.inner.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "scheme": scheme_config(self.scheme)}
+
+
+def activation_quantizer(
+    scheme: QuantizationScheme,
+    name: str,
+    *,
+    members: int = 1,
+    fixed_range: tuple[float, float] | None = None,
+) -> FakeQuantize:
+    """A FakeQuantize as `scheme` wants it; it passes values on if it wants no activations."""
+    if fixed_range is not None and scheme.activation_bits == 16:
+        fixed_range = INT16_FIXED_RANGE
+    return FakeQuantize(
+        scheme.activation_bits,
+        members,
+        scheme.ranges,
+        scheme.percentile,
+        fixed_range=fixed_range,
+        name=name,
+    )
+
+
+def as_scheme(scheme: Any) -> QuantizationScheme:
+    """A scheme from itself, from the dict of its fields, or the default."""
+    if isinstance(scheme, QuantizationScheme):
+        return scheme
+    return QuantizationScheme(**(scheme or {}))
+
+
+def scheme_config(scheme: QuantizationScheme) -> dict[str, Any]:
+    """The fields of `scheme` as plain data."""
+    return {
+        "weight_bits": scheme.weight_bits,
+        "activation_bits": scheme.activation_bits,
+        "ranges": scheme.ranges,
+        "percentile": scheme.percentile,
+    }
