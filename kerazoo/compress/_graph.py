@@ -1,0 +1,184 @@
+"""A model as a flat list of calls: read, changed, and made a functional Keras model again.
+
+Models within the model are inlined. `Graph.from_model(model).rebuild(replace)` is what pruning of
+channels, quantization-aware training and equalisation are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from keras import tree
+
+from kerazoo.compress._clone_layer import clone_layer
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor that flows through the graph.
+
+    Attributes:
+        shape: with the batch size, unknown sizes are None.
+        dtype: its name.
+        node: the call that gives it, as its output number `index`.
+        consumers: the calls that take it, one entry for each time they do.
+        is_output: whether the model returns it.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    node: Node
+    index: int = 0
+    consumers: list[Node] = field(default_factory=list)
+    is_output: bool = False
+
+    def __repr__(self):
+        return f"<Value {self.node.name}:{self.index} {self.shape}>"
+
+
+@dataclass(eq=False)
+class Node:
+    """One call of one operation: a layer's, or that of an operation such as `x * 2`.
+
+    Attributes:
+        operation: what is called, the model's own object. A shared layer has several nodes.
+        name: of the operation, unique in the graph.
+        args, kwargs: of the call, with `Value`s where it has tensors.
+        outputs: in the order that flattening the call's result gives.
+        call_index: which call of `operation` this is, from 0.
+        trainable: whether the layer and all models it is part of are trainable.
+    """
+
+    operation: Any
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    outputs: list[Value] = field(default_factory=list)
+    call_index: int = 0
+    trainable: bool = True
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is one of the model's inputs."""
+        return isinstance(self.operation, keras.layers.InputLayer)
+
+    @property
+    def inputs(self) -> list[Value]:
+        """The tensors among the arguments, in order."""
+        return values_in((self.args, self.kwargs))
+
+    @property
+    def output(self) -> Value:
+        """The only output."""
+        (value,) = self.outputs
+        return value
+
+    def __repr__(self):
+        return f"<Node {self.name}#{self.call_index} {type(self.operation).__name__}>"
+
+
+def values_in(structure: Any) -> list[Value]:
+    """The `Value`s in nested lists, tuples and dicts."""
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Value)]
+
+
+@dataclass(eq=False)
+class Graph:
+    """All calls of a model, in an order in which they can be made; inputs come first.
+
+    Attributes:
+        name, trainable: the model's.
+        nodes: the calls.
+        inputs, outputs: `Value`s, in the structure (one, list, dict) that the model has.
+        output_names: the model's, which losses and targets are given by.
+    """
+
+    name: str
+    trainable: bool
+    nodes: list[Node]
+    inputs: Any
+    outputs: Any
+    output_names: list[str]
+
+    @classmethod
+    def from_model(cls, model: Any, expand: Callable[[Any], bool] | None = None) -> Graph:
+        """The graph of a Sequential or functional model.
+
+        Args:
+            model: built; the models in it, however deep, are inlined.
+            expand: says of a layer whether to show the layers in it instead
+                (`_composite_layers.is_composite` says it of kerazoo's blocks); None shows none.
+
+        Raises: ConfigError if the model is not built, or a subclass with a `call` of its own.
+        """
+        from kerazoo.compress._graph_reader import read_graph
+
+        return read_graph(model, expand)
+
+    def calls_of(self, operation: Any) -> list[Node]:
+        """The nodes that call `operation`."""
+        return [node for node in self.nodes if node.operation is operation]
+
+    def rebuild(self, replace: Callable[..., Any] | None = None) -> keras.Model:
+        """A functional model that makes the calls of this graph, with layers of its own.
+
+        Args:
+            replace: called as `replace(node, *args, **kwargs)` for each node, with the new model's
+                tensors as the arguments, and returns what the node returns; or None for a call of
+                the operation's copy (one copy for all calls of it). For an input it is called
+                as `replace(node, x)` and returns what stands for x from there on; None is x.
+
+        Returns: the model, with the structure of inputs and outputs and the names that the
+            model had. It is not compiled.
+        """
+        tensors: dict[int, Any] = {}
+        copies: dict[int, Any] = {}
+        entries: dict[int, Any] = {}
+        for node in self.nodes:
+            if node.is_input:
+                args, kwargs = (_copy_of(node, copies).output,), {}
+                entries[id(node.output)] = args[0]
+            else:
+                args, kwargs = _filled((node.args, node.kwargs), tensors)
+            result = None if replace is None else replace(node, *args, **kwargs)
+            if result is None:
+                result = args[0] if node.is_input else _copy_of(node, copies)(*args, **kwargs)
+            results = tree.flatten(result)
+            tensors.update(zip(map(id, node.outputs), results, strict=True))
+        model = keras.Model(
+            _filled(self.inputs, entries), self._named_outputs(tensors), name=self.name
+        )
+        if not self.trainable:
+            model.trainable = False
+        return model
+
+    def _named_outputs(self, tensors: dict[int, Any]) -> Any:
+        """The new outputs; where a name got lost (that of a nested model), a layer brings it."""
+        outputs = _filled(self.outputs, tensors)
+        flat = tree.flatten(outputs)
+        taken = {node.name for node in self.nodes} | {x._keras_history.operation.name for x in flat}
+        named = []
+        for x, name in zip(flat, self.output_names, strict=True):
+            if name not in taken:
+                x = keras.layers.Identity(name=name, dtype=x.dtype)(x)
+                taken.add(name)
+            named.append(x)
+        return tree.pack_sequence_as(outputs, named)
+
+
+def _copy_of(node: Node, copies: dict[int, Any]) -> Any:
+    key = id(node.operation)
+    if key not in copies:
+        copies[key] = clone_layer(node.operation, name=node.name)
+        if not node.trainable:
+            copies[key].trainable = False
+    return copies[key]
+
+
+def _filled(structure: Any, tensors: dict[int, Any]) -> Any:
+    return tree.map_structure(
+        lambda leaf: tensors[id(leaf)] if isinstance(leaf, Value) else leaf, structure
+    )
