@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.errors import ExportError, VerificationError
+from kerazoo.errors import DataError, ExportError, VerificationError
 from kerazoo.exporters.calibration import Samples, take
+from kerazoo.exporters.graph_names import display, layer_paths, layers_in
 from kerazoo.exporters.interface import Interface, run_keras
 from kerazoo.exporters.latency import time_content
 from kerazoo.exporters.layer_errors import LayerErrors, compare_layers
+from kerazoo.exporters.operator_steps import compare_operators, is_quantization_aware
 from kerazoo.exporters.operators import count, flex_operators, float_operators, list_operators
 from kerazoo.exporters.report import ExportReport
+from kerazoo.exporters.runtime_limits import tiny_ranges
 from kerazoo.exporters.tflite_model import load_tflite
 from kerazoo.exporters.tolerances import TOLERANCES
 from kerazoo.exporters.verification import Comparison, compare
@@ -60,10 +63,16 @@ def check_tflite(
         VerificationError: beyond the tolerance of its mode; names where the error first grows.
     """
     content = written.read_bytes()
-    file_outputs = _run_file(written, interface, data.samples)
+    try:
+        file_outputs = _run_file(written, interface, data.samples)
+    except DataError as error:
+        raise _cannot_run(report, model, content, error) from error
 
     def layers() -> LayerErrors:
-        return compare_layers(model, interface, content, take(data.samples, LAYER_SAMPLES))
+        few = take(data.samples, LAYER_SAMPLES)
+        if is_quantization_aware(model):
+            return compare_operators(model, interface, content, few)
+        return compare_layers(model, interface, content, few)
 
     report.compare_layers = layers
     comparison = add_comparison(report, model, interface, file_outputs, data)
@@ -111,6 +120,26 @@ def add_comparison(
     report.relative_error = comparison.relative_error
     report.agreement = comparison.agreement
     return comparison
+
+
+def _cannot_run(report: ExportReport, model: Any, content: bytes, error: DataError) -> Exception:
+    """What to do about a file that the runtime refuses; the error itself where that is unknown."""
+    tiny = tiny_ranges(content)
+    if not tiny:
+        return error
+    named = ", ".join(f"{_place(model, one.name)} (scale {one.scale:.2g})" for one in tiny[:3])
+    return ExportError(
+        f"{report.path.name} was not written, since the runtime refuses it: the range of {named} "
+        "is next to nothing, so it gave hardly anything but 0 on all samples (a dead ReLU). "
+        "Train it anew or take it out, calibrate with more typical samples, or use "
+        "quantize='float16'."
+    )
+
+
+def _place(model: Any, name: str) -> str:
+    """The layer that a tensor's name tells, else the tensor."""
+    found = layers_in(name, layer_paths(model))
+    return f"the layer {display(found[-1])!r}" if found else f"the tensor {name!r}"
 
 
 def _run_file(path: Path, interface: Interface, samples: Samples) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,29 @@ from kerazoo.exporters.quantization import dequantize, quantize
 
 @dataclass(frozen=True)
 class FileTensor:
-    """One operator's output: `value` in real numbers, samples first; `output`: its name as one."""
+    """One operator's output, samples first; `output`: its name if it is one of the file's."""
 
     name: str
     operator: str
-    value: np.ndarray
+    stored: np.ndarray
+    scale: float
+    """Of one step; 0.0 where numbers are stored as they are."""
+    zero_point: int
     output: str | None
+    is_end: bool = False
+    """Made by the QUANTIZE of an input or the DEQUANTIZE of an output."""
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        """In real numbers."""
+        return dequantize(self.stored, self.scale, self.zero_point)
+
+
+@dataclass(frozen=True)
+class _Made:
+    index: int
+    operator: str
+    is_end: bool
 
 
 def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[FileTensor]:
@@ -37,7 +55,7 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
     Integers that stand for no real number (shapes, indices) are left out.
     """
     interpreter = open_interpreter(content, keep_all_tensors=True)
-    operators = list(_operator_outputs(content))
+    made = list(_made(content))
     inputs, named_outputs = signature_details(interpreter)
     if has_open_sizes(interpreter):
         shapes = {d["index"]: (1, *samples[name].shape[1:]) for name, d in inputs.items()}
@@ -45,44 +63,81 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
         inputs, _ = signature_details(interpreter)
     outputs = {detail["index"]: name for name, detail in named_outputs.items()}
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
-    collected: dict[int, list[np.ndarray]] = {index: [] for index, _ in operators}
+    collected = _run(interpreter, inputs, samples, [entry.index for entry in made])
     rows = len(next(iter(samples.values())))
-    for row in range(rows):
+    return [
+        FileTensor(
+            details[entry.index]["name"],
+            entry.operator,
+            np.concatenate(collected[entry.index]),
+            *details[entry.index]["quantization"],
+            outputs.get(entry.index),
+            entry.is_end,
+        )
+        for entry in made
+        if _is_real(details[entry.index]) and _have_one_shape(collected[entry.index], rows)
+    ]
+
+
+def read_inputs(content: bytes, samples: Mapping[str, np.ndarray]) -> dict[str, FileTensor]:
+    """The samples as the file's quantized inputs hold them, by input name; others are left out."""
+    inputs, _ = signature_details(open_interpreter(content))
+    return {
+        name: FileTensor(
+            detail["name"],
+            "INPUT",
+            quantize(samples[name], *detail["quantization"], np.dtype(detail["dtype"]).name),
+            *detail["quantization"],
+            None,
+            is_end=True,
+        )
+        for name, detail in inputs.items()
+        if detail["quantization"][0]
+    }
+
+
+def _run(
+    interpreter: Any,
+    inputs: Mapping[str, Mapping[str, Any]],
+    samples: Mapping[str, np.ndarray],
+    indices: list[int],
+) -> dict[int, list[np.ndarray]]:
+    """Tensor index -> its values for each sample."""
+    collected: dict[int, list[np.ndarray]] = {index: [] for index in indices}
+    copies = max(int(detail["shape"][0]) for detail in inputs.values())
+    for row in range(len(next(iter(samples.values())))):
         for name, detail in inputs.items():
             interpreter.set_tensor(detail["index"], _stored(samples[name][row], detail))
         interpreter.invoke()
         for index, values in collected.items():
             with contextlib.suppress(ValueError):  # a tensor without memory, never needed
-                values.append(np.atleast_1d(interpreter.get_tensor(index))[:1])
-    return [
-        FileTensor(
-            details[index]["name"],
-            operator,
-            dequantize(np.concatenate(collected[index]), *details[index]["quantization"]),
-            outputs.get(index),
-        )
-        for index, operator in operators
-        if _is_real(details[index]) and _have_one_shape(collected[index], rows)
-    ]
+                value = np.atleast_1d(interpreter.get_tensor(index))
+                # Samples may have been folded into rows (of a matrix product, say).
+                values.append(value[: max(len(value) // copies, 1)])
+    return collected
 
 
-def _operator_outputs(content: bytes) -> Iterator[tuple[int, str]]:
-    """Index of each tensor that depends on the inputs, and the operator that makes it."""
+def _made(content: bytes) -> Iterator[_Made]:
+    """The tensors that depend on the inputs, and the operators that make them."""
     model = unpack(content)
     graph = model.subgraphs[0]
-    depending = {int(index) for index in graph.inputs}
+    inputs, outputs = set(map(int, graph.inputs)), set(map(int, graph.outputs))
+    depending = set(inputs)
     maker: dict[int, str] = {}
     for operator in graph.operators or []:
         # A float16 file widens its weights by operators of their own; those are constants.
         if depending.isdisjoint(map(int, operator.inputs)):
             continue
-        name = operator_name(model, operator)
-        if name in ("QUANTIZE", "DEQUANTIZE"):  # they pass on what another operator computed
-            name = maker.get(int(operator.inputs[0]), name)
+        name, source = operator_name(model, operator), int(operator.inputs[0])
+        is_end = (name == "QUANTIZE" and source in inputs) or (
+            name == "DEQUANTIZE" and int(operator.outputs[0]) in outputs
+        )
+        if name == "DEQUANTIZE" or is_end:  # they pass on what another operator computed
+            name = maker.get(source, name)
         for index in map(int, operator.outputs):
             depending.add(index)
             maker[index] = name
-            yield index, name
+            yield _Made(index, name, is_end)
 
 
 def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:

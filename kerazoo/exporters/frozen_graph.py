@@ -1,0 +1,160 @@
+"""A Keras model as the graph that the converter sees: every tensor by name, any of them replaced.
+
+Tracing names operations after their layers, and the converter keeps those names in the file, so
+both sides can be laid beside each other. `run` computes any tensors while others are replaced by
+given values: that is how each operator of a file is fed the file's own inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kerazoo.exporters.interface import Interface, call
+
+
+class FrozenGraph:
+    """The operations of `model` in inference mode, weights as constants, for `rows` samples."""
+
+    def __init__(self, model: Any, interface: Interface, rows: int) -> None:
+        graph, inputs, outputs = _freeze(model, interface, rows)
+        self._graph = graph
+        self._definition = graph.as_graph_def()
+        self.inputs: dict[str, str] = inputs
+        """Name of the model's input -> name of the operation that stands for it."""
+        self.outputs: dict[str, str] = {name: self._origin(op) for name, op in outputs.items()}
+        """Name of the model's output -> name of the operation that gives it."""
+        self.order: dict[str, int] = {}
+        """Operation that depends on the inputs -> its place in topological order."""
+        operations = list(_sorted(graph.get_operations()))
+        dead = self._dead(operations)
+        for operation in operations:
+            depends = any(maker in self.order for maker in self.makers(operation.name))
+            if (depends or operation.name in inputs.values()) and operation.name not in dead:
+                self.order[operation.name] = len(self.order)
+
+    def kind(self, name: str) -> str:
+        """What the operation does: "Conv2D", "FakeQuantWithMinMaxVars", ..."""
+        return self._graph.get_operation_by_name(name).type
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """Shape of the operation's first output; None where it is not fixed."""
+        outputs = self._graph.get_operation_by_name(name).outputs
+        if not outputs or not outputs[0].shape.is_fully_defined():
+            return None
+        return tuple(outputs[0].shape.as_list())
+
+    def makers(self, name: str) -> list[str]:
+        """The operations whose outputs the operation takes."""
+        return [tensor.op.name for tensor in self._graph.get_operation_by_name(name).inputs]
+
+    def attribute(self, name: str, attribute: str) -> Any:
+        """One attribute of the operation."""
+        return self._graph.get_operation_by_name(name).get_attr(attribute)
+
+    @cached_property
+    def takers(self) -> dict[str, list[str]]:
+        """Operation -> the operations that take its output and depend on the inputs."""
+        found: dict[str, list[str]] = {name: [] for name in self.order}
+        for name in self.order:
+            for maker in dict.fromkeys(self.makers(name)):
+                if maker in found:
+                    found[maker].append(name)
+        return found
+
+    def _origin(self, name: str) -> str:
+        """The operation that an Identity only passes on."""
+        while self.kind(name) == "Identity":
+            name = self.makers(name)[0]
+        return name
+
+    def _dead(self, operations: list[Any]) -> set[str]:
+        """Operations in the branches that constant conditions never take."""
+        switches = {op.name: op.inputs[1].op.name for op in operations if op.type == "Switch"}
+        taken = self.run({}, switches.values()) if switches else {}
+        dead: set[str] = set()
+        for operation in operations:
+            lost = [
+                tensor.op.name in dead
+                or (
+                    tensor.op.name in switches
+                    and tensor.value_index != int(taken[switches[tensor.op.name]])
+                )
+                for tensor in operation.inputs
+            ]
+            if all(lost) and lost if operation.type == "Merge" else any(lost):
+                dead.add(operation.name)
+        return dead
+
+    def run(
+        self, replaced: Mapping[str, np.ndarray], wanted: Iterable[str]
+    ) -> dict[str, np.ndarray]:
+        """First outputs of the operations `wanted`, where others read `replaced` instead.
+
+        What a replaced operation would have given itself can be wanted as well. The model's inputs
+        must be replaced wherever something wanted depends on them.
+        """
+        import tensorflow as tf
+
+        wanted = list(dict.fromkeys(wanted))
+
+        def build(*tensors: Any) -> list[Any]:
+            given = {f"{name}:0": t for name, t in zip(replaced, tensors, strict=True)}
+            tf.graph_util.import_graph_def(self._definition, input_map=given, name="model")
+            # `return_elements` would give what was put in the place of a replaced operation.
+            graph = tf.compat.v1.get_default_graph()
+            return [graph.get_tensor_by_name(f"model/{name}:0") for name in wanted]
+
+        specs = [
+            tf.TensorSpec(self.shape(name), self._graph.get_tensor_by_name(f"{name}:0").dtype)
+            for name in replaced
+        ]
+        function = tf.compat.v1.wrap_function(build, specs)
+        values = function(*(tf.constant(value) for value in replaced.values()))
+        return {name: value.numpy() for name, value in zip(wanted, values, strict=True)}
+
+
+def _freeze(
+    model: Any, interface: Interface, rows: int
+) -> tuple[Any, dict[str, str], dict[str, str]]:
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    names = [port.name for port in interface.inputs]
+
+    def serve(*tensors):
+        return keras.tree.flatten(call(model, interface, dict(zip(names, tensors, strict=True))))
+
+    specs = [
+        tf.TensorSpec((rows, *port.shape), port.dtype, name=port.name) for port in interface.inputs
+    ]
+    frozen = convert_variables_to_constants_v2(tf.function(serve).get_concrete_function(*specs))
+    inputs = [tensor.op.name for tensor in frozen.inputs]
+    outputs = [tensor.op.name for tensor in frozen.outputs]
+    return (
+        frozen.graph,
+        dict(zip(names, inputs, strict=True)),
+        dict(zip(interface.outputs, outputs, strict=True)),
+    )
+
+
+def _sorted(operations: list[Any]) -> Iterator[Any]:
+    """Makers before takers; freezing keeps no order of its own."""
+    waiting = {operation.name: operation for operation in operations}
+    while waiting:
+        ready = [
+            operation
+            for operation in waiting.values()
+            if all(tensor.op.name not in waiting for tensor in operation.inputs)
+        ]
+        if not ready:  # a loop of the old kind; nothing after it can be told apart
+            return
+        for operation in ready:
+            del waiting[operation.name]
+            yield operation

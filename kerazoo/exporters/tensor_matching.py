@@ -1,0 +1,191 @@
+"""Which tensor of the Keras model's graph each tensor of a quantized .tflite file is.
+
+The converter joins the names of the operations that it fused into an operator, so the last of
+them, followed on to a fake-quantization of exactly the file's scale, is what the operator gives.
+Where no fake-quantization follows (pooling, padding, reshaping), it is the operation itself. Files
+whose names say nothing leave the scale, the shape and, as the last resort, the closest values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerazoo.exporters.file_tensors import FileTensor
+from kerazoo.exporters.frozen_graph import FrozenGraph
+
+FAKE_QUANTIZATION = "FakeQuantWithMinMaxVars"
+
+
+@dataclass(frozen=True)
+class Match:
+    """`operation`: the graph's, None where there is none. `named`: those that the name mentions."""
+
+    operation: str | None
+    named: tuple[str, ...]
+
+
+def match(
+    graph: FrozenGraph,
+    tensors: list[FileTensor],
+    free_running: Callable[[list[str]], Mapping[str, np.ndarray]],
+) -> list[Match]:
+    """One match per file tensor.
+
+    `free_running` gives the values of operations when nothing is replaced but the inputs.
+    """
+    ranges = _ranges(graph)
+    names = _Names(graph)
+    named = [names.find(tensor) for tensor in tensors]
+    found = [
+        _by_name(graph, ranges, tensor, mentioned)
+        for tensor, mentioned in zip(tensors, named, strict=True)
+    ]
+    _one_each(graph, found, named, tensors)
+    taken = {operation for operation in found if operation}
+    for index, tensor in enumerate(tensors):
+        if found[index] is None:
+            candidates = [
+                name
+                for name, quantization in ranges.items()
+                if name not in taken and quantization.fits(tensor) and _same(graph, name, tensor)
+            ]
+            found[index] = _closest(candidates, tensor, free_running)
+            taken.add(found[index] or "")
+    return [Match(*pair) for pair in zip(found, map(tuple, named), strict=True)]
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Scale and zero point, of int8 or of int16, that a fake-quantization stands for."""
+
+    scale: float
+    zero_point: int
+    bits: int
+
+    def fits(self, tensor: FileTensor) -> bool:
+        # The converter computes in double precision, and its zero point may round the other way.
+        return (
+            tensor.stored.dtype.itemsize * 8 == self.bits
+            and abs(tensor.scale - self.scale) <= 1e-4 * self.scale
+            and abs(tensor.zero_point - self.zero_point) <= 1
+        )
+
+
+def _ranges(graph: FrozenGraph) -> dict[str, _Range]:
+    """Fake-quantization of an activation -> its range."""
+    names = [name for name in graph.order if graph.kind(name) == FAKE_QUANTIZATION]
+    ends = {name: graph.makers(name)[1:] for name in names}
+    values = graph.run({}, [end for pair in ends.values() for end in pair]) if names else {}
+    found = {}
+    for name, (low, high) in ends.items():
+        bits = graph.attribute(name, "num_bits")
+        narrow = graph.attribute(name, "narrow_range")
+        scale = float(values[high] - values[low]) / (2**bits - 1 - narrow)
+        if scale > 0:
+            steps = int(np.rint(-float(values[low]) / scale)) + narrow
+            found[name] = _Range(scale, steps - 2 ** (bits - 1), bits)
+    return found
+
+
+class _Names:
+    """From the name of a file's tensor to operations of the graph."""
+
+    def __init__(self, graph: FrozenGraph) -> None:
+        self._graph = graph
+        self._plain: dict[str, list[str]] = {}
+        for name in graph.order:
+            self._plain.setdefault(_plain(name), []).append(name)
+
+    def find(self, tensor: FileTensor) -> list[str]:
+        """All operations that are mentioned, in topological order."""
+        order, found = self._graph.order, set()
+        if tensor.output in self._graph.outputs:
+            found.add(self._graph.outputs[tensor.output])
+        for part in tensor.name.split(";"):
+            part = re.sub(r"^(StatefulPartitionedCall(_\d+)?/)+", "", part)
+            # The converter counts up by digits at the end: "convolution" becomes "convolution1".
+            spellings = [part[: len(part) - cut] for cut in range(len(part))]
+            digits = len(part) - len(part.rstrip("0123456789"))
+            exact = [name for name in spellings[: digits + 1] if name in order]
+            found.update(exact[:1] or self._plain.get(_plain(part), ()))
+        return sorted(found, key=order.__getitem__)
+
+
+def _plain(name: str) -> str:
+    """The name without the numbers that tell repeated scopes apart."""
+    return "/".join(re.sub(r"_?\d+$", "", scope) for scope in name.split("/"))
+
+
+def _by_name(
+    graph: FrozenGraph, ranges: Mapping[str, _Range], tensor: FileTensor, named: list[str]
+) -> str | None:
+    for name in reversed(named):
+        for operation in _onward(graph, name):
+            quantized = operation in ranges and ranges[operation].fits(tensor)
+            if quantized and _same(graph, operation, tensor):
+                return operation
+        if _same(graph, name, tensor):
+            return name
+    return None
+
+
+def _onward(graph: FrozenGraph, name: str) -> Iterator[str]:
+    """The operation and those after it, nearest first, up to the next fake-quantizations."""
+    waiting, seen = [name], {name}
+    while waiting:
+        current = waiting.pop(0)
+        yield current
+        if current == name or graph.kind(current) != FAKE_QUANTIZATION:
+            after = [taker for taker in graph.takers[current] if taker not in seen]
+            seen.update(after)
+            waiting.extend(after)
+
+
+def _one_each(
+    graph: FrozenGraph,
+    found: list[str | None],
+    named: list[list[str]],
+    tensors: list[FileTensor],
+) -> None:
+    """Of several tensors matched to one operation, only the last is it; the others come before."""
+    last = {operation: index for index, operation in enumerate(found)}
+    for index, operation in enumerate(found):
+        if operation is not None and last[operation] != index:
+            found[index] = next(
+                (
+                    name
+                    for name in reversed(named[index])
+                    if name not in last and _same(graph, name, tensors[index])
+                ),
+                operation,
+            )
+
+
+def _closest(
+    candidates: list[str],
+    tensor: FileTensor,
+    free_running: Callable[[list[str]], Mapping[str, np.ndarray]],
+) -> str | None:
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    values = free_running(candidates)
+    return min(
+        candidates,
+        key=lambda name: float(
+            np.mean(np.abs(values[name].reshape(-1) - tensor.value.reshape(-1)))
+        ),
+    )
+
+
+def _same(graph: FrozenGraph, name: str, tensor: FileTensor) -> bool:
+    """Of one shape, sizes of one aside: the converter computes 1-D convolutions as 2-D ones."""
+    shape = graph.shape(name)
+    return shape is not None and _sizes(shape) == _sizes(tensor.stored.shape)
+
+
+def _sizes(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size > 1]
