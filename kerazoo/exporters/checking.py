@@ -14,7 +14,11 @@ from kerazoo.exporters.graph_names import display, layer_paths, layers_in
 from kerazoo.exporters.interface import Interface, run_keras
 from kerazoo.exporters.latency import time_content
 from kerazoo.exporters.layer_errors import LayerErrors, compare_layers
-from kerazoo.exporters.operator_steps import compare_operators, is_quantization_aware
+from kerazoo.exporters.operator_steps import (
+    OperatorComparison,
+    compare_operators,
+    is_quantization_aware,
+)
 from kerazoo.exporters.operators import count, flex_operators, float_operators, list_operators
 from kerazoo.exporters.report import ExportReport
 from kerazoo.exporters.runtime_limits import tiny_ranges
@@ -77,8 +81,25 @@ def check_tflite(
     report.compare_layers = layers
     comparison = add_comparison(report, model, interface, file_outputs, data)
     if comparison.problem:
-        raise VerificationError(_refusal(report, comparison.problem, layers()))
+        _judge(report, comparison.problem, layers())
     report.latency_us = time_content(content, seconds=2.0)
+
+
+def _judge(report: ExportReport, problem: str, layers: LayerErrors) -> None:
+    """Refuse the file, unless each of its operators is right and only the network amplifies.
+
+    Where the model itself rounds as the file does, the operators decide: a deep network turns
+    single roundings that fall the other way into large differences at its end.
+    """
+    if not isinstance(layers, OperatorComparison):
+        raise VerificationError(_refusal(report, problem, layers))
+    if not layers.is_sound:
+        raise VerificationError(_refusal_of_operators(report, problem, layers))
+    notice(
+        f"{report.path.name}: {problem}, on {report.data}. Each operator is within a step of the "
+        f"model on {layers.share_within_one:.2%} of its values, so the file is right; the network "
+        "amplifies single roundings."
+    )
 
 
 def check_other(
@@ -120,6 +141,20 @@ def add_comparison(
     report.relative_error = comparison.relative_error
     report.agreement = comparison.agreement
     return comparison
+
+
+def _refusal_of_operators(report: ExportReport, problem: str, layers: OperatorComparison) -> str:
+    first = layers.first_growth()
+    place = (
+        f"the operator {first.operator} of the layer {first.layer!r} is up to {first.max_steps:g} "
+        f"steps off on its own, and within one on {first.share_within_one:.1%} of its values"
+        if layers.unsound and first
+        else f"only {layers.coverage:.0%} of its operators could be compared one by one"
+    )
+    return (
+        f"{report.path.name} was not written: {problem}, on {report.data}, and {place}. "
+        "verify=False writes the file all the same."
+    )
 
 
 def _cannot_run(report: ExportReport, model: Any, content: bytes, error: DataError) -> Exception:

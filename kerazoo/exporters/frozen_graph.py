@@ -7,7 +7,7 @@ given values: that is how each operator of a file is fed the file's own inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -25,16 +25,16 @@ class FrozenGraph:
         self._definition = graph.as_graph_def()
         self.inputs: dict[str, str] = inputs
         """Name of the model's input -> name of the operation that stands for it."""
-        self.outputs: dict[str, str] = {name: self._origin(op) for name, op in outputs.items()}
-        """Name of the model's output -> name of the operation that gives it."""
         self.order: dict[str, int] = {}
         """Operation that depends on the inputs -> its place in topological order."""
-        operations = list(_sorted(graph.get_operations()))
+        operations = graph.get_operations()  # importing has put makers before takers
         dead = self._dead(operations)
         for operation in operations:
             depends = any(maker in self.order for maker in self.makers(operation.name))
             if (depends or operation.name in inputs.values()) and operation.name not in dead:
                 self.order[operation.name] = len(self.order)
+        self.outputs: dict[str, str] = {name: self._origin(op) for name, op in outputs.items()}
+        """Name of the model's output -> name of the operation that gives it."""
 
     def kind(self, name: str) -> str:
         """What the operation does: "Conv2D", "FakeQuantWithMinMaxVars", ..."""
@@ -66,9 +66,9 @@ class FrozenGraph:
         return found
 
     def _origin(self, name: str) -> str:
-        """The operation that an Identity only passes on."""
-        while self.kind(name) == "Identity":
-            name = self.makers(name)[0]
+        """The operation whose value is only passed on."""
+        while self.kind(name) in ("Identity", "IdentityN", "Merge"):
+            name = next(maker for maker in self.makers(name) if maker in self.order)
         return name
 
     def _dead(self, operations: list[Any]) -> set[str]:
@@ -142,19 +142,3 @@ def _freeze(
         dict(zip(names, inputs, strict=True)),
         dict(zip(interface.outputs, outputs, strict=True)),
     )
-
-
-def _sorted(operations: list[Any]) -> Iterator[Any]:
-    """Makers before takers; freezing keeps no order of its own."""
-    waiting = {operation.name: operation for operation in operations}
-    while waiting:
-        ready = [
-            operation
-            for operation in waiting.values()
-            if all(tensor.op.name not in waiting for tensor in operation.inputs)
-        ]
-        if not ready:  # a loop of the old kind; nothing after it can be told apart
-            return
-        for operation in ready:
-            del waiting[operation.name]
-            yield operation

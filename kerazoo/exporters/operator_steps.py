@@ -29,6 +29,8 @@ STEPS_ALLOWED = 3
 SHARE_WITHIN_ONE = 0.995
 """A sound operator: at least this share of values within one step, and none beyond three."""
 
+COVERAGE_NEEDED = 0.95
+
 PASSING = frozenset(
     {FAKE_QUANTIZATION, "Reshape", "Transpose", "ExpandDims", "Squeeze", "Identity", "IdentityN"}
 )
@@ -99,6 +101,11 @@ class OperatorComparison(LayerErrors):
     def unsound(self) -> tuple[OperatorSteps, ...]:
         """The operators that are too far off, in the order in which they run."""
         return tuple(entry for entry in self.layers if not entry.is_sound)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether 95 % of the operators or more could be compared, and none is too far off."""
+        return not self.unsound and self.coverage >= COVERAGE_NEEDED
 
     def first_growth(self, limit: float | None = None) -> OperatorSteps | None:
         """The first operator that is too far off on its own: where the file's error comes from.

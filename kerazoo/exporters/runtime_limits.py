@@ -1,9 +1,9 @@
 """Why the runtime refuses a quantized file: a tensor whose range is next to nothing.
 
-An operator scales its sums down to the steps of its output. XNNPACK takes factors below 256, so the
-output of a layer that gave nothing but 0 in calibration (a dead ReLU), whose range the converter
-makes 2e-6 wide, is beyond it. Source: XNNPACK's `src/subgraph/convolution-2d.c` and its siblings,
-"requantization scale".
+An operator scales its sums down to the steps of its output. XNNPACK takes factors below 256 only
+("requantization scale ... is greater or equal to 256.0" in its `src/operators/`), and the output of
+a layer that gave nothing but 0 in calibration (a dead ReLU) has steps far too small for that: the
+converter makes an empty range 2e-6 wide.
 """
 
 from __future__ import annotations
