@@ -1,11 +1,21 @@
+from .equalize import equalize as equalize
 from .fake_quantize import FakeQuantize as FakeQuantize
 from .quantize_with_tfmot import TfmotResult as TfmotResult
 from .quantize_with_tfmot import quantize_with_tfmot as quantize_with_tfmot
+from .quantized_batch_normalization import (
+    QuantizedBatchNormalization as QuantizedBatchNormalization,
+)
+from .quantized_conv import QuantizedConv as QuantizedConv
+from .quantized_dense import QuantizedDense as QuantizedDense
 from .scheme import QuantizationScheme as QuantizationScheme
 
 __all__ = [
     "FakeQuantize",
     "QuantizationScheme",
+    "QuantizedBatchNormalization",
+    "QuantizedConv",
+    "QuantizedDense",
     "TfmotResult",
+    "equalize",
     "quantize_with_tfmot",
 ]

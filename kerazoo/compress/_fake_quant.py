@@ -1,10 +1,10 @@
 """Rounding to the steps of an integer range, with gradients that go straight through.
 
 Forward: q(x) = s * (clip(round(x / s) + z, 0, n) - z) with n = 2**bits - 1, s = (high - low) / n,
-and z = round(-low / s). It is TensorFlow's own fake-quant operation, because that is what the converter
-to TFLite looks for and replaces by integers.
+and z = round(-low / s). It is an operation of TensorFlow, because that is what the converter to
+TFLite looks for and replaces by integers.
 Backward: dq/dx = 1 inside of the range and 0 outside (straight-through, Bengio et al. 2013,
-arXiv:1308.3432), in one comparison instead of TensorFlow's three passes.
+arXiv:1308.3432), in one comparison instead of three passes.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any
 
 import keras
 
-_RULES = ("_layer_rules", "_operation_rules")
+_RULES = ("_basic_rules", "_operation_rules")
 
 
 class Kind(Enum):
@@ -38,19 +38,23 @@ class Lowering:
 
     `make(layer, scheme)`: the layer to put in its place (a QuantizedLayer); None takes a copy of
     the layer itself. `fixed_range`: of the output, where the integer kernel demands one.
-    `activation`: the function that the layer applies at its end and that `make` leaves out: "relu"
-    and "relu6" are fused, others become a node of their own behind. `fuses_relu`: whether a
-    following ReLU becomes part of the operator, so that no range stands between. `is_convolution`:
-    whether a following BatchNormalization can be folded in. `has_weights`: whether there is
+    `activation`: the function that the layer applies at its end and that `make` leaves out; it
+    becomes an `Activation` of its own behind the layer. `is_relu`: ReLU or ReLU6. `fuses_relu`:
+    whether one behind becomes part of the operator, so that no range stands between the two.
+    `folds_normalization`: whether a BatchNormalization behind can be folded in; `make` then takes
+    it as `normalization`. `selects`: the output is a choice of the input's values (maximum), so
+    that rounding may come behind it, where there are fewer. `has_weights`: whether there is
     something left to quantize when activations stay in float. `reason`: of FLOAT, for the user.
     """
 
     kind: Kind
-    make: Callable[[keras.Layer, Any], keras.Layer] | None = None
+    make: Callable[..., keras.Layer] | None = None
     fixed_range: tuple[float, float] | None = None
     activation: Any = None
+    is_relu: bool = False
     fuses_relu: bool = False
-    is_convolution: bool = False
+    folds_normalization: bool = False
+    selects: bool = False
     has_weights: bool = False
     reason: str = ""
 

@@ -46,6 +46,16 @@ class QuantizedLayer(keras.layers.Wrapper):
         """Of the weights: 8 or 4."""
         return self.scheme.weight_bits
 
+    @property
+    def has_one_range(self) -> bool:
+        """Whether a kernel has to keep one range: one clustered as a whole keeps its few values."""
+        constraints = getattr(self.layer, "constraints", {})
+        return any(
+            getattr(constraint, "is_per_tensor", False)
+            for chain in constraints.values()
+            for constraint in chain
+        )
+
     def quantized_weights(self) -> dict[str, Any]:
         """Weight name -> array in float32, as the file will hold it after dequantizing."""
         return {}
@@ -59,6 +69,10 @@ class QuantizedLayer(keras.layers.Wrapper):
     def cast(self, tensor: Any) -> Any:
         """`tensor` in the compute dtype of the wrapped layer."""
         return keras.ops.cast(tensor, self.inner.compute_dtype)
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Traced: the dtype of the outputs is not that of this layer's own float32 policy.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

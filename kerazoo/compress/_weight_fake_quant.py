@@ -45,4 +45,5 @@ def quantize_weights(weights: Any, ranges: Any, *, bits: int = 8) -> Any:
         quantized = operation(w, -ranges, ranges, num_bits=bits, narrow_range=True)
         return quantized, lambda upstream: upstream
 
-    return straight_through(weights)
+    # A variable read within would be one more input, and ask for a gradient of its own.
+    return straight_through(tf.convert_to_tensor(weights))

@@ -1,0 +1,191 @@
+"""Lowerings of convolutions, dense layers, normalization, activations, pooling and merging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers
+
+from kerazoo.compress._lowering import Kind, Lowering, lowers
+from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
+from kerazoo.compress.quantized_conv import QuantizedConv
+from kerazoo.compress.quantized_dense import QuantizedDense
+
+UNIT_RANGE = (0.0, 255 / 256)
+"""Of sigmoid and softmax: what their 8-bit kernels write, steps of 1 / 256 from 0 on."""
+
+TANH_RANGE = (-1.0, 127 / 128)
+
+PASS_THROUGH = Lowering(Kind.PASS_THROUGH)
+MERGED = Lowering(Kind.QUANTIZED, fuses_relu=True)
+
+_INTEGER_ACTIVATIONS = {
+    "silu",
+    "hard_silu",
+    "hard_sigmoid",
+    "gelu",
+    "leaky_relu",
+}
+_FIXED_RANGES = {"sigmoid": UNIT_RANGE, "softmax": UNIT_RANGE, "tanh": TANH_RANGE}
+
+
+def activation_lowering(function: Any) -> Lowering:
+    """The lowering of an activation function of `keras.activations`."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if function is None or name == "linear":
+        return PASS_THROUGH
+    if name in ("relu", "relu6"):
+        return Lowering(Kind.QUANTIZED, is_relu=True)
+    if name in _FIXED_RANGES:
+        return Lowering(Kind.QUANTIZED, fixed_range=_FIXED_RANGES[name])
+    if name in _INTEGER_ACTIVATIONS:
+        return Lowering(Kind.QUANTIZED)
+    return Lowering(Kind.FLOAT, reason=f"TFLite has no integer kernel for {name}")
+
+
+def is_channels_last(layer: Any) -> bool:
+    """Whether the layer's channels are its last axis, as TFLite's kernels want them."""
+    return getattr(layer, "data_format", "channels_last") == "channels_last"
+
+
+_CHANNELS_FIRST = Lowering(Kind.FLOAT, reason='TFLite takes data_format="channels_last" only')
+
+
+@lowers(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+def _convolution(layer: Any) -> Lowering:
+    if not is_channels_last(layer):
+        return _CHANNELS_FIRST
+    if layer.rank == 3 and layer.groups > 1:
+        return Lowering(Kind.FLOAT, reason="TFLite has no grouped convolutions of volumes")
+    return Lowering(
+        Kind.QUANTIZED,
+        make=QuantizedConv,
+        activation=layer.activation,
+        fuses_relu=True,
+        folds_normalization=True,
+        has_weights=True,
+    )
+
+
+@lowers(layers.Dense)
+def _dense(layer: Any) -> Lowering:
+    return Lowering(
+        Kind.QUANTIZED,
+        make=QuantizedDense,
+        activation=layer.activation,
+        fuses_relu=True,
+        folds_normalization=True,
+        has_weights=True,
+    )
+
+
+@lowers(layers.BatchNormalization)
+def _batch_normalization(layer: Any) -> Lowering:
+    if layer.axis != -1 and layer.axis != layer.input_spec.ndim - 1:
+        return Lowering(Kind.FLOAT, reason="it does not normalize the last axis")
+    return Lowering(Kind.QUANTIZED, make=QuantizedBatchNormalization, fuses_relu=True)
+
+
+@lowers(layers.Activation)
+def _activation(layer: Any) -> Lowering:
+    return activation_lowering(layer.activation)
+
+
+@lowers(layers.ReLU)
+def _relu(layer: Any) -> Lowering:
+    if layer.negative_slope or layer.threshold:
+        return Lowering(Kind.FLOAT, reason="ReLU with a slope or a threshold; use LeakyReLU")
+    return Lowering(Kind.QUANTIZED, is_relu=layer.max_value in (None, 6))
+
+
+@lowers(layers.LeakyReLU)
+def _leaky_relu(layer: Any) -> Lowering:
+    return Lowering(Kind.QUANTIZED)
+
+
+@lowers(layers.Softmax)
+def _softmax(layer: Any) -> Lowering:
+    if layer.axis not in (-1, [-1], (-1,)):
+        return Lowering(Kind.FLOAT, reason="its axis is not the last one")
+    return Lowering(Kind.QUANTIZED, fixed_range=UNIT_RANGE)
+
+
+@lowers(layers.ELU)
+def _elu(layer: Any) -> Lowering:
+    return Lowering(Kind.FLOAT, reason="TFLite has no integer kernel for elu")
+
+
+@lowers(layers.Add, layers.Subtract, layers.Multiply)
+def _merged(layer: Any) -> Lowering:
+    return MERGED
+
+
+@lowers(layers.Maximum, layers.Minimum)
+def _compared(layer: Any) -> Lowering:
+    return Lowering(Kind.QUANTIZED)
+
+
+@lowers(
+    layers.Concatenate,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Permute,
+    layers.RepeatVector,
+    layers.Cropping1D,
+    layers.Cropping2D,
+    layers.Cropping3D,
+    layers.ZeroPadding1D,
+    layers.ZeroPadding2D,
+    layers.ZeroPadding3D,
+    layers.UpSampling1D,
+    layers.Identity,
+    layers.ActivityRegularization,
+)
+def _moved(layer: Any) -> Lowering:
+    return PASS_THROUGH
+
+
+@lowers(
+    layers.Dropout,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    layers.AlphaDropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+)
+def _only_in_training(layer: Any) -> Lowering:
+    return PASS_THROUGH
+
+
+@lowers(
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+)
+def _maximum(layer: Any) -> Lowering:
+    if not is_channels_last(layer):
+        return _CHANNELS_FIRST
+    return Lowering(Kind.PASS_THROUGH, selects=True)
+
+
+@lowers(layers.AveragePooling1D, layers.AveragePooling2D)
+def _average(layer: Any) -> Lowering:
+    return Lowering(Kind.SAME_SCALE) if is_channels_last(layer) else _CHANNELS_FIRST
+
+
+@lowers(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D)
+def _global_average(layer: Any) -> Lowering:
+    return Lowering(Kind.QUANTIZED)
+
+
+@lowers(layers.UpSampling2D)
+def _up_sampling(layer: Any) -> Lowering:
+    if not is_channels_last(layer):
+        return _CHANNELS_FIRST
+    if layer.interpolation == "nearest":
+        return PASS_THROUGH
+    if layer.interpolation == "bilinear":
+        return Lowering(Kind.SAME_SCALE)
+    return Lowering(Kind.FLOAT, reason=f"TFLite has no {layer.interpolation} interpolation")

@@ -1,0 +1,112 @@
+"""Convolutions with quantized kernels, batch normalization folded in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.compress._convolution import (
+    from_image,
+    geometry,
+    image_kernel,
+    layer_kernel,
+    to_image,
+)
+from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
+from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+
+DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class QuantizedConv(QuantizedLayer):
+    """y = BN(q(K) * x + b): Conv1D, 2D, 3D, grouped ones, DepthwiseConv1D and 2D.
+
+    q rounds each output channel to steps of its own, and so commutes with the factor
+    g = gamma / sqrt(variance + epsilon) that the normalization has for that channel:
+    q(K) g = q(K g). In training the normalization is the usual one, on batch statistics; in
+    inference, or with the normalization frozen, kernel and bias are the folded ones, g K and
+    g (b - mean) + beta, which is what the file holds. That takes no second convolution and no
+    schedule.
+
+    The layer's own activation is left out: it has a place of its own behind this layer. Rows and
+    volumes are computed as images, since integer kernels exist for these alone.
+
+    Args:
+        layer: a convolution, channels last.
+        scheme: bits of weights, 8 or 4.
+        normalization: the BatchNormalization behind it; None for none.
+
+    Source: Jacob et al. 2018, arXiv:1712.05877, section 3.2; folding there is per layer and needs
+    the correction of Krishnamoorthi 2018, arXiv:1806.08342, which per-channel steps make needless.
+    """
+
+    def __init__(
+        self,
+        layer: keras.Layer,
+        scheme: Any = None,
+        normalization: keras.Layer | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(layer, scheme, **kwargs)
+        self.normalization = normalization
+        self.is_depthwise = isinstance(self.inner, DEPTHWISE)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.normalization is not None and not self.normalization.built:
+            self.normalization.build(self.layer.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        bias = self.inner.bias if self.inner.use_bias else None
+        if self.normalization is None:
+            outputs = self._convolve(inputs, self._quantized_kernel(), bias)
+        elif uses_batch_statistics(self.normalization, training):
+            outputs = self._convolve(inputs, self._quantized_kernel(), bias)
+            outputs = self.normalization(outputs, training=True)
+        else:
+            scale, offset = scale_and_offset(self.normalization)
+            offset = offset if bias is None else offset + scale * bias
+            outputs = self._convolve(inputs, self._quantized_kernel(scale), offset)
+        return outputs
+
+    def quantized_weights(self):
+        """The kernel, with the factors of the normalization folded in, in the layer's shape."""
+        scale = None if self.normalization is None else scale_and_offset(self.normalization)[0]
+        kernel = layer_kernel(self._quantized_kernel(scale), self.inner)
+        return {"kernel": ops.reshape(kernel, self.inner.kernel.shape)}
+
+    def _quantized_kernel(self, scale: Any = None) -> Any:
+        """q(g K) of the image's convolution, float32; `scale`: g, None for 1."""
+        kernel = image_kernel(ops.convert_to_tensor(self.inner.kernel), self.inner)
+        shape = kernel.shape
+        if self.is_depthwise:  # each input channel and multiplier is a channel of its own
+            kernel = ops.reshape(kernel, (*shape[:2], 1, shape[2] * shape[3]))
+        ranges = weight_range(kernel, per_channel=not self.has_one_range)
+        if scale is not None:
+            kernel, ranges = kernel * scale, ranges * ops.abs(scale)
+        return ops.reshape(quantize_weights(kernel, ranges, bits=self.bits), shape)
+
+    def _convolve(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        image = to_image(self.cast(inputs), self.inner)
+        convolve = ops.depthwise_conv if self.is_depthwise else ops.conv
+        outputs = convolve(image, self.cast(kernel), **geometry(self.inner))
+        if bias is not None:
+            outputs = outputs + self.cast(bias)
+        return from_image(outputs, inputs, self.inner)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "normalization": keras.saving.serialize_keras_object(self.normalization),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config["normalization"] = keras.saving.deserialize_keras_object(
+            config["normalization"], custom_objects=custom_objects
+        )
+        return super().from_config(config, custom_objects)

@@ -1,0 +1,104 @@
+"""Dense layers with quantized kernels, batch normalization folded in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
+from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+
+LEAST_FACTOR = 1e-3
+"""Of the largest factor. Dividing by less would blow rounding errors up, so columns that the
+normalization all but switches off are trained with the kernel as it is."""
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class QuantizedDense(QuantizedLayer):
+    """y = BN(x q(W) + b), with one range for the whole kernel.
+
+    The converter transposes dense kernels and cannot do that with a range per column. One range
+    does not commute with the normalization's factors g, so in training the kernel is q(g W) / g
+    with the g of the moving statistics; in inference kernel and bias are the folded ones, as in
+    `QuantizedConv`. The layer's own activation has a place of its own behind this layer.
+
+    Args:
+        layer: a `keras.layers.Dense`.
+        scheme: bits of weights, 8 or 4.
+        normalization: the BatchNormalization behind it; None for none.
+
+    Shape: `(batch, ..., features)` to `(batch, ..., units)`.
+    """
+
+    def __init__(
+        self,
+        layer: keras.Layer,
+        scheme: Any = None,
+        normalization: keras.Layer | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(layer, scheme, **kwargs)
+        self.normalization = normalization
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.normalization is not None and not self.normalization.built:
+            self.normalization.build(self.layer.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        bias = self.inner.bias if self.inner.use_bias else None
+        if self.normalization is None:
+            return self._multiply(inputs, self._quantized_kernel(), bias)
+        scale, offset = scale_and_offset(self.normalization)
+        kernel = self._quantized_kernel(scale)
+        if uses_batch_statistics(self.normalization, training):
+            outputs = self._multiply(inputs, self._unfolded(kernel, scale), bias)
+            return self.normalization(outputs, training=True)
+        offset = offset if bias is None else offset + scale * bias
+        return self._multiply(inputs, kernel, offset)
+
+    def quantized_weights(self):
+        """The kernel, with the factors of the normalization folded in."""
+        scale = None if self.normalization is None else scale_and_offset(self.normalization)[0]
+        return {"kernel": self._quantized_kernel(scale)}
+
+    def _quantized_kernel(self, scale: Any = None) -> Any:
+        kernel = ops.convert_to_tensor(self.inner.kernel)
+        kernel = kernel if scale is None else kernel * scale
+        return quantize_weights(kernel, weight_range(kernel, per_channel=False), bits=self.bits)
+
+    def _unfolded(self, kernel: Any, scale: Any) -> Any:
+        scale = ops.stop_gradient(scale)
+        is_usable = ops.abs(scale) > LEAST_FACTOR * ops.max(ops.abs(scale))
+        return ops.where(is_usable, kernel / ops.where(is_usable, scale, 1.0), self.inner.kernel)
+
+    def _multiply(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        sizes = tuple(inputs.shape[1:-1])
+        rows = ops.reshape(inputs, (-1, inputs.shape[-1])) if sizes else inputs
+        outputs = ops.matmul(self.cast(rows), self.cast(kernel))
+        if bias is not None:
+            outputs = outputs + self.cast(bias)
+        return ops.reshape(outputs, self._shape(inputs, outputs)) if sizes else outputs
+
+    def _shape(self, inputs: Any, outputs: Any) -> tuple:
+        """Of the result: one open size at most, the batch where that is the only one."""
+        sizes = tuple(inputs.shape[1:-1])
+        if None not in sizes:
+            return (-1, *sizes, outputs.shape[-1])
+        return (*ops.shape(inputs)[:-1], outputs.shape[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "normalization": keras.saving.serialize_keras_object(self.normalization),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config["normalization"] = keras.saving.deserialize_keras_object(
+            config["normalization"], custom_objects=custom_objects
+        )
+        return super().from_config(config, custom_objects)
