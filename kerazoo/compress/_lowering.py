@@ -20,7 +20,7 @@ from typing import Any
 
 import keras
 
-_RULES = ("_basic_rules", "_operation_rules")
+_RULES = ("_basic_rules", "_composed_rules", "_operation_rules")
 
 
 class Kind(Enum):

@@ -1,0 +1,60 @@
+"""Rescaling and Normalization in integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerazoo.compress._channel_affine import channel_affine, quantized_factors
+from kerazoo.compress._quantized_layer import QuantizedLayer
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class QuantizedRescaling(QuantizedLayer):
+    """scale * x + offset, for a `keras.layers.Rescaling` or a `keras.layers.Normalization`.
+
+    With one number for all channels: a multiplication, its range, an addition. With one for each
+    channel: a depthwise convolution. Keras's own layers stay in float, for want of a range in
+    between.
+
+    Shape: any, to the same; channels are the last axis.
+    """
+
+    def __init__(self, layer: keras.Layer, scheme: Any = None, **kwargs: Any):
+        super().__init__(layer, scheme, **kwargs)
+        self.scaled_quantizer = self.activation_quantizer("scaled")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.scaled_quantizer.build(input_shape)
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")
+        scale, offset = scale_and_offset(self.inner)
+        if scale.size == offset.size == 1:
+            x = x * float(scale.item())
+            if offset.item():
+                x = self.scaled_quantizer(x) + float(offset.item())
+            return self.cast(x)
+        channels = inputs.shape[-1]
+        factors, offsets = (np.broadcast_to(v.reshape(-1), (channels,)) for v in (scale, offset))
+        return self.cast(channel_affine(x, factors, offsets))
+
+    def quantized_weights(self) -> dict[str, Any]:
+        scale, _ = scale_and_offset(self.inner)
+        return {} if scale.size == 1 else {"scale": quantized_factors(scale.reshape(-1))}
+
+
+def scale_and_offset(layer: keras.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """float32 arrays of one value, or of one for each channel."""
+    if isinstance(layer, keras.layers.Rescaling):
+        return np.float32(layer.scale), np.float32(layer.offset)
+    mean = ops.convert_to_numpy(layer.mean).astype("float32")
+    deviation = np.sqrt(ops.convert_to_numpy(layer.variance).astype("float32"))
+    deviation = np.maximum(deviation, keras.backend.epsilon())
+    if layer.invert:
+        return deviation, mean
+    return 1 / deviation, -mean / deviation
