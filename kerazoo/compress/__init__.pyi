@@ -1,3 +1,4 @@
+from .adaround import adaround as adaround
 from .equalize import equalize as equalize
 from .fake_quantize import FakeQuantize as FakeQuantize
 from .quantize_with_tfmot import TfmotResult as TfmotResult
@@ -16,6 +17,7 @@ __all__ = [
     "QuantizedConv",
     "QuantizedDense",
     "TfmotResult",
+    "adaround",
     "equalize",
     "quantize_with_tfmot",
 ]

@@ -57,7 +57,7 @@ def learn_rounding(
     rounded = _RoundedLayer(layer, grids, steps, regularization)
     trained = keras.Sequential([keras.Input(inputs.shape[1:], dtype=inputs.dtype), rounded])
     trained.compile(keras.optimizers.Adam(_LEARNING_RATE), "mse", loss_weights=[1 / error])
-    trained.fit(_Draws(inputs, targets, steps, batch_size, seed), verbose=0)
+    trained.fit(_Draws(inputs, targets, steps, batch_size, seed), shuffle=False, verbose=0)
     learned = rounded.decided()
     return learned if _error(layer, learned, inputs, targets) < error else nearest
 
