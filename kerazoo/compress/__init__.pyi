@@ -1,6 +1,7 @@
 from .adaround import adaround as adaround
 from .equalize import equalize as equalize
 from .fake_quantize import FakeQuantize as FakeQuantize
+from .quantize_aware import quantize_aware as quantize_aware
 from .quantize_with_tfmot import TfmotResult as TfmotResult
 from .quantize_with_tfmot import quantize_with_tfmot as quantize_with_tfmot
 from .quantized_batch_normalization import (
@@ -19,5 +20,6 @@ __all__ = [
     "TfmotResult",
     "adaround",
     "equalize",
+    "quantize_aware",
     "quantize_with_tfmot",
 ]

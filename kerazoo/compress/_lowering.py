@@ -20,6 +20,8 @@ from typing import Any
 
 import keras
 
+from kerazoo.compress._quantized_layer import unconstrained
+
 _RULES = ("_basic_rules", "_composed_rules", "_operation_rules")
 
 
@@ -88,6 +90,7 @@ def lowering_of(operation: Any) -> Lowering:
     """The lowering of a layer or Keras operation; FLOAT with a reason where there is no rule."""
     for name in _RULES:
         import_module(f"kerazoo.compress.{name}")
+    operation = unconstrained(operation)
     if isinstance(operation, keras.Layer):
         rule = _by_class.get(type(operation))
     else:

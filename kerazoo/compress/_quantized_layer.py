@@ -36,10 +36,7 @@ class QuantizedLayer(keras.layers.Wrapper):
     @property
     def inner(self) -> keras.Layer:
         """The original Keras layer."""
-        layer = self.layer
-        while isinstance(layer, keras.layers.Wrapper) and hasattr(layer, "constraints"):
-            layer = layer.layer
-        return layer
+        return unconstrained(self.layer)
 
     @property
     def bits(self) -> int:
@@ -79,6 +76,13 @@ class QuantizedLayer(keras.layers.Wrapper):
 
     def get_config(self):
         return {**super().get_config(), "scheme": scheme_config(self.scheme)}
+
+
+def unconstrained(layer: Any) -> Any:
+    """The layer inside of a ConstrainedLayer; any other layer or operation itself."""
+    while isinstance(layer, keras.layers.Wrapper) and hasattr(layer, "constraints"):
+        layer = layer.layer
+    return layer
 
 
 def activation_quantizer(

@@ -15,6 +15,9 @@ from kerazoo.errors import ConfigError, unknown_name
 
 MOST_MOMENTUM = 0.99
 TINY = 1e-9
+LEAST_RANGE = 1e-4
+"""Of an observed range. A tensor of zeros would have the step 0, and runtimes refuse to scale sums
+down to steps far below their own."""
 SAMPLED_VALUES = 2**16
 """Percentiles are taken over at most about this many values of a tensor, evenly spread."""
 
@@ -145,6 +148,7 @@ class FakeQuantize(keras.layers.Layer):
             low, high = (ops.convert_to_tensor(end, "float32") for end in self.fixed_range)
         else:
             low, high = ops.minimum(ops.min(self.low), 0.0), ops.maximum(ops.max(self.high), 0.0)
+            high = ops.maximum(high, low + LEAST_RANGE)
         if self.bits == 16:
             high = ops.maximum(-low, high)
             low = -high
@@ -152,7 +156,7 @@ class FakeQuantize(keras.layers.Layer):
 
     def _step_and_zero_point(self):
         low, high = self._observed_range()
-        zero_point = ops.round(-low * self._levels / ops.maximum(high - low, TINY))
+        zero_point = ops.round(-low * self._levels / (high - low))
         return ops.maximum(ops.convert_to_tensor(self.step), TINY), zero_point
 
     def _observe(self, x, member):

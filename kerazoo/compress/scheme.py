@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class SchemeByLayer:
             ("*", "head_*", as `fnmatch` knows them) to either, or to None for float; or the path
             of a YAML file with that dict.
         ranges: replaces the `ranges` of all schemes; None keeps them.
+        skip: further patterns, of layers that stay in float.
 
     Raises: UnknownNameError for an unknown scheme, ConfigError for anything that is no scheme.
 
@@ -77,15 +78,16 @@ class SchemeByLayer:
     (8, None)
     """
 
-    def __init__(self, scheme: Any = "int8", ranges: str | None = None):
-        patterns = _patterns(scheme)
+    def __init__(self, scheme: Any = "int8", ranges: str | None = None, skip: Sequence[str] = ()):
+        skip = [skip] if isinstance(skip, str) else skip
+        patterns = {**_patterns(scheme), **dict.fromkeys(skip)}
         self.patterns = {
             pattern: _with_ranges(_scheme(value), ranges) for pattern, value in patterns.items()
         }
 
-    def __call__(self, name: str) -> QuantizationScheme | None:
-        """The scheme of the layer `name`; None for float, also where no pattern matches."""
-        matching = [s for p, s in self.patterns.items() if fnmatch.fnmatchcase(name, p)]
+    def __call__(self, *names: str) -> QuantizationScheme | None:
+        """The scheme of the layer called any of `names`; None for float, and if nothing matches."""
+        matching = [scheme for p, scheme in self.patterns.items() if fnmatch.filter(names, p)]
         return matching[-1] if matching else None
 
     def unmatched(self, names: list[str]) -> list[str]:

@@ -1,0 +1,160 @@
+"""What becomes of each call of a graph: how it is lowered, in which scheme, what is folded in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+
+from kerazoo.compress._graph import Graph, Node, Value
+from kerazoo.compress._lowering import Kind, Lowering, lowering_of
+from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
+from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
+from kerazoo.errors import ConfigError, unknown_name
+
+
+@dataclass(eq=False)
+class Choice:
+    """One call. `normalization`: the call of the BatchNormalization that it takes in; `is_folded`:
+    whether it is that call, and does nothing any more."""
+
+    node: Node
+    lowering: Lowering
+    scheme: QuantizationScheme | None
+    normalization: Node | None = None
+    is_folded: bool = False
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether inputs and outputs have ranges because of this call."""
+        return self.lowering.kind is Kind.QUANTIZED
+
+    @property
+    def keeps_range(self) -> bool:
+        """Whether the output has the range of the inputs."""
+        return self.lowering.kind in (Kind.PASS_THROUGH, Kind.SAME_SCALE)
+
+
+Choices = dict[int, Choice]
+"""By the id of the node."""
+
+
+def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
+    """The choice for each node; own activations of layers become nodes of their own first.
+
+    Raises:
+        ConfigError: a pattern that matches no layer, or 8 and 16 bits of activations together.
+    """
+    above = _names_above(model)
+    names = {name for node in graph.nodes for name in _names(node, above)}
+    for pattern in schemes.unmatched(sorted(names)):
+        raise unknown_name("layer", pattern, names)
+    choices: Choices = {}
+    for node in list(graph.nodes):
+        if not node.is_input:
+            _add_choice(choices, graph, node, schemes(*_names(node, above)))
+    _check_bits(choices)
+    for choice in choices.values():
+        _fold_normalization(choice, choices)
+    return choices
+
+
+def _add_choice(
+    choices: Choices, graph: Graph, node: Node, scheme: QuantizationScheme | None
+) -> None:
+    lowering = _in_scheme(lowering_of(node.operation), scheme)
+    choices[id(node)] = Choice(node, lowering, scheme)
+    if lowering.make is not None and _is_function(lowering.activation):
+        behind = _split_activation(graph, node, lowering.activation)
+        _add_choice(choices, graph, behind, scheme)
+
+
+def _in_scheme(lowering: Lowering, scheme: QuantizationScheme | None) -> Lowering:
+    """`lowering` if it is asked for, else float; with weights quantized if only they are."""
+    if lowering.kind is Kind.PASS_THROUGH:
+        return lowering  # as its surroundings
+    if scheme is None:
+        return Lowering(Kind.FLOAT)
+    if scheme.activation_bits is None:
+        make = lowering.make if lowering.has_weights else None
+        return replace(lowering, kind=Kind.FLOAT, make=make, reason="")
+    return lowering
+
+
+def _is_function(activation: Any) -> bool:
+    return activation is not None and activation is not keras.activations.linear
+
+
+def _split_activation(graph: Graph, node: Node, activation: Any) -> Node:
+    """Put the layer's own activation behind it, as a node."""
+    before = graph.calls_of(node.operation)[0]
+    if before is node:
+        operation = keras.layers.Activation(
+            activation,
+            name=f"{node.name}{OWN_ACTIVATION}",
+            dtype=node.operation.dtype_policy,
+        )
+    else:  # a further call of a shared layer
+        operation = graph.nodes[graph.nodes.index(before) + 1].operation
+    output = node.output
+    behind = Node(operation, operation.name, trainable=node.trainable, call_index=node.call_index)
+    inner = Value(output.shape, output.dtype, node, consumers=[behind])
+    behind.args, behind.outputs, output.node, node.outputs = (inner,), [output], behind, [inner]
+    graph.nodes.insert(graph.nodes.index(node) + 1, behind)
+    return behind
+
+
+OWN_ACTIVATION = "_own_activation"
+"""Ends the name of an activation that was an argument of the layer in front of it."""
+
+
+def _check_bits(choices: Choices) -> None:
+    bits = {c.scheme.activation_bits for c in choices.values() if c.scheme and c.is_quantized}
+    if len(bits) > 1:
+        raise ConfigError(
+            "`scheme` must not mix activations of 8 and 16 bits in one model: no integer kernel "
+            "takes both. Leave the layers of one kind in float."
+        )
+
+
+def _fold_normalization(choice: Choice, choices: Choices) -> None:
+    """Take in the BatchNormalization behind, if nothing else sees what is between the two."""
+    if not choice.lowering.folds_normalization or choice.lowering.make is None:
+        return
+    behind = sole_consumer(choice.node.output)
+    if behind is None or not _can_be_folded(choices[id(behind)]):
+        return
+    if _is_called_again(choice, choices) or _is_called_again(choices[id(behind)], choices):
+        return
+    choice.normalization = behind
+    choices[id(behind)] = Choice(behind, choice.lowering, choice.scheme, is_folded=True)
+
+
+def _can_be_folded(choice: Choice) -> bool:
+    is_normalization = lowering_of(choice.node.operation).make is QuantizedBatchNormalization
+    return is_normalization and choice.scheme is not None
+
+
+def _is_called_again(choice: Choice, choices: Choices) -> bool:
+    operation = choice.node.operation
+    return sum(other.node.operation is operation for other in choices.values()) > 1
+
+
+def sole_consumer(value: Value) -> Node | None:
+    """The only call that sees `value`; None if there are more, or the model returns it."""
+    return value.consumers[0] if len(value.consumers) == 1 and not value.is_output else None
+
+
+def _names(node: Node, above: dict[int, tuple[str, ...]]) -> tuple[str, ...]:
+    """The node's name, its operation's and those of all that hold it: patterns may match any."""
+    return (node.name, *above.get(id(node.operation), (node.operation.name,)))
+
+
+def _names_above(layer: Any, names: tuple[str, ...] = ()) -> dict[int, tuple[str, ...]]:
+    """For each layer inside of `layer`: the names from its own outwards, without the model's."""
+    found: dict[int, tuple[str, ...]] = {}
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        found[id(child)] = (child.name, *names)
+        found.update(_names_above(child, (child.name, *names)))
+    return found

@@ -1,0 +1,155 @@
+"""From a model to one that trains with the rounding of its integer file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import tree
+
+from kerazoo.compress._clone_layer import clone_layer
+from kerazoo.compress._composite_layers import is_composite
+from kerazoo.compress._graph import Graph, Node, Value
+from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
+from kerazoo.compress._quantized_layer import QuantizedLayer, activation_quantizer
+from kerazoo.compress.fake_quantize import FakeQuantize
+from kerazoo.compress.scheme import SchemeByLayer
+from kerazoo.errors import ConfigError
+from kerazoo.notices import notice
+
+
+def quantize_aware(
+    model: keras.Model, *, scheme: Any = "int8", skip: Sequence[str] = (), ranges: str | None = None
+) -> keras.Model:
+    """A copy of `model` that rounds weights and activations as its integer file will.
+
+    Train it as any Keras model; the ranges of activations are observed while it trains (or by
+    `kerazoo.compress.calibrate`). `kerazoo.export(model, "x.tflite")` then writes the file, without
+    calibration data. Batch normalization is folded into the convolution before it, so the weights
+    that are rounded are those of the file.
+
+    Args:
+        model: a built Sequential or functional model, with any models nested in it. It stays as it
+            is. Models pruned or clustered by kerazoo stay so.
+        scheme: "int8"; "int8_weights", activations in float; "int16x8", activations of 16 bits;
+            "int4_weights", weights of 4 bits and activations of 8; a `QuantizationScheme`; a dict
+            of layer-name patterns to one of these or None for float, `{"*": "int8",
+            "head_*": "int4_weights", "logits": None}`, the last pattern that matches counting; or
+            the path of a YAML file with that dict. A pattern may also name a nested model.
+        skip: names or patterns of layers that stay in float.
+        ranges: "moving_average", "percentile" or "learned" instead of the scheme's own.
+
+    Returns: a functional model of registered layers, not compiled. `get_layer(name)` gives the
+        QuantizedLayer (its `.layer` is the original) under the name that the layer had, except for
+        a layer that gives an output: there `name` is the output itself and `name_layer` the layer.
+
+    Raises:
+        kerazoo.errors.ConfigError: a model that is not built, quantized already, or a subclass with
+            a `call` of its own; a wrong scheme.
+        kerazoo.errors.UnknownNameError: a name of a scheme or a layer that does not exist.
+
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> x = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(inputs)
+    >>> model = quantize_aware(keras.Model(inputs, x))
+    >>> [layer.name for layer in model.layers if isinstance(layer, FakeQuantize)]
+    ['image_range', 'conv_range']
+    """
+    _check_is_new(model)
+    schemes = SchemeByLayer(scheme, ranges, skip)
+    graph = Graph.from_model(model, expand=is_composite)
+    plan = make_plan(graph, model, schemes)
+    if plan.in_float:
+        layers = ", ".join(f"{name!r} ({reason})" for name, reason in plan.in_float.items())
+        notice(f"Left in float in {model.name!r}: {layers}.")
+    _make_way_for_outputs(graph, plan)
+    return graph.rebuild(_Builder(plan))
+
+
+def _check_is_new(model: Any) -> None:
+    layers = model._flatten_layers() if isinstance(model, keras.Model) else []
+    if any(isinstance(layer, QuantizedLayer | FakeQuantize) for layer in layers):
+        raise ConfigError(
+            f"The model {model.name!r} is quantized already: begin with the model it came from, or "
+            f"with `kerazoo.compress.strip(model)`."
+        )
+
+
+def _make_way_for_outputs(graph: Graph, plan: Plan) -> None:
+    """A range behind an output would take its name, so the layer gives up its own for it."""
+    values = tree.flatten(graph.outputs)
+    rounded = {
+        name
+        for value, name in zip(values, graph.output_names, strict=True)
+        if id(value) in plan.behind or plan.choices[id(value.node)].is_folded
+    }
+    for node in graph.nodes:
+        if node.name in rounded and not node.is_input:
+            node.name = f"{node.name}_layer"
+
+
+class _Builder:
+    """Makes the new model's layers, one call of the graph after the other."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.layers: dict[int, Any] = {}
+        self.quantizers: dict[RangeGroup, FakeQuantize] = {}
+
+    def __call__(self, node: Node, *args: Any, **kwargs: Any) -> Any:
+        choice = self.plan.choices.get(id(node))
+        if node.is_input or (choice is not None and choice.is_folded):
+            result = args[0]
+        else:
+            args, kwargs = self._rounded_arguments(node, args, kwargs)
+            result = self._layer(node)(*args, **kwargs)
+        results = [
+            self._rounded(self.plan.behind.get(id(value)), tensor)
+            for value, tensor in zip(node.outputs, tree.flatten(result), strict=True)
+        ]
+        return tree.pack_sequence_as(result, results)
+
+    def _rounded_arguments(self, node: Node, args: Any, kwargs: Any) -> Any:
+        def rounded(given: Any, tensor: Any) -> Any:
+            if not isinstance(given, Value):
+                return tensor
+            return self._rounded(self.plan.in_front.get((id(node), id(given))), tensor)
+
+        return tree.map_structure(rounded, (node.args, node.kwargs), (tuple(args), kwargs))
+
+    def _rounded(self, place: Place | None, tensor: Any) -> Any:
+        if place is None:
+            return tensor
+        group = place.group
+        if group not in self.quantizers:
+            self.quantizers[group] = activation_quantizer(
+                group.scheme, group.name, members=group.members, fixed_range=group.fixed_range
+            )
+        if group.members == 1:
+            return self.quantizers[group](tensor)
+        return self.quantizers[group](tensor, member=place.member)
+
+    def _layer(self, node: Node) -> Any:
+        """The layer in the place of the node's operation, the same for all calls of it."""
+        key = id(node.operation)
+        if key not in self.layers:
+            self.layers[key] = self._new_layer(node)
+        return self.layers[key]
+
+    def _new_layer(self, node: Node) -> Any:
+        choice = self.plan.choices[id(node)]
+        make = choice.lowering.make
+        if make is None:
+            return _copy(node, node.name)
+        parts = {"name": node.name} if isinstance(node.operation, keras.Layer) else {}
+        if choice.normalization is not None:
+            normalization = choice.normalization
+            parts["normalization"] = _copy(normalization, normalization.operation.name)
+        return make(_copy(node, node.operation.name), choice.scheme, **parts)
+
+
+def _copy(node: Node, name: str) -> Any:
+    layer = clone_layer(node.operation, name=name)
+    if not node.trainable:
+        layer.trainable = False
+    return layer
