@@ -1,0 +1,67 @@
+"""Any tensor of a model's graph can be read, and replaced by given values."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo.exporters.frozen_graph import FrozenGraph
+from kerazoo.exporters.interface import describe
+
+
+@keras.saving.register_keras_serializable(package="kerazoo_test")
+class Switched(keras.layers.Layer):
+    """Doubles where its variable is above 0, else takes the cosine."""
+
+    def build(self, shape):
+        self.choice = self.add_weight((), "ones", name="choice")
+
+    def call(self, x):
+        return keras.ops.cond(self.choice > 0, lambda: x * 2, lambda: keras.ops.cos(x))
+
+
+@pytest.fixture(scope="module")
+def graph():
+    inputs = keras.Input((3,), name="x")
+    x = keras.layers.Rescaling(1.0, offset=1.0, name="plus")(inputs)
+    x = Switched(name="twice")(x)
+    model = keras.Model(inputs, keras.layers.ReLU(name="relu")(x), name="net")
+    return FrozenGraph(model, describe(model), rows=2)
+
+
+def last_of(graph, layer):
+    """Its last operation that gives what the layer gives: Keras looks at shapes as well."""
+    own = [name for name in graph.order if re.match(rf"net(_\d+)?/{layer}(_\d+)?/", name)]
+    return [name for name in own if graph.shape(name) == (2, 3)][-1]
+
+
+def test_the_whole_model_is_computed(graph):
+    x = np.array([[1.0, -3.0, 0.5], [0.0, 2.0, -1.0]], "float32")
+    output = graph.outputs["relu"]
+    values = graph.run({graph.inputs["x"]: x}, [output])
+    np.testing.assert_allclose(values[output], np.maximum(2 * (x + 1), 0))
+
+
+def test_a_replaced_tensor_is_read_in_its_place_and_still_computed(graph):
+    x, other = np.ones((2, 3), "float32"), np.full((2, 3), 10.0, "float32")
+    plus, output = last_of(graph, "plus"), graph.outputs["relu"]
+    values = graph.run({graph.inputs["x"]: x, plus: other}, [plus, output])
+    np.testing.assert_allclose(values[plus], x + 1)
+    np.testing.assert_allclose(values[output], 2 * other)
+
+
+def test_the_branch_not_taken_is_left_out(graph):
+    kinds = {graph.kind(name) for name in graph.order}
+    assert "Relu" in kinds
+    assert "Mul" in kinds
+    assert "Cos" not in kinds
+
+
+def test_only_what_depends_on_the_inputs_has_a_place(graph):
+    assert graph.order[graph.inputs["x"]] == 0
+    assert all(
+        any(maker in graph.order for maker in graph.makers(name))
+        for name in graph.order
+        if name not in graph.inputs.values()
+    )
