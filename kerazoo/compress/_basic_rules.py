@@ -7,23 +7,24 @@ from typing import Any
 from keras import layers
 
 from kerazoo.compress._lowering import Kind, Lowering, lowers
+from kerazoo.compress.quantized_activation import (
+    FORMS,
+    TANH_RANGE,
+    UNIT_RANGE,
+    QuantizedActivation,
+)
 from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
 from kerazoo.compress.quantized_conv import QuantizedConv
 from kerazoo.compress.quantized_dense import QuantizedDense
-
-UNIT_RANGE = (0.0, 255 / 256)
-"""Of sigmoid and softmax: what their 8-bit kernels write, steps of 1 / 256 from 0 on."""
-
-TANH_RANGE = (-1.0, 127 / 128)
 
 PASS_THROUGH = Lowering(Kind.PASS_THROUGH)
 MERGED = Lowering(Kind.QUANTIZED, fuses_relu=True)
 
 _INTEGER_ACTIVATIONS = {
-    "silu",
-    "hard_silu",
-    "hard_sigmoid",
+    "exponential",
     "gelu",
+    "hard_silu",
+    "hard_tanh",
     "leaky_relu",
 }
 _FIXED_RANGES = {"sigmoid": UNIT_RANGE, "softmax": UNIT_RANGE, "tanh": TANH_RANGE}
@@ -38,6 +39,8 @@ def activation_lowering(function: Any) -> Lowering:
         return Lowering(Kind.QUANTIZED, is_relu=True)
     if name in _FIXED_RANGES:
         return Lowering(Kind.QUANTIZED, fixed_range=_FIXED_RANGES[name])
+    if name in FORMS:
+        return Lowering(Kind.QUANTIZED, make=QuantizedActivation)
     if name in _INTEGER_ACTIVATIONS:
         return Lowering(Kind.QUANTIZED)
     return Lowering(Kind.FLOAT, reason=f"TFLite has no integer kernel for {name}")
@@ -112,7 +115,7 @@ def _softmax(layer: Any) -> Lowering:
 
 @lowers(layers.ELU)
 def _elu(layer: Any) -> Lowering:
-    return Lowering(Kind.FLOAT, reason="TFLite has no integer kernel for elu")
+    return Lowering(Kind.QUANTIZED, make=QuantizedActivation)
 
 
 @lowers(layers.Add, layers.Subtract, layers.Multiply)

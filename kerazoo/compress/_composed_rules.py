@@ -118,10 +118,13 @@ def _average(layer: Any) -> Lowering:
 
 @lowers(layers.Rescaling, layers.Normalization)
 def _rescaling(layer: Any) -> Lowering:
-    if isinstance(layer, layers.Normalization) and layer.axis not in ((), (-1,)):
-        if layer._keep_axis != (len(layer.input.shape) - 1,):
-            return left_in_float("it does not normalize the last axis")
+    if isinstance(layer, layers.Normalization) and not _is_by_channel(layer):
+        return left_in_float("it does not normalize the last axis")
     return Lowering(Kind.QUANTIZED, make=QuantizedRescaling)
+
+
+def _is_by_channel(layer: Any) -> bool:
+    return layer.axis in ((), (-1,)) or layer._keep_axis == (len(layer.input.shape) - 1,)
 
 
 @lowers(layers.PReLU)

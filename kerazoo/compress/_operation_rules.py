@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo.compress._basic_rules import MERGED, PASS_THROUGH, TANH_RANGE, UNIT_RANGE
+from keras import layers
+
+from kerazoo.compress._basic_rules import MERGED, PASS_THROUGH
 from kerazoo.compress._lowering import Kind, Lowering, lowers_operations
+from kerazoo.compress.quantized_activation import TANH_RANGE, UNIT_RANGE, QuantizedActivation
 
 
 @lowers_operations("Add", "Subtract", "Multiply")
@@ -30,15 +33,35 @@ def _softmax(operation: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED, fixed_range=UNIT_RANGE)
 
 
+_WRITTEN_OUT = {
+    "Silu": "silu",
+    "HardSigmoid": "hard_sigmoid",
+    "Selu": "selu",
+    "Softplus": "softplus",
+    "Mish": "mish",
+    "Softsign": "softsign",
+}
+
+
+@lowers_operations(*_WRITTEN_OUT)
+def _written_out(operation: Any) -> Lowering:
+    return Lowering(Kind.QUANTIZED, make=_quantized_activation)
+
+
+def _quantized_activation(operation: Any, scheme: Any) -> QuantizedActivation:
+    function = _WRITTEN_OUT[type(operation).__name__]
+    return QuantizedActivation(layers.Activation(function, name=operation.name), scheme)
+
+
 @lowers_operations("Tanh")
 def _tanh(operation: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED, fixed_range=TANH_RANGE)
 
 
 @lowers_operations(
-    "Silu",
     "HardSilu",
-    "HardSigmoid",
+    "HardTanh",
+    "Exp",
     "Gelu",
     "LeakyRelu",
     "Mean",

@@ -41,8 +41,9 @@ class QuantizedMultiHeadAttention(QuantizedLayer):
         if not self.layer.built:
             self.layer.build(query_shape, value_shape, key_shape)
             self.layer.built = True
-        for name in ("query", "key", "value", "scores", "masked", "context", "softmax"):
+        for name in ("query", "key", "value", "scores", "context", "softmax"):
             getattr(self, f"{name}_quantizer").build(None)
+        # That of masked scores is built where it is called: without a mask it would see no values.
 
     def call(
         self,
@@ -91,9 +92,6 @@ class QuantizedMultiHeadAttention(QuantizedLayer):
         low, _ = self.scores_quantizer.range()
         below = ops.cast(ops.stop_gradient(low) - BELOW_ALL, scores.dtype)
         return self.masked_quantizer(ops.where(mask, scores, below))
-
-    def compute_output_spec(self, *args, **kwargs):
-        return self.layer.compute_output_spec(*args, **kwargs)
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         return self.layer.compute_output_shape(query_shape, value_shape, key_shape)
