@@ -29,6 +29,10 @@ def train(
     output_dir: Annotated[str | None, typer.Option(help="Run folder; runs/NAME if absent.")] = None,
     resume: Resume = True,
     seed: Seed = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="Train with rounding: int8, int8_weights, int16x8, int4_weights."),
+    ] = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -46,6 +50,9 @@ def train(
         output_dir=output_dir,
         resume=resume,
         seed=seed,
-        overrides=parse_overrides(set_ or []),
+        overrides={
+            **({} if quantize is None else {"quantize.scheme": quantize}),
+            **parse_overrides(set_ or []),
+        },
     )
     print_result(result, json=json)

@@ -1,4 +1,5 @@
 from .adaround import adaround as adaround
+from .correct_bias import correct_bias as correct_bias
 from .equalize import equalize as equalize
 from .fake_quantize import FakeQuantize as FakeQuantize
 from .quantize_aware import quantize_aware as quantize_aware
@@ -19,6 +20,7 @@ __all__ = [
     "QuantizedDense",
     "TfmotResult",
     "adaround",
+    "correct_bias",
     "equalize",
     "quantize_aware",
     "quantize_with_tfmot",

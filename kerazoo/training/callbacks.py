@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerazoo.errors import RunError
 from kerazoo.training import checkpoint
 from kerazoo.training.checkpoint import History
+from kerazoo.training.compression import enforce
 from kerazoo.training.run_folder import RunFolder
 
 
@@ -26,6 +27,7 @@ class EvaluateAveragedWeights(keras.callbacks.Callback):
         variables = self.model.trainable_variables
         self.own_values = [tf.identity(variable.value) for variable in variables]
         self.model.optimizer.finalize_variable_values(variables)
+        enforce(self.model)
 
     def on_test_end(self, logs: Any = None) -> None:
         for variable, value in zip(self.model.trainable_variables, self.own_values, strict=True):
@@ -38,16 +40,26 @@ class KeepBest(keras.callbacks.Callback):
 
     `kept` is the model that is trained, or the one inside a train step or distiller. Stands before
     `EvaluateAveragedWeights` in the list, so as to save the averaged weights. `history` is that of
-    the epochs before a resume.
+    the epochs before a resume. Epochs before number `first` do not count: their model is not yet
+    pruned as much as it shall be.
     """
 
-    def __init__(self, kept: keras.Model, path: Path, monitor: str, history: History):
+    def __init__(
+        self, kept: keras.Model, path: Path, monitor: str, history: History, first: int = 0
+    ):
         super().__init__()
-        self.kept, self.path, self.monitor = kept, path, monitor
-        before = history.get(monitor)
-        self.best = before[best_epoch(history, monitor)] if before else None
+        self.kept, self.path, self.monitor, self.first = kept, path, monitor, first
+        before = history.get(monitor, ())
+        self.epoch = len(before)
+        is_any = self.epoch > first
+        self.best = before[best_epoch(history, monitor, first)] if is_any else None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
 
     def on_test_end(self, logs: Any = None) -> None:
+        if self.epoch < self.first:
+            return
         value = float(logs[self.monitor.removeprefix("val_")])
         if self.best is None or is_better(value, self.best, self.monitor):
             self.best = value
@@ -58,29 +70,30 @@ class StopEarly(keras.callbacks.Callback):
     """Stop when `monitor` has not been better than ever for `patience` epochs.
 
     `history` is that of the epochs before a resume: a resumed run stops where the unbroken one
-    would have.
+    would have. Epochs before number `first` do not count.
     """
 
-    def __init__(self, monitor: str, patience: int, history: History):
+    def __init__(self, monitor: str, patience: int, history: History, first: int = 0):
         super().__init__()
-        self.monitor, self.patience = monitor, patience
+        self.monitor, self.patience, self.first = monitor, patience, first
         self.values = list(history.get(monitor, ()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.values.append(logs[self.monitor])
-        best = best_epoch({self.monitor: self.values}, self.monitor)
+        best = best_epoch({self.monitor: self.values}, self.monitor, self.first)
         if epoch - best >= self.patience:
             self.model.stop_training = True
 
 
-def best_epoch(history: History, monitor: str) -> int:
-    """Number, from 0, of the first epoch with the best `monitor`; the last one without it."""
+def best_epoch(history: History, monitor: str, first: int = 0) -> int:
+    """Number, from 0, of the first epoch with the best `monitor`, those before `first` left out;
+    the last one without it."""
     values = history.get(monitor)
     if values is None:
         return max((len(v) for v in history.values()), default=0) - 1
-    best = 0
+    best = min(first, len(values) - 1)
     for epoch, value in enumerate(values):
-        if is_better(value, values[best], monitor):
+        if epoch > best and is_better(value, values[best], monitor):
             best = epoch
     return best
 

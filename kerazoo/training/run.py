@@ -17,11 +17,11 @@ from kerazoo.errors import ConfigError, DataError, MissingDependencyError
 from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.checkpoint import Checkpoints, History
+from kerazoo.training.compression import enforce, first_pruned_epoch, make_model
 from kerazoo.training.loop import Loop
 from kerazoo.training.precision import Choice, choose, dtype_policy
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.training.trainers import Trainer, make_trainer
-from kerazoo.zoo.build import build_model
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Metric, Training, ZooConfig
 
@@ -68,10 +68,12 @@ class Run:
             augment=config.data.augment,
             seed=config.training.seed,
         )
-        self.training = _with_an_average_in_time(config, len(self.batches) * config.training.epochs)
+        self.steps = len(self.batches) * config.training.epochs
+        self.training = _with_an_average_in_time(config, self.steps)
+        self.first_epoch = first_pruned_epoch(config, len(self.batches))
         self._check_monitor()
         with dtype_policy("float32"):  # what every exporter and backend takes
-            self.model = build_model(config)
+            self.model = make_model(config, steps=self.steps)
         compile_model(self.model, self.training)
         _check_fit(self.model, *training_data, source=config.data.dataset)
         make_trainer(self.model, config)  # what it refuses is said before anything is written
@@ -89,6 +91,7 @@ class Run:
         )
         history = self._fit(trainer, self.checkpoints.progress().history, show_progress)
         if self.validation_data is None:  # no epoch can be called the best: the last one counts
+            enforce(trainer.model)  # the loop ends with averaged weights
             checkpoint.save_values(self.folder.best, trainer.model)
         return self._finish(history)
 
@@ -107,11 +110,11 @@ class Run:
                 self.config.distribution.xla if one_device else False,  # replicas cannot have it
                 make_model=lambda xla: self._make_trainer(xla).compiled,
                 batch=(self.batches.inputs[:size], self.batches.targets[:size]),
-                steps=len(self.batches) * self.config.training.epochs,
+                steps=self.steps,
             )
 
     def _make_trainer(self, xla: bool) -> Trainer:
-        trainer = make_trainer(build_model(self.config), self.config)
+        trainer = make_trainer(make_model(self.config, steps=self.steps), self.config)
         compile_model(
             trainer.compiled, self.training, steps_per_epoch=len(self.batches), jit_compile=xla
         )
@@ -137,13 +140,17 @@ class Run:
         training = self.training
         chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.batches.inputs))]
         if self.validation_data is not None:
-            chosen.append(callbacks.KeepBest(model, self.folder.best, self._monitor, history))
+            chosen.append(
+                callbacks.KeepBest(
+                    model, self.folder.best, self._monitor, history, self.first_epoch
+                )
+            )
             if training.ema is not None:
                 chosen.append(callbacks.EvaluateAveragedWeights())
         chosen += [callbacks.RefuseDivergence(), callbacks.WriteHistory(self.folder, history)]
         if training.early_stopping is not None:
             patience = training.early_stopping.patience
-            chosen.append(callbacks.StopEarly(self._monitor, patience, history))
+            chosen.append(callbacks.StopEarly(self._monitor, patience, history, self.first_epoch))
         chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
         return chosen
 
@@ -155,7 +162,7 @@ class Run:
     def _finish(self, history: History) -> TrainResult:
         self._load_best()
         validated = self.validation_data is not None
-        epoch = callbacks.best_epoch(history, self._monitor) if validated else -1
+        epoch = callbacks.best_epoch(history, self._monitor, self.first_epoch) if validated else -1
         metrics = {
             name: values[epoch]
             for name, values in history.items()

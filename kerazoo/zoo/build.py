@@ -53,6 +53,16 @@ def get(
     (None, 10)
     """
     config = find_config(name)
+    model = build_with_weights(config, weights, **overrides)
+    if compile:
+        compile_model(model, config.training)
+    return model
+
+
+def build_with_weights(
+    config: ZooConfig, weights: str | os.PathLike[str] | None, **overrides: Any
+) -> keras.Model:
+    """The uncompiled model of a config with the weights, and the errors, of `get`."""
     arrays = _find_weights(config, weights)
     model = build_model(config, **overrides)
     if isinstance(arrays, Path):
@@ -61,16 +71,14 @@ def get(
         fresh = assign_weights(
             model,
             arrays,
-            source=f"The weights file of {name!r}",
+            source=f"The weights file of {config.name!r}",
             fresh=(HEAD,) if overrides else (),
         )
         if fresh:
             notice(
-                f"{name}: kept the published weights, made a fresh head "
+                f"{config.name}: kept the published weights, made a fresh head "
                 f"({', '.join(fresh)}): train it before use."
             )
-    if compile:
-        compile_model(model, config.training)
     return model
 
 

@@ -95,6 +95,9 @@ class EarlyStopping(_Section):
 class Training(_Section):
     """How the model is trained.
 
+    `initial`: the weights it begins with: "fresh"; the tag of published ones ("default"), or the
+    path of a weights file; "auto", "default" where the recipe compresses and there are some, else
+    fresh ones.
     `ema`: momentum of the exponential moving average of the weights, which then is the model.
     `checkpoint_every`: steps; a checkpoint is written at the end of each epoch in any case.
     """
@@ -103,6 +106,7 @@ class Training(_Section):
     optimizer: Optimizer
     loss: Loss
     metrics: list[str | Metric] = []
+    initial: str = "auto"
     step: TrainStep | None = None
     ema: Fraction | None = None
     early_stopping: EarlyStopping | None = None
@@ -129,6 +133,36 @@ class Distillation(_Section):
         default_factory=lambda: [DistillationLoss("logits")]
     )
     student_loss_weight: Annotated[float, Meta(ge=0, le=1)] = 0.5
+
+
+class Prune(_Section):
+    """`kerazoo.compress.prune`: the sparsity grows from 0 to `sparsity` in training.
+
+    `begin`, `end`: when, as shares of all steps. The best epoch is one that has come to the end.
+    "channel" removes channels before the training; `begin` and `end` then mean nothing.
+    """
+
+    sparsity: Fraction = 0.8
+    pattern: str = "unstructured"
+    begin: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    end: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    skip: list[str] = []
+
+
+class Cluster(_Section):
+    """`kerazoo.compress.cluster`: each kernel takes `clusters` values at most."""
+
+    clusters: Annotated[int, Meta(ge=2)] = 16
+    init: str = "kmeans++"
+    skip: list[str] = []
+
+
+class Quantize(_Section):
+    """`kerazoo.compress.quantize_aware`: the model trains with the rounding of its integer file."""
+
+    scheme: str | dict[str, str | None] = "int8"
+    skip: list[str] = []
+    ranges: Literal["moving_average", "percentile", "learned"] | None = None
 
 
 class Distribution(_Section):
@@ -182,6 +216,9 @@ class ZooConfig(_Section, kw_only=True):
     data: Data
     training: Training
     distillation: Distillation | None = None
+    prune: Prune | None = None
+    cluster: Cluster | None = None
+    quantize: Quantize | None = None
     distribution: Distribution = Distribution()
     export: Export = Export()
     weights: dict[str, Weights] = {}

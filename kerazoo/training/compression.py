@@ -1,0 +1,103 @@
+"""The model that a recipe trains: with its initial weights, pruned, clustered, quantized."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import compress
+from kerazoo.compress.constrained_layer import ConstrainedLayer
+from kerazoo.errors import ConfigError, WeightsError
+from kerazoo.notices import notice
+from kerazoo.zoo.build import build_model, build_with_weights
+from kerazoo.zoo.config import Prune, ZooConfig
+
+if TYPE_CHECKING:
+    import keras
+
+_UPDATES = 50
+"""How often a growing sparsity is brought up to date: tfmot's 100 steps suit longer trainings."""
+
+
+def make_model(config: ZooConfig, *, steps: int) -> keras.Model:
+    """The model of a recipe, uncompiled, as its training of `steps` steps begins.
+
+    Pruned first, then clustered, then quantized: each keeps what was done before it.
+
+    Raises:
+        WeightsError: the initial weights are missing or do not fit.
+        ConfigError: a section refuses its arguments or the model.
+    """
+    model = _with_initial_weights(config)
+    if config.prune is not None:
+        model = compress.prune(model, **_pruning(config.prune, steps))
+    if config.cluster is not None:
+        section = config.cluster
+        model = compress.cluster(
+            model, clusters=section.clusters, init=section.init, skip=section.skip
+        )
+    if config.quantize is not None:
+        section = config.quantize
+        model = compress.quantize_aware(
+            model, scheme=section.scheme, skip=section.skip, ranges=section.ranges
+        )
+    model.name = config.name
+    return model
+
+
+def compresses(config: ZooConfig) -> bool:
+    """Whether the recipe has a section that compresses."""
+    return any(section is not None for section in (config.prune, config.cluster, config.quantize))
+
+
+def enforce(model: keras.Model) -> None:
+    """Prune and cluster again what was assigned from outside: averages of weights are neither."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, ConstrainedLayer):
+            layer.enforce()
+
+
+def first_pruned_epoch(config: ZooConfig, steps_per_epoch: int) -> int:
+    """Number, from 0, of the epoch at whose end the sparsity is reached; 0 without pruning."""
+    if config.prune is None or config.prune.pattern == "channel":
+        return 0
+    _, end, _ = _span(config.prune, steps_per_epoch * config.training.epochs)
+    return min(math.ceil(end / steps_per_epoch), config.training.epochs) - 1
+
+
+def _with_initial_weights(config: ZooConfig) -> keras.Model:
+    initial = config.training.initial
+    if initial == "auto":
+        initial = "default" if compresses(config) and config.weights else "fresh"
+    if initial == "fresh":
+        return build_model(config)
+    try:
+        model = build_with_weights(config, initial)
+    except WeightsError as error:
+        raise WeightsError(f"{error} Or train from the start: training.initial=fresh.") from error
+    notice(f"{config.name}: the training begins with the weights {initial!r}.")
+    return model
+
+
+def _pruning(section: Prune, steps: int) -> dict[str, Any]:
+    """The arguments of `kerazoo.compress.prune`."""
+    arguments = {"sparsity": section.sparsity, "pattern": section.pattern, "skip": section.skip}
+    if section.pattern == "channel":
+        return arguments
+    begin, end, frequency = _span(section, steps)
+    schedule = compress.PolynomialDecay(
+        0.0, section.sparsity, begin_step=begin, end_step=end, frequency=frequency
+    )
+    return {**arguments, "schedule": schedule}
+
+
+def _span(section: Prune, steps: int) -> tuple[int, int, int]:
+    """First and last step of the growth, and the steps from one update to the next."""
+    begin, end = round(section.begin * steps), round(section.end * steps)
+    if begin >= end:
+        raise ConfigError(
+            f"prune.begin must be below prune.end by a step at least. Received: {section.begin} "
+            f"and {section.end} of {steps} steps."
+        )
+    frequency = max((end - begin) // _UPDATES, 1)
+    return begin, begin + (end - begin) // frequency * frequency, frequency

@@ -1,0 +1,124 @@
+"""Recipes with `quantize:`, `prune:` and `cluster:`: what they give, save and resume."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.errors import ConfigError, UnknownNameError, WeightsError
+from kerazoo.training import callbacks
+from kerazoo.training.compression import first_pruned_epoch
+from kerazoo.zoo.config_file import with_overrides
+
+QUANTIZED = {"quantize.scheme": "int8"}
+
+
+@pytest.fixture
+def short(tiny):
+    """Two epochs from fresh weights; the published ones do not fit the narrow model."""
+    return with_overrides(tiny, {"training.epochs": 2, "training.initial": "fresh"})
+
+
+def train(config, overrides, folder):
+    return kerazoo.train(with_overrides(config, overrides), output_dir=folder, progress=False)
+
+
+def weights_of(model):
+    return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+
+def test_a_quantized_run_ends_in_a_model_that_exports_as_integers(short, tmp_path):
+    result = train(short, QUANTIZED, tmp_path / "run")
+    assert result.model.name == "mnist_mlp"
+    assert result.metrics["val_accuracy"] > 0.6
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
+    quantizers = [x for x in saved.layers if isinstance(x, kerazoo.compress.FakeQuantize)]
+    assert quantizers
+    assert all(quantizer.is_calibrated for quantizer in quantizers)
+
+    x, y = kerazoo.datasets.load_numpy("digits", "test")
+    report = kerazoo.export(
+        str(result.run_dir / "model.keras"), tmp_path / "digits.tflite", calibration=x[:100]
+    )
+    assert report.integer_only
+    measured = kerazoo.evaluate(str(result.run_dir / "model.keras"), (x, y))["accuracy"]
+    of_file = kerazoo.evaluate(str(tmp_path / "digits.tflite"), (x, y))["accuracy"]
+    assert of_file == pytest.approx(measured, abs=0.01)
+
+
+def test_a_published_model_is_where_compression_begins(tmp_path, notices):
+    """Rates so small that nothing is learned: what is there was there before."""
+    result = kerazoo.train(
+        "mnist_mlp",
+        epochs=1,
+        batch_size=256,
+        overrides={
+            **QUANTIZED,
+            "data.augment": None,
+            "training.optimizer.learning_rate": 1e-9,
+            "distribution.precision": "float32",
+        },
+        output_dir=tmp_path / "run",
+        progress=False,
+    )
+    assert result.metrics["val_accuracy"] > 0.95
+    assert any("begins with the weights 'default'" in line for line in notices())
+
+
+def stop_after(monkeypatch, count):
+    steps: list[int] = []
+    original = callbacks.MeasureSpeed.on_train_batch_end
+
+    def break_off(self, batch, logs=None):
+        original(self, batch, logs)
+        steps.append(batch)
+        if len(steps) == count:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(callbacks.MeasureSpeed, "on_train_batch_end", break_off)
+
+
+TAUGHT = {"distillation": {"teacher": "mnist_mlp", "losses": [{"name": "logits"}]}}
+
+
+def test_a_quantized_student_resumes_exactly(short, tmp_path, monkeypatch):
+    config = with_overrides(short, {**QUANTIZED, **TAUGHT, "training.checkpoint_every": 10})
+    whole = train(config, {}, tmp_path / "a")
+    stop_after(monkeypatch, 95)
+    with pytest.raises(ZeroDivisionError):
+        train(config, {}, tmp_path / "b")
+    monkeypatch.undo()
+    resumed = train(config, {}, tmp_path / "b")
+    np.testing.assert_array_equal(weights_of(resumed.model), weights_of(whole.model))
+    assert resumed.metrics == whole.metrics
+    assert {"distillation_loss", "student_loss"} <= resumed.history.keys()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "text"),
+    [
+        ({"quantize.scheme": "int7"}, UnknownNameError, "int7"),
+        ({"quantize.schemes": "int8"}, ConfigError, "scheme"),
+        ({"prune.sparsity": 1.5}, ConfigError, "prune.sparsity"),
+        ({"prune.begin": 0.6}, ConfigError, "prune.begin must be below prune.end"),
+        ({"cluster.clusters": 1}, ConfigError, "cluster.clusters"),
+        ({"training.initial": "defalt"}, WeightsError, "no weights file or tag 'defalt'"),
+        ({"training.initial": "auto", **QUANTIZED}, WeightsError, "training.initial=fresh"),
+    ],
+)
+def test_what_is_refused(short, tmp_path, overrides, error, text):
+    with pytest.raises(error, match=text):
+        train(short, overrides, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_epoch_is_one_that_is_pruned(short):
+    config = with_overrides(short, {"training.epochs": 10, "prune.end": 0.5})
+    assert first_pruned_epoch(config, steps_per_epoch=10) == 4  # at its end 50 steps are done
+    assert first_pruned_epoch(with_overrides(config, {"prune.end": 0.55}), 100) == 5
+    assert first_pruned_epoch(with_overrides(config, {"prune.end": 1.0}), 7) == 9
+    assert first_pruned_epoch(short, 10) == 0
+    history = {"val_loss": [0.1, 0.2, 0.5, 0.4, 0.6]}
+    assert callbacks.best_epoch(history, "val_loss") == 0
+    assert callbacks.best_epoch(history, "val_loss", 2) == 3
