@@ -96,9 +96,11 @@ def _activation(layer: Any) -> Lowering:
 
 @lowers(layers.ReLU)
 def _relu(layer: Any) -> Lowering:
-    if layer.negative_slope or layer.threshold:
-        return Lowering(Kind.FLOAT, reason="ReLU with a slope or a threshold; use LeakyReLU")
-    return Lowering(Kind.QUANTIZED, is_relu=layer.max_value in (None, 6))
+    if layer.negative_slope or layer.threshold or layer.max_value not in (None, 6):
+        return Lowering(
+            Kind.FLOAT, reason="TFLite has no integer kernel for a ReLU but plain ones and ReLU6"
+        )
+    return Lowering(Kind.QUANTIZED, is_relu=True)
 
 
 @lowers(layers.LeakyReLU)

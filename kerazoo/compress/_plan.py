@@ -44,12 +44,10 @@ class Plan:
     Attributes:
         choices: by id of the node.
         behind: by id of a value, the range that stands behind what gives it.
-        in_front: by ids of a node and of a value it takes, a range on this way alone.
     """
 
     choices: Choices
     behind: dict[int, Place] = field(default_factory=dict)
-    in_front: dict[tuple[int, int], Place] = field(default_factory=dict)
 
     @property
     def in_float(self) -> dict[str, str]:
@@ -81,8 +79,6 @@ class _Planner:
             if choice.keeps_range:
                 self._join(self._sharing(choice))
         for node in self.graph.nodes:
-            for value in self._taken_from_outside(node):
-                plan.in_front[id(node), id(value)] = self._place(node.output, value)
             for value in node.outputs:
                 if id(value) in self.ranged and self._is_rounded(node):
                     plan.behind[id(self._last_selection(value))] = self._place(value)
@@ -93,12 +89,19 @@ class _Planner:
         for choice in self.choices.values():
             if choice.normalization is not None:
                 yield choice.node.output
-            if not (choice.is_quantized and choice.lowering.fuses_relu):
-                continue
-            consumer = None if choice.normalization else sole_consumer(choice.node.output)
-            behind = self.choices[id(consumer)] if consumer is not None else None
-            if behind is not None and behind.is_quantized and behind.lowering.is_relu:
-                yield choice.node.output
+            elif choice.is_quantized and choice.lowering.fuses_relu:
+                yield from self._up_to_relu(choice.node.output)
+
+    def _up_to_relu(self, value: Value) -> list[Value]:
+        """The tensors from `value` to a ReLU that it is fused with; a maximum may stand between."""
+        passed = [value]
+        consumer = sole_consumer(value)
+        while consumer is not None and self.choices[id(consumer)].lowering.selects:
+            passed.append(consumer.output)
+            consumer = sole_consumer(consumer.output)
+        behind = self.choices[id(consumer)] if consumer is not None else None
+        is_fused = behind is not None and behind.is_quantized and behind.lowering.is_relu
+        return passed if is_fused else []
 
     def _ranged(self) -> set[int]:
         """Tensors with a range: what integer operators read and write, and all that share it."""
@@ -116,30 +119,33 @@ class _Planner:
         return ranged
 
     def _fixed(self) -> dict[int, FixedRange]:
-        """The fixed ranges: of what demands one, and of what moves values of one tensor alone."""
-        fixed: dict[int, FixedRange] = {}
+        """The fixed ranges, where nothing joins such a tensor with others of another range.
+
+        Where a Concatenate does, the range is the group's: the converter then rounds what the
+        kernel gave once more, and refuses two ranges one behind the other.
+        """
+        fixed: dict[int, FixedRange | None] = {}
+        keeping = []
         for node in self.graph.nodes:
             choice = self.choices.get(id(node))
-            if choice is None:
-                continue
-            found = choice.lowering.fixed_range if choice.is_quantized else None
-            if choice.keeps_range and len(set(map(id, node.inputs))) == 1:
-                found = fixed.get(id(node.inputs[0]))
-            if found is not None:
-                fixed.update(dict.fromkeys(map(id, node.outputs), found))
-        return fixed
+            if choice is not None and choice.keeps_range:
+                keeping.append(_floats(node))
+                found = _common([fixed.get(id(value)) for value in node.inputs])
+            else:
+                is_fixed = choice is not None and choice.is_quantized
+                found = choice.lowering.fixed_range if choice and is_fixed else None
+            fixed.update(dict.fromkeys(map(id, node.outputs), found))
+        lost = [values for values in keeping if not _agree(values, fixed)]
+        while lost:
+            for values in lost:
+                fixed.update(dict.fromkeys(map(id, values)))
+            lost = [values for values in keeping if not _agree(values, fixed)]
+        return {key: found for key, found in fixed.items() if found is not None}
 
     def _sharing(self, choice: Choice) -> list[Value]:
         """The tensors around a range-keeping call that share one observed range."""
         values = [v for v in _floats(choice.node) if id(v) in self.ranged]
         return [value for value in values if id(value) not in self.fixed]
-
-    def _taken_from_outside(self, node: Node) -> list[Value]:
-        """Inputs with a fixed range that the call joins with others: rounded once more for it."""
-        choice = self.choices.get(id(node))
-        if choice is None or not choice.keeps_range or id(node.outputs[0]) in self.fixed:
-            return []
-        return [value for value in node.inputs if id(value) in self.fixed]
 
     def _is_rounded(self, node: Node) -> bool:
         """Whether what the node gives is not yet on the steps of its range."""
@@ -163,12 +169,12 @@ class _Planner:
             key = self.roots[key]
         return key
 
-    def _place(self, value: Value, source: Value | None = None) -> Place:
-        """A new member of the group that `value` is in; `source`: what gives the values."""
+    def _place(self, value: Value) -> Place:
+        """A new member of the group that `value` is in."""
         fixed = self.fixed.get(id(value))
         key = id(value) if fixed else self._root(id(value))
         if key not in self.groups:
-            self.groups[key] = RangeGroup(_name(source or value), self._scheme(value), fixed)
+            self.groups[key] = RangeGroup(_name(value), self._scheme(value), fixed)
         group = self.groups[key]
         group.members += 1
         return Place(group, group.members - 1)
@@ -191,6 +197,15 @@ class _Planner:
 def _floats(node: Node) -> list[Value]:
     """Inputs and outputs that are real numbers."""
     return [value for value in (*node.inputs, *node.outputs) if "float" in value.dtype]
+
+
+def _common(ranges: list[FixedRange | None]) -> FixedRange | None:
+    """The range that all of them are; None if they are not all the same."""
+    return ranges[0] if len(set(ranges)) == 1 else None
+
+
+def _agree(values: list[Value], fixed: dict[int, FixedRange | None]) -> bool:
+    return len({fixed[id(value)] for value in values}) <= 1
 
 
 def _name(value: Value) -> str:

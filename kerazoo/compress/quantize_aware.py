@@ -10,7 +10,7 @@ from keras import tree
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._composite_layers import is_composite
-from kerazoo.compress._graph import Graph, Node, Value
+from kerazoo.compress._graph import Graph, Node
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import QuantizedLayer, activation_quantizer
 from kerazoo.compress.fake_quantize import FakeQuantize
@@ -101,21 +101,12 @@ class _Builder:
         if node.is_input or (choice is not None and choice.is_folded):
             result = args[0]
         else:
-            args, kwargs = self._rounded_arguments(node, args, kwargs)
             result = self._layer(node)(*args, **kwargs)
         results = [
             self._rounded(self.plan.behind.get(id(value)), tensor)
             for value, tensor in zip(node.outputs, tree.flatten(result), strict=True)
         ]
         return tree.pack_sequence_as(result, results)
-
-    def _rounded_arguments(self, node: Node, args: Any, kwargs: Any) -> Any:
-        def rounded(given: Any, tensor: Any) -> Any:
-            if not isinstance(given, Value):
-                return tensor
-            return self._rounded(self.plan.in_front.get((id(node), id(given))), tensor)
-
-        return tree.map_structure(rounded, (node.args, node.kwargs), (tuple(args), kwargs))
 
     def _rounded(self, place: Place | None, tensor: Any) -> Any:
         if place is None:
