@@ -1,4 +1,5 @@
 from .adaround import adaround as adaround
+from .constrained_layer import ConstrainedLayer as ConstrainedLayer
 from .correct_bias import correct_bias as correct_bias
 from .equalize import equalize as equalize
 from .fake_quantize import FakeQuantize as FakeQuantize
@@ -11,14 +12,17 @@ from .quantized_batch_normalization import (
 from .quantized_conv import QuantizedConv as QuantizedConv
 from .quantized_dense import QuantizedDense as QuantizedDense
 from .scheme import QuantizationScheme as QuantizationScheme
+from .weight_constraint import WeightConstraint as WeightConstraint
 
 __all__ = [
+    "ConstrainedLayer",
     "FakeQuantize",
     "QuantizationScheme",
     "QuantizedBatchNormalization",
     "QuantizedConv",
     "QuantizedDense",
     "TfmotResult",
+    "WeightConstraint",
     "adaround",
     "correct_bias",
     "equalize",
