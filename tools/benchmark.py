@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Measure kerazoo against what a user would run instead; both sides in one run, as ratios.
 
-    python tools/benchmark.py import train tflite loop metrics distill [--rounds 3] [--json]
-                              [--torch-python PYTHON]
+    python tools/benchmark.py import train tflite loop metrics distill compress [--rounds 3] [--json]
+                              [--torch-python PYTHON] [--tfmot-python PYTHON]
 
 Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
-all rounds. PyTorch is measured where a Python that has it is named.
+all rounds. PyTorch and tfmot are measured where a Python that has them is named.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmark_compress import suite_compress
 from benchmark_distill import suite_distill
 from benchmark_loop import suite_loop
 from benchmark_metrics import suite_metrics
@@ -136,6 +137,7 @@ SUITES = {
     "loop": suite_loop,
     "metrics": suite_metrics,
     "distill": suite_distill,
+    "compress": suite_compress,
 }
 
 
@@ -145,6 +147,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--torch-python", help="a Python in which PyTorch is installed")
+    parser.add_argument("--tfmot-python", help="a Python in which tfmot is installed")
     options = parser.parse_args()
     results = {}
     for name in options.suites or SUITES:

@@ -1,0 +1,115 @@
+"""The suite "compress": a training step of mnist_cnn while it is quantized, pruned or clustered.
+
+Batch 128, Adam, real images. Float and compressed models take turns in one process, each round in
+another order, an epoch of 40 steps a turn; the first, which compiles, is not counted. Seconds are
+medians of a step, ratios medians of the rounds' ratios to the float step of the same round. tfmot
+does the same in a process of the Python that `--tfmot-python` names, against its own float step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmark_table import Row, progress, row
+
+STEPS, BATCH = 40, 128
+ROUNDS = 9  # at least: an epoch is some seconds
+CLUSTERS, SPARSITY = 16, 0.8
+BARS = {"qat": "<= 1.20", "prune": "<= 1.03", "cluster": "<= 1.5"}
+
+Times = dict[str, list[float]]
+
+
+def suite_compress(options: argparse.Namespace) -> list[Row]:
+    """Seconds of a step, ours and tfmot's, and their ratios to the float step beside them."""
+    import kerazoo
+
+    x, y = kerazoo.datasets.load_numpy("mnist", "train")
+    if len(x) < STEPS * BATCH:
+        sys.exit("The suite 'compress' needs MNIST's training images: set KERAZOO_DATA.")
+    x, y = x[: STEPS * BATCH], y[: STEPS * BATCH]
+    rounds = max(options.rounds, ROUNDS)
+    rows = _against_float("kerazoo", _ours(x, y, rounds), BARS)
+    if options.tfmot_python:
+        times = _tfmots(options.tfmot_python, x, y, rounds)
+        rows += _against_float("tfmot", times, dict.fromkeys(BARS, ""))
+    return rows
+
+
+def _against_float(who: str, times: Times, bars: dict[str, str]) -> list[Row]:
+    steps = {name: statistics.median(values) / STEPS for name, values in times.items()}
+    return [
+        row(
+            f"{who}: step, {name}, seconds",
+            steps[name],
+            "float step",
+            steps["float"],
+            statistics.median(a / b for a, b in zip(times[name], times["float"], strict=True)),
+            bar,
+        )
+        for name, bar in bars.items()
+    ]
+
+
+def _ours(x: Any, y: Any, rounds: int) -> Times:
+    import keras
+
+    models = _models()
+    for model in models.values():
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    times: Times = {name: [] for name in models}
+    for number in range(rounds + 1):
+        progress(f"compress, round {number}/{rounds}")
+        order = list(models.items())
+        first = number % len(order)
+        for name, model in order[first:] + order[:first]:
+            start = time.perf_counter()
+            model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0)
+            if number:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _models() -> dict[str, Any]:
+    import kerazoo
+    from kerazoo import compress
+
+    model = kerazoo.get("mnist_cnn", weights=None)
+    schedule = compress.PolynomialDecay(0.0, SPARSITY, begin_step=0, end_step=10_000)
+    return {
+        "float": model,
+        "qat": compress.quantize_aware(model),
+        "prune": compress.prune(model, schedule=schedule),
+        "cluster": compress.cluster(model, clusters=CLUSTERS),
+    }
+
+
+def _tfmots(python: str, x: Any, y: Any, rounds: int) -> Times:
+    import numpy as np
+
+    progress("compress: tfmot")
+    program = Path(__file__).with_name("benchmark_compress_tfmot.py")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "data.npz"
+        np.savez(file, x=x, y=y)
+        done = subprocess.run([python, program, file, str(rounds)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"tfmot's side failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    from benchmark_table import print_rows
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tfmot-python", help="a Python in which tfmot is installed")
+    print_rows("compress", suite_compress(parser.parse_args()))
