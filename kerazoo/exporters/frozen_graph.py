@@ -95,10 +95,13 @@ class FrozenGraph:
         """First outputs of the operations `wanted`, where others read `replaced` instead.
 
         What a replaced operation would have given itself can be wanted as well. The model's inputs
-        must be replaced wherever something wanted depends on them.
+        are zeros unless they are replaced.
         """
         import tensorflow as tf
 
+        for name in self.inputs.values():  # constants inside of conditions ask for them as well
+            kind = self._graph.get_tensor_by_name(f"{name}:0").dtype.as_numpy_dtype
+            replaced = {name: np.zeros(self.shape(name) or (), kind), **replaced}
         wanted = list(dict.fromkeys(wanted))
 
         def build(*tensors: Any) -> list[Any]:
