@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Measure kerazoo against what a user would run instead; both sides in one run, as ratios.
 
-    python tools/benchmark.py import train tflite loop metrics distill compress [--rounds 3] [--json]
-                              [--torch-python PYTHON] [--tfmot-python PYTHON]
+    python tools/benchmark.py import train tflite loop metrics distill compress
+                              [--rounds 3] [--json] [--torch-python PYTHON] [--tfmot-python PYTHON]
 
 Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
 all rounds. PyTorch and tfmot are measured where a Python that has them is named.

@@ -25,7 +25,8 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far images may be distorted; every amount is a maximum, drawn evenly on both sides.
 
     Attributes:
-        shift: fraction of the side, 0 to 0.5.
+        shift: fraction of the side, 0 to 0.5; by whole pixels where nothing else resamples, so
+            that the images stay sharp.
         rotate: degrees, 0 to 180.
         zoom: fraction, 0 to 0.9; 0.1 draws a scale from 0.9 to 1.1, height and width apart.
         elastic: standard deviation of the control points' displacement, in pixels, 0 to 10.
@@ -94,6 +95,8 @@ def _source_grid(
     angle = draw[0] * math.radians(augment.rotate)
     scale_rows, scale_columns = 1.0 + draw[1] * augment.zoom, 1.0 + draw[2] * augment.zoom
     shift_rows, shift_columns = (draw[3] * augment.shift * height, draw[4] * augment.shift * width)
+    if not (augment.rotate or augment.zoom or augment.elastic):
+        shift_rows, shift_columns = tf.round(shift_rows), tf.round(shift_columns)
     y = tf.reshape(tf.range(height, dtype=tf.float32) - (height - 1) / 2, [1, height, 1])
     x = tf.reshape(tf.range(width, dtype=tf.float32) - (width - 1) / 2, [1, 1, width])
     sine, cosine = tf.sin(angle), tf.cos(angle)

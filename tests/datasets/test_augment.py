@@ -160,3 +160,10 @@ def test_mirroring_leaves_the_other_draws_alone(images):
     of_mirror_images = distort(images[:, :, ::-1], Augment(shift=0.2), SEED).numpy()
     for one, unflipped, flipped in zip(both, plain, of_mirror_images, strict=True):
         assert np.array_equal(one, unflipped) or np.array_equal(one, flipped)
+
+
+def test_images_that_are_only_shifted_keep_their_pixels(images):
+    out = distort(np.repeat(images[:1], 50, axis=0), Augment(shift=0.25), SEED).numpy()
+    inked = {value for value in out.ravel().tolist() if value}
+    assert inked <= set(images[0].ravel().tolist())
+    assert len({image.tobytes() for image in out}) > 10
