@@ -29,12 +29,13 @@ class QuantizedRescaling(QuantizedLayer):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.scaled_quantizer.build(input_shape)
+        if self._is_one_number() and scale_and_offset(self.inner)[1].item():  # else nothing between
+            self.scaled_quantizer.build(input_shape)
 
     def call(self, inputs):
         x = ops.cast(inputs, "float32")
         scale, offset = scale_and_offset(self.inner)
-        if scale.size == offset.size == 1:
+        if self._is_one_number():
             x = x * float(scale.item())
             if offset.item():
                 x = self.scaled_quantizer(x) + float(offset.item())
@@ -42,6 +43,11 @@ class QuantizedRescaling(QuantizedLayer):
         channels = inputs.shape[-1]
         factors, offsets = (np.broadcast_to(v.reshape(-1), (channels,)) for v in (scale, offset))
         return self.cast(channel_affine(x, factors, offsets))
+
+    def _is_one_number(self) -> bool:
+        """The converter gives numbers 8 bits, so with activations of 16 they become channels."""
+        scale, offset = scale_and_offset(self.inner)
+        return scale.size == offset.size == 1 and self.scheme.activation_bits != 16
 
     def quantized_weights(self) -> dict[str, Any]:
         scale, _ = scale_and_offset(self.inner)

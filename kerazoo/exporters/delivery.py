@@ -44,7 +44,9 @@ def export(
         path: `.tflite`, `.onnx` or `.keras`; no suffix makes a SavedModel folder. Missing folders
             are made.
         quantize: None, or for .tflite "float16", "dynamic", "int8" (float32 in and out),
-            "int8_io" (int8 in and out) or "int16x8".
+            "int8_io" (int8 in and out) or "int16x8". A model made by
+            `kerazoo.compress.quantize_aware` carries its quantization, which None stands for;
+            where its activations have 8 bits, "int8_io" gives integer ends.
         calibration: a few hundred typical inputs for the int8 modes and int16x8, checked with in
             any mode: an array `(samples, ...)` as the model takes it, a tuple or dict of them, a
             tf.data.Dataset of batches with or without labels, or an iterable of batches. None
@@ -77,6 +79,7 @@ def export(
     model, card = _model_and_card(model_or_name)
     _check_backend(file_format)
 
+    from kerazoo.exporters.carried import carried_mode, mode_of
     from kerazoo.exporters.interface import describe
     from kerazoo.exporters.precision import in_float32
     from kerazoo.exporters.writing import write_other, write_tflite
@@ -84,14 +87,24 @@ def export(
     describe(model)  # refuses what is no model before anything else looks into it
     model = model if file_format == "keras" else in_float32(model)
     interface = describe(model)
+    is_carried = file_format == "tflite" and carried_mode(model) is not None
+    quantize = mode_of(model, quantize) if file_format == "tflite" else None
     chosen_labels = _labels(labels, card, interface, file_format)
-    calibration_samples, data = _samples(model, interface, card, calibration, quantize, verify)
+    needs_samples = quantize in CALIBRATED_MODES and not is_carried
+    calibration_samples, data = _samples(
+        model, interface, card, calibration, quantize if needs_samples else None, verify
+    )
     if file_format != "tflite":
         return write_other(model, interface, target, file_format, data)
     from kerazoo.exporters.tflite import convert
 
     content = convert(
-        model, interface, quantize=quantize, calibration=calibration_samples, batch=batch
+        model,
+        interface,
+        quantize=quantize,
+        calibration=calibration_samples if needs_samples else None,
+        is_carried=is_carried,
+        batch=batch,
     )
     content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
     return write_tflite(model, interface, target, content, quantize, data)

@@ -11,6 +11,7 @@ import numpy as np
 from kerazoo.errors import ExportError
 from kerazoo.exporters.calibration import Samples
 from kerazoo.exporters.converter_errors import check_no_control_flow, explain
+from kerazoo.exporters.int16_biases import with_wide_biases
 from kerazoo.exporters.interface import Interface, call
 from kerazoo.exporters.modes import CALIBRATED_MODES
 from kerazoo.exporters.quiet import quiet
@@ -23,6 +24,7 @@ def convert(
     *,
     quantize: str | None = None,
     calibration: Samples | None = None,
+    is_carried: bool = False,
     batch: int | None = 1,
 ) -> bytes:
     """The .tflite file of `model` as bytes, with one signature, "serving_default".
@@ -35,6 +37,7 @@ def convert(
         interface: its inputs and outputs, as `describe` gives them.
         quantize: a name in `QUANTIZE_MODES`, or None.
         calibration: samples for the ranges of activations; needed for the int8 modes and int16x8.
+        is_carried: the model fake-quantizes itself, and its ranges take the place of samples.
         batch: rows per call, 1 or above; None leaves it open, which newer runtimes refuse.
 
     Raises:
@@ -48,16 +51,20 @@ def convert(
     with tempfile.TemporaryDirectory() as folder:
         with quiet():
             _write_saved_model(model, interface, folder, batch)
-        if quantize in CALIBRATED_MODES:
-            check_no_control_flow(folder, model)
-        converter = _converter(folder, quantize, calibration, batch or 1)
+        if is_carried:
+            converter = _carrying_converter(folder)
+        else:
+            if quantize in CALIBRATED_MODES:
+                check_no_control_flow(folder, model)
+            converter = _converter(folder, quantize, calibration, batch or 1)
         if quantize == "int8_io":
             _take_integers(converter, interface)
         try:
             with quiet():
-                return converter.convert()
+                content = converter.convert()
         except Exception as error:  # the converter raises plain Exceptions of several kinds
             raise explain(error, model, quantize) from error
+    return with_wide_biases(content) if quantize == "int16x8" else content
 
 
 def _write_saved_model(model: Any, interface: Interface, folder: str, batch: int | None) -> None:
@@ -100,6 +107,16 @@ def _converter(folder: str, quantize: str | None, calibration: Samples | None, b
             if quantize == "int16x8"
             else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
+    return converter
+
+
+def _carrying_converter(folder: str) -> Any:
+    """The converter turns fake-quant operations into integers by itself once it may optimize."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter
 
 

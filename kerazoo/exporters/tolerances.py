@@ -40,4 +40,6 @@ TOLERANCES: dict[str | None, Tolerance] = {
     "int8": Tolerance(0.20, None, 0.95, 0.15),
     "int8_io": Tolerance(0.20, None, 0.95, 0.15),
     "int16x8": Tolerance(0.10, None, 0.97, 0.08),
+    "int8_weights": Tolerance(0.15, None, 0.95, 0.10),
+    "int4_weights": Tolerance(0.20, None, 0.95, 0.15),
 }
