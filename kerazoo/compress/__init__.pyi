@@ -1,4 +1,5 @@
 from .adaround import adaround as adaround
+from .calibrate import calibrate as calibrate
 from .constrained_layer import ConstrainedLayer as ConstrainedLayer
 from .correct_bias import correct_bias as correct_bias
 from .equalize import equalize as equalize
@@ -12,20 +13,27 @@ from .quantized_batch_normalization import (
 from .quantized_conv import QuantizedConv as QuantizedConv
 from .quantized_dense import QuantizedDense as QuantizedDense
 from .scheme import QuantizationScheme as QuantizationScheme
+from .sensitivity import sensitivity as sensitivity
+from .sensitivity_result import LayerCost as LayerCost
+from .sensitivity_result import SensitivityResult as SensitivityResult
 from .weight_constraint import WeightConstraint as WeightConstraint
 
 __all__ = [
     "ConstrainedLayer",
     "FakeQuantize",
+    "LayerCost",
     "QuantizationScheme",
     "QuantizedBatchNormalization",
     "QuantizedConv",
     "QuantizedDense",
+    "SensitivityResult",
     "TfmotResult",
     "WeightConstraint",
     "adaround",
+    "calibrate",
     "correct_bias",
     "equalize",
     "quantize_aware",
     "quantize_with_tfmot",
+    "sensitivity",
 ]

@@ -57,6 +57,10 @@ class QuantizedLayer(keras.layers.Wrapper):
         """Weight name -> array in float32, as the file will hold it after dequantizing."""
         return {}
 
+    def plain_weights(self) -> dict[str, Any]:
+        """Weight path -> array: rounded weights for the original layer, which computes the same."""
+        return self.quantized_weights()
+
     def activation_quantizer(
         self, name: str, *, members: int = 1, fixed_range: tuple[float, float] | None = None
     ) -> FakeQuantize:

@@ -12,7 +12,8 @@ from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._graph import Graph, Node
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
-from kerazoo.compress._quantized_layer import QuantizedLayer, activation_quantizer
+from kerazoo.compress._quantized_layer import activation_quantizer
+from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized
 from kerazoo.compress.fake_quantize import FakeQuantize
 from kerazoo.compress.scheme import SchemeByLayer
 from kerazoo.errors import ConfigError
@@ -67,8 +68,7 @@ def quantize_aware(
 
 
 def _check_is_new(model: Any) -> None:
-    layers = model._flatten_layers() if isinstance(model, keras.Model) else []
-    if any(isinstance(layer, QuantizedLayer | FakeQuantize) for layer in layers):
+    if isinstance(model, keras.Model) and is_quantized(model):
         raise ConfigError(
             f"The model {model.name!r} is quantized already: begin with the model it came from, or "
             f"with `kerazoo.compress.strip(model)`."
@@ -85,7 +85,7 @@ def _make_way_for_outputs(graph: Graph, plan: Plan) -> None:
     }
     for node in graph.nodes:
         if node.name in rounded and not node.is_input:
-            node.name = f"{node.name}_layer"
+            node.name = f"{node.name}{LAYER_OF_OUTPUT}"
 
 
 class _Builder:

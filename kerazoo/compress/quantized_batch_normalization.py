@@ -29,4 +29,8 @@ class QuantizedBatchNormalization(QuantizedLayer):
         return channel_affine(self.cast(inputs), *scale_and_offset(self.inner))
 
     def quantized_weights(self):
-        return {"gamma": quantized_factors(scale_and_offset(self.inner)[0])}
+        return {"factors": quantized_factors(scale_and_offset(self.inner)[0])}
+
+    def plain_weights(self):
+        """None: factors with steps of their own lose nothing."""
+        return {}

@@ -79,6 +79,11 @@ class QuantizedConv(QuantizedLayer):
         kernel = layer_kernel(self._quantized_kernel(scale), self.inner)
         return {"kernel": ops.reshape(kernel, self.inner.kernel.shape)}
 
+    def plain_weights(self):
+        """The kernel as it is without the factors of the normalization, which stays apart."""
+        kernel = layer_kernel(self._quantized_kernel(), self.inner)
+        return {"kernel": ops.reshape(kernel, self.inner.kernel.shape)}
+
     def _quantized_kernel(self, scale: Any = None) -> Any:
         """q(g K) of the image's convolution, float32; `scale`: g, None for 1."""
         kernel = image_kernel(ops.convert_to_tensor(self.inner.kernel), self.inner)

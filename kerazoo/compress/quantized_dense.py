@@ -65,6 +65,13 @@ class QuantizedDense(QuantizedLayer):
         scale = None if self.normalization is None else scale_and_offset(self.normalization)[0]
         return {"kernel": self._quantized_kernel(scale)}
 
+    def plain_weights(self):
+        """The kernel as it is without the factors of the normalization, which stays apart."""
+        if self.normalization is None:
+            return self.quantized_weights()
+        scale = scale_and_offset(self.normalization)[0]
+        return {"kernel": self._unfolded(self._quantized_kernel(scale), scale)}
+
     def _quantized_kernel(self, scale: Any = None) -> Any:
         kernel = ops.convert_to_tensor(self.inner.kernel)
         kernel = kernel if scale is None else kernel * scale

@@ -47,6 +47,19 @@ def mode_of(model: Any, quantize: str | None) -> str | None:
     return "int8_io" if quantize == "int8_io" else carried
 
 
+def for_conversion(model: Any, mode: str | None) -> Any:
+    """The model that the converter is given.
+
+    It finds weights to store in 8 bits only where nothing is fake-quantized. Those given here are
+    rounded already, so that storing them changes nothing.
+    """
+    if mode != "int8_weights":
+        return model
+    from kerazoo.compress._unquantized import unquantized
+
+    return unquantized(model)
+
+
 def fake_quantizations(model: Any) -> Iterator[Any]:
     """All FakeQuantize layers, those inside of other layers too."""
     from kerazoo.compress.fake_quantize import FakeQuantize

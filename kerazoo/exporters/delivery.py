@@ -79,7 +79,7 @@ def export(
     model, card = _model_and_card(model_or_name)
     _check_backend(file_format)
 
-    from kerazoo.exporters.carried import carried_mode, mode_of
+    from kerazoo.exporters.carried import carried_mode, for_conversion, mode_of
     from kerazoo.exporters.interface import describe
     from kerazoo.exporters.precision import in_float32
     from kerazoo.exporters.writing import write_other, write_tflite
@@ -99,7 +99,7 @@ def export(
     from kerazoo.exporters.tflite import convert
 
     content = convert(
-        model,
+        for_conversion(model, quantize),
         interface,
         quantize=quantize,
         calibration=calibration_samples if needs_samples else None,

@@ -1,0 +1,93 @@
+"""The model that a quantization-aware one came from, with the weights as the file holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.compress._choices import OWN_ACTIVATION
+from kerazoo.compress._clone_layer import clone_layer
+from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress.fake_quantize import FakeQuantize
+
+LAYER_OF_OUTPUT = "_layer"
+"""Ends the name of a layer behind which a range gives the output that has the layer's name."""
+
+
+def is_quantized(model: Any) -> bool:
+    """Whether `quantize_aware` made `model`."""
+    layers = model._flatten_layers()
+    return any(isinstance(layer, QuantizedLayer | FakeQuantize) for layer in layers)
+
+
+def unquantized(model: keras.Model) -> keras.Model:
+    """A copy of `model` without any rounding: its original layers with rounded weights.
+
+    Layers that were pruned or clustered keep their ConstrainedLayer.
+    """
+    graph = Graph.from_model(model)
+    return graph.rebuild(_Unquantizer(graph))
+
+
+class _Unquantizer:
+    """Makes the plain model's layers, one call after the other."""
+
+    def __init__(self, graph: Graph):
+        self.names = {node.name for node in graph.nodes}
+        self.wrapped = {
+            node.operation.layer.name
+            for node in graph.nodes
+            if isinstance(node.operation, QuantizedLayer)
+        }
+        self.layers: dict[int, list[Any]] = {}
+
+    def __call__(self, node: Node, *args: Any, **kwargs: Any) -> Any:
+        if node.is_input:
+            return None
+        if self._is_addition(node):
+            return args[0]
+        first, *others = self._layers(node)
+        result = first(*args, **kwargs)
+        for layer in others:
+            result = layer(result)
+        return result
+
+    def _is_addition(self, node: Node) -> bool:
+        """Whether `quantize_aware` put it there."""
+        if isinstance(node.operation, FakeQuantize):
+            return True
+        name = node.name.removesuffix(OWN_ACTIVATION)
+        if name != node.name and name in self.wrapped:
+            return True
+        is_output = isinstance(node.operation, keras.layers.Identity)
+        return is_output and f"{node.name}{LAYER_OF_OUTPUT}" in self.names
+
+    def _layers(self, node: Node) -> list[Any]:
+        key = id(node.operation)
+        if key not in self.layers:
+            self.layers[key] = list(self._new_layers(node))
+        return self.layers[key]
+
+    def _new_layers(self, node: Node) -> Any:
+        layer = node.operation
+        if not isinstance(layer, QuantizedLayer):
+            name = node.name.removesuffix(LAYER_OF_OUTPUT)
+            yield clone_layer(layer, name=name if name in self.names else node.name)
+            return
+        plain = clone_layer(layer.layer)
+        _assign(plain, layer.plain_weights())
+        yield plain
+        if getattr(layer, "normalization", None) is not None:
+            yield clone_layer(layer.normalization)
+
+
+def _assign(layer: Any, weights: dict[str, Any]) -> None:
+    """Set weights by their paths, "kernel" or "query/kernel", inside of `layer`."""
+    by_path = {variable.path: variable for variable in layer.variables}
+    for name, value in weights.items():
+        for path, variable in by_path.items():
+            if f"/{path}".endswith(f"/{name}"):
+                variable.assign(ops.reshape(value, variable.shape))
