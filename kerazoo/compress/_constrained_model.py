@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kerazoo.compress._clone_layer import clone_layer
+from kerazoo.compress._graph_reader import _functional_class
 from kerazoo.compress._weights_of import CompressibleWeight, compressible_weights
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.compress.weight_constraint import WeightConstraint
@@ -68,7 +69,7 @@ def flat_layers(model: keras.Model) -> list[keras.Layer]:
 
 def is_graph(layer: Any) -> bool:
     """Whether a layer is a Sequential or functional model."""
-    return isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional))
+    return isinstance(layer, (keras.Sequential, _functional_class()))
 
 
 def constrained_model(
