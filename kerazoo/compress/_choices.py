@@ -9,6 +9,8 @@ import keras
 
 from kerazoo.compress._graph import Graph, Node, Value
 from kerazoo.compress._lowering import Kind, Lowering, lowering_of
+from kerazoo.compress._quantized_layer import unconstrained
+from kerazoo.compress._sixteen_bits import REASON, has_16_bits
 from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
 from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
 from kerazoo.errors import ConfigError, unknown_name
@@ -63,15 +65,19 @@ def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
 def _add_choice(
     choices: Choices, graph: Graph, node: Node, scheme: QuantizationScheme | None
 ) -> None:
-    lowering = _in_scheme(lowering_of(node.operation), scheme)
+    lowering = _in_scheme(node, scheme)
     choices[id(node)] = Choice(node, lowering, scheme)
     if lowering.make is not None and _is_function(lowering.activation):
         behind = _split_activation(graph, node, lowering.activation)
         _add_choice(choices, graph, behind, scheme)
 
 
-def _in_scheme(lowering: Lowering, scheme: QuantizationScheme | None) -> Lowering:
-    """`lowering` if it is asked for, else float; with weights quantized if only they are."""
+def _in_scheme(node: Node, scheme: QuantizationScheme | None) -> Lowering:
+    """The node's lowering as far as it is asked for, else float; or float with rounded weights."""
+    lowering = lowering_of(node.operation)
+    is_wide = scheme is not None and scheme.activation_bits == 16
+    if is_wide and not has_16_bits(unconstrained(node.operation)):
+        return Lowering(Kind.FLOAT, reason=lowering.reason or REASON)
     if lowering.kind is Kind.PASS_THROUGH:
         return lowering  # as its surroundings
     if scheme is None:

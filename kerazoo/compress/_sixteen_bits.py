@@ -1,0 +1,50 @@
+"""What the converter of TensorFlow 2.21 can give activations of 16 bits, by trial.
+
+It gives sigmoid, tanh and softmax outputs of 8 bits whatever their range says, numbers in
+`x * 2` as well, and has no type for 16 bits in CONCATENATION and TILE: all of them fail to convert.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+_LAYERS = (
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+    layers.Dense,
+    layers.BatchNormalization,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.Add,
+    layers.Subtract,
+    layers.Multiply,
+    layers.Rescaling,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.MaxPooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.ZeroPadding2D,
+    layers.Cropping2D,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Permute,
+    layers.Dropout,
+    layers.Identity,
+)
+_ACTIVATIONS = ("relu", "relu6", "leaky_relu", "linear")
+
+REASON = "the converter has no 16-bit form of it"
+
+
+def has_16_bits(operation: Any) -> bool:
+    """Whether the layer or operation converts with inputs and outputs of 16 bits."""
+    if isinstance(operation, layers.Activation):
+        return getattr(operation.activation, "__name__", "") in _ACTIVATIONS
+    if not isinstance(operation, keras.Layer):
+        return type(operation).__name__ in ("Relu", "Relu6", "Reshape", "Transpose")
+    return type(operation) in _LAYERS
