@@ -45,8 +45,8 @@ def prune(
             calls of the optimizer, `optimizer.iterations`: with `gradient_accumulation_steps`
             each batch counts, as it does for Keras's schedules of the learning rate.
         pattern: "unstructured"; "m:n" as "2:4", where m of each n neighbours along the inputs
-            stay (of `schedule` only the steps count); "block", whole blocks; "channel" removes channels at once, see
-            `kerazoo.compress._channel_pruning`.
+            stay (of `schedule` only the steps count); "block", whole blocks; "channel" removes
+            channels at once, see `kerazoo.compress._channel_pruning`.
         skip: names of layers ("head") or weights ("attention/query/kernel"), with wildcards.
         policy: which layers to prune: a function of the layer that owns the weight, or "xnnpack":
             only 1x1 convolutions, all that XNNPACK's sparse kernels speed up.

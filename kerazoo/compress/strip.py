@@ -8,14 +8,16 @@ import keras
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._constrained_model import copy_model
+from kerazoo.compress._unquantized import is_quantized, unquantized
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 
 
 def strip(model: keras.Model) -> keras.Model:
-    """A copy of `model` with plain layers in place of those that `prune` and `cluster` made.
+    """A copy of `model` with plain layers in place of those of this package.
 
-    Weights get their property once more before, so those that something else assigned (averages
-    of an optimizer with `use_ema`, a callback) have it too. `model` is not changed.
+    Weights that `prune` and `cluster` constrain get their property once more before, so those that
+    something else assigned (averages of an optimizer with `use_ema`, a callback) have it too. Of a
+    model that `quantize_aware` made, the weights are the rounded ones. `model` is not changed.
 
     Returns: the model, not compiled.
 
@@ -27,12 +29,18 @@ def strip(model: keras.Model) -> keras.Model:
     >>> type(prune(model).layers[0]).__name__, type(strip(prune(model)).layers[0]).__name__
     ('ConstrainedLayer', 'Dense')
     """
-    return copy_model(model, _stripped)
+    if is_quantized(model):  # rounded weights have their zeros and few values already
+        return copy_model(unquantized(model), _unwrapped)
+    return copy_model(model, _enforced)
 
 
-def _stripped(layer: keras.Layer) -> Any:
+def _unwrapped(layer: keras.Layer) -> Any:
+    return clone_layer(layer.layer if isinstance(layer, ConstrainedLayer) else layer)
+
+
+def _enforced(layer: keras.Layer) -> Any:
+    if not isinstance(layer, ConstrainedLayer):
+        return clone_layer(layer)
     clone = clone_layer(layer)
-    if not isinstance(clone, ConstrainedLayer):
-        return clone
     clone.enforce()
-    return clone_layer(clone.layer)
+    return _unwrapped(clone)
