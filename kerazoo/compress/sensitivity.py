@@ -1,0 +1,220 @@
+"""What quantizing each layer of a model alone costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops, tree
+from rich.console import Console
+from rich.progress import track
+
+from kerazoo.compress._calibrating import calibrating
+from kerazoo.compress._composite_layers import is_composite
+from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._labelled_samples import labelled_samples
+from kerazoo.compress._lowering import Kind, lowering_of
+from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress.quantize_aware import quantize_aware
+from kerazoo.compress.scheme import QuantizationScheme
+from kerazoo.compress.sensitivity_result import LayerCost, SensitivityResult
+from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.notices import logger
+
+BATCH_SIZE = 128
+METRICS = ("accuracy", "error", "loss")
+
+
+def sensitivity(
+    model: keras.Model,
+    data: Any,
+    *,
+    scheme: str | QuantizationScheme = "int8",
+    metric: str | Callable[[Any, Any], Any] | None = None,
+    progress: bool = True,
+) -> SensitivityResult:
+    """What it costs to quantize one layer alone, for each layer; all others stay in float.
+
+    A layer stands for what is fused with it: a convolution for its batch normalization and ReLU.
+    Ranges are calibrated on the data. One model is built and run for each layer.
+
+    Args:
+        model: functional or Sequential, in float; stays as it is.
+        data: `(x, y)`: inputs (an array, or a list or dict of them) and targets; or batches of such
+            pairs; or inputs alone. 2,048 samples at most are used.
+        scheme: the name of a scheme, or a `QuantizationScheme`.
+        metric: "accuracy": the share of samples whose class (the largest output; above 0.5 for
+            outputs of one number) is no longer right, y holding class numbers or one-hot rows;
+            "loss": the growth of the loss that the model is compiled with; "error": the
+            relative change of the outputs, the only one without y; or a function of
+            (y_true, y_pred) whose mean grows as predictions get worse. None takes "accuracy" for y
+            that holds classes, "error" otherwise.
+        progress: show a bar on stderr.
+
+    Returns: a `SensitivityResult`, the most sensitive layer first; of equal costs the one first
+        that changes the outputs more.
+
+    Raises:
+        ConfigError: a metric that needs targets or a compiled model; a model that is quantized or
+            cannot be taken apart.
+        DataError: the data do not fit the model.
+        UnknownNameError: no such metric or scheme.
+
+    >>> net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+    >>> result = sensitivity(net, np.eye(3, dtype="float32"), progress=False)
+    >>> [entry.layer for entry in result], result.metric
+    (['dense'], 'error')
+    """
+    samples, targets = labelled_samples(data, model)
+    measure, name = _measure(metric, model, targets)
+    exact = _outputs(model, samples)
+    reference = measure(exact, exact)
+    units = list(_units(_graph(model)))
+    costs = []
+    for layer, *others in track(
+        units,
+        "sensitivity",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (progress and Console(stderr=True).is_terminal),
+    ):
+        outputs = _outputs(_quantized(model, [layer, *others], scheme, samples), samples)
+        error = _relative_error(outputs, exact)
+        cost = measure(outputs, exact) - reference
+        costs.append(LayerCost(layer, cost, error, tuple(others)))
+    costs.sort(key=lambda entry: (-entry.cost, -entry.error))
+    shown = 1 - reference if name == "accuracy" else reference
+    return SensitivityResult(model.name, str(scheme), name, shown, tuple(costs))
+
+
+def _graph(model: keras.Model) -> Graph:
+    graph = Graph.from_model(model, expand=is_composite)
+    if any(isinstance(node.operation, QuantizedLayer) for node in graph.nodes):
+        raise ConfigError(
+            f"The model {model.name!r} is quantized already: pass the float model it came from."
+        )
+    return graph
+
+
+def _units(graph: Graph) -> Iterator[list[str]]:
+    """Names of layers that become one integer operator, its first layer first."""
+    seen: set[int] = set()
+    for node in graph.nodes:
+        if node.is_input or id(node.operation) in seen or not _is_quantized(node):
+            continue
+        unit = [node, *_normalization(node)]
+        seen.update(id(part.operation) for part in unit)
+        yield [part.name for part in unit]
+
+
+def _is_quantized(node: Node) -> bool:
+    lowering = lowering_of(node.operation)
+    is_layer = isinstance(node.operation, keras.Layer)
+    return is_layer and lowering.kind is Kind.QUANTIZED and not lowering.is_relu
+
+
+def _normalization(node: Node) -> list[Node]:
+    """The normalization behind that is folded in, if there is one."""
+    if node.call_index or len(node.outputs) != 1 or len(node.output.consumers) != 1:
+        return []
+    behind = node.output.consumers[0]
+    is_normalization = type(behind.operation) is keras.layers.BatchNormalization
+    return [behind] if lowering_of(node.operation).folds_normalization and is_normalization else []
+
+
+def _quantized(
+    model: keras.Model, layers: list[str], scheme: Any, samples: list[np.ndarray]
+) -> keras.Model:
+    was_disabled, logger.disabled = logger.disabled, True  # the rest is in float on purpose
+    try:
+        quantized = quantize_aware(
+            model, scheme={"*": None, **{_literal(name): scheme for name in layers}}
+        )
+    finally:
+        logger.disabled = was_disabled
+    with calibrating():
+        _outputs(quantized, samples)
+    return quantized
+
+
+def _literal(name: str) -> str:
+    """A pattern that matches this name alone."""
+    return name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+
+
+def _outputs(model: keras.Model, samples: list[np.ndarray]) -> list[np.ndarray]:
+    """The flat outputs for all samples."""
+    parts = []
+    for start in range(0, len(samples[0]), BATCH_SIZE):
+        rows = [array[start : start + BATCH_SIZE] for array in samples]
+        structure = tree.pack_sequence_as(model.input, rows)
+        parts.append(tree.flatten(model(structure, training=False)))
+    return [
+        np.concatenate([ops.convert_to_numpy(x) for x in column])
+        for column in zip(*parts, strict=True)
+    ]
+
+
+def _relative_error(outputs: list[np.ndarray], exact: list[np.ndarray]) -> float:
+    """Of the output that changed most."""
+    errors = []
+    for one, other in zip(outputs, exact, strict=True):
+        spread = float(other.std()) or float(np.abs(other).max()) or 1.0
+        errors.append(float(np.sqrt(np.mean((one - other) ** 2))) / spread)
+    return max(errors)
+
+
+Measure = Callable[[list[np.ndarray], list[np.ndarray]], float]
+
+
+def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tuple[Measure, str]:
+    """A function of (outputs, float outputs) that grows as outputs get worse, and its name."""
+    if metric is None:
+        metric = "error" if targets is None or not _are_classes(targets, model) else "accuracy"
+    if isinstance(metric, str) and metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    if metric == "error":
+        return _relative_error, "error"
+    if targets is None:
+        raise ConfigError(f"metric={metric!r} needs targets: pass `data` as (x, y).")
+    if len(model.outputs) != 1:
+        raise ConfigError(
+            f'The model {model.name!r} has {len(model.outputs)} outputs: use metric="error".'
+        )
+    if metric == "accuracy":
+        return lambda outputs, exact: 1 - accuracy(outputs[0], targets), "accuracy"
+    name = metric if isinstance(metric, str) else getattr(metric, "__name__", "metric")
+    if metric == "loss":
+        if not getattr(model, "loss", None):
+            raise ConfigError(f'metric="loss" needs a compiled model. Compile {model.name!r}.')
+        metric = keras.losses.get(model.loss)
+    return lambda outputs, exact: float(ops.mean(metric(targets, outputs[0]))), name
+
+
+def _are_classes(targets: np.ndarray, model: keras.Model) -> bool:
+    if len(model.outputs) != 1:
+        return False
+    is_one_hot = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
+    return targets.dtype.kind in "biu" or is_one_hot
+
+
+def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The share of rows whose class is right.
+
+    Raises: DataError if the targets are not one class, or one one-hot row, for each.
+    """
+    width = outputs.shape[-1]
+    if width == 1:
+        outputs, classes = outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
+        return float(np.mean((outputs > 0.5) == (classes > 0.5)))
+    if targets.shape == outputs.shape:
+        targets = targets.argmax(-1)
+    classes = outputs.argmax(-1)
+    if targets.size != classes.size:
+        raise DataError(
+            f"Accuracy needs a class, or a one-hot row, for each of the outputs {outputs.shape}. "
+            f"Received: targets {targets.shape}."
+        )
+    return float(np.mean(classes == targets.reshape(classes.shape)))
