@@ -45,16 +45,8 @@ def match(
         for tensor, mentioned in zip(tensors, named, strict=True)
     ]
     _one_each(graph, found, named, tensors)
-    taken = {operation for operation in found if operation}
-    for index, tensor in enumerate(tensors):
-        if found[index] is None:
-            candidates = [
-                name
-                for name, quantization in ranges.items()
-                if name not in taken and quantization.fits(tensor) and _same(graph, name, tensor)
-            ]
-            found[index] = _closest(candidates, tensor, free_running)
-            taken.add(found[index] or "")
+    for index, operation in _closest(graph, ranges, found, tensors, free_running):
+        found[index] = operation
     return [Match(*pair) for pair in zip(found, map(tuple, named), strict=True)]
 
 
@@ -166,19 +158,29 @@ def _one_each(
 
 
 def _closest(
-    candidates: list[str],
-    tensor: FileTensor,
+    graph: FrozenGraph,
+    ranges: Mapping[str, _Range],
+    found: list[str | None],
+    tensors: list[FileTensor],
     free_running: Callable[[list[str]], Mapping[str, np.ndarray]],
-) -> str | None:
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
-    values = free_running(candidates)
-    return min(
-        candidates,
-        key=lambda name: float(
-            np.mean(np.abs(values[name].reshape(-1) - tensor.value.reshape(-1)))
-        ),
-    )
+) -> Iterator[tuple[int, str]]:
+    """Fake-quantizations for the tensors that have none yet, the closest pairs first."""
+    pairs = [
+        (index, name)
+        for index, tensor in enumerate(tensors)
+        if found[index] is None
+        for name, quantization in ranges.items()
+        if name not in found and quantization.fits(tensor) and _same(graph, name, tensor)
+    ]
+    values = free_running([name for _, name in pairs]) if pairs else {}
+    distance = {
+        pair: float(np.mean(np.abs(values[pair[1]].ravel() - tensors[pair[0]].value.ravel())))
+        for pair in pairs
+    }
+    while pairs:
+        chosen = min(pairs, key=distance.__getitem__)
+        yield chosen
+        pairs = [pair for pair in pairs if pair[0] != chosen[0] and pair[1] != chosen[1]]
 
 
 def _same(graph: FrozenGraph, name: str, tensor: FileTensor) -> bool:
