@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import compress
@@ -62,7 +61,7 @@ def first_pruned_epoch(config: ZooConfig, steps_per_epoch: int) -> int:
     if config.prune is None or config.prune.pattern == "channel":
         return 0
     _, end, _ = _span(config.prune, steps_per_epoch * config.training.epochs)
-    return min(math.ceil(end / steps_per_epoch), config.training.epochs) - 1
+    return end // steps_per_epoch
 
 
 def _with_initial_weights(config: ZooConfig) -> keras.Model:
@@ -81,9 +80,9 @@ def _with_initial_weights(config: ZooConfig) -> keras.Model:
 
 def _pruning(section: Prune, steps: int) -> dict[str, Any]:
     """The arguments of `kerazoo.compress.prune`."""
-    arguments = {"sparsity": section.sparsity, "pattern": section.pattern, "skip": section.skip}
+    arguments: dict[str, Any] = {"pattern": section.pattern, "skip": section.skip}
     if section.pattern == "channel":
-        return arguments
+        return {**arguments, "sparsity": section.sparsity}
     begin, end, frequency = _span(section, steps)
     schedule = compress.PolynomialDecay(
         0.0, section.sparsity, begin_step=begin, end_step=end, frequency=frequency
@@ -92,9 +91,9 @@ def _pruning(section: Prune, steps: int) -> dict[str, Any]:
 
 
 def _span(section: Prune, steps: int) -> tuple[int, int, int]:
-    """First and last step of the growth, and the steps from one update to the next."""
-    begin, end = round(section.begin * steps), round(section.end * steps)
-    if begin >= end:
+    """Numbers, from 0, of the first and last update of the growth; updates from one to the next."""
+    begin, end = round(section.begin * steps), round(section.end * steps) - 1
+    if begin > end:
         raise ConfigError(
             f"prune.begin must be below prune.end by a step at least. Received: {section.begin} "
             f"and {section.end} of {steps} steps."

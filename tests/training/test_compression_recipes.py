@@ -122,3 +122,39 @@ def test_the_best_epoch_is_one_that_is_pruned(short):
     history = {"val_loss": [0.1, 0.2, 0.5, 0.4, 0.6]}
     assert callbacks.best_epoch(history, "val_loss") == 0
     assert callbacks.best_epoch(history, "val_loss", 2) == 3
+
+
+def test_pruned_clustered_and_quantized_with_averaged_weights(short, tmp_path):
+    """All three properties hold in the file of the run, though its weights are averages."""
+    config = with_overrides(
+        short,
+        {**QUANTIZED, "prune": {"sparsity": 0.5, "skip": ["logits"]}, "cluster.clusters": 8},
+    )
+    result = train(config, {}, tmp_path / "run")
+    assert result.metrics["val_accuracy"] > 0.5
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    kernels = {
+        layer.layer.name: layer.layer.kernel.numpy()
+        for layer in saved._flatten_layers()
+        if isinstance(layer, kerazoo.compress.ConstrainedLayer)
+    }
+    hidden = next(kernel for name, kernel in kernels.items() if name != "logits")
+    assert np.mean(hidden == 0) == pytest.approx(0.5, abs=0.01)
+    for kernel in kernels.values():
+        assert len(np.unique(kernel)) <= 8
+
+
+def test_pruned_without_validation_the_last_average_is_pruned_too(short, tmp_path):
+    overrides = {"prune.sparsity": 0.75, "data.validation": 0, "training.epochs": 2}
+    result = train(short, overrides, tmp_path / "run")
+    kernel = result.model.get_layer("logits").layer.kernel.numpy()
+    assert np.mean(kernel == 0) == pytest.approx(0.75, abs=0.01)
+
+
+def test_channels_are_removed_before_the_training(short, tmp_path):
+    overrides = {"prune": {"sparsity": 0.5, "pattern": "channel"}, "training.epochs": 1}
+    result = train(short, overrides, tmp_path / "run")
+    whole = kerazoo.zoo.get("mnist_mlp", weights=None, hidden_units=[32])
+    assert result.model.count_params() < 0.6 * whole.count_params()
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
