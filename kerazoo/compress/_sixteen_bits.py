@@ -11,6 +11,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.compress._quantized_layer import QuantizedLayer, unconstrained
+from kerazoo.compress.fake_quantize import FakeQuantize
+
 _LAYERS = (
     layers.Conv1D,
     layers.Conv2D,
@@ -38,7 +41,16 @@ _LAYERS = (
 )
 _ACTIVATIONS = ("relu", "relu6", "leaky_relu", "linear")
 
-REASON = "the converter has no 16-bit form of it"
+REASON = "the converter has no 16-bit form of it: exporting will need `calibration` data"
+
+
+def can_convert(model: keras.Model) -> bool:
+    """Whether all layers of a quantization-aware model have a form of 16 bits."""
+    return all(
+        has_16_bits(unconstrained(layer.layer if isinstance(layer, QuantizedLayer) else layer))
+        for layer in model.layers
+        if not isinstance(layer, FakeQuantize | layers.InputLayer)
+    )
 
 
 def has_16_bits(operation: Any) -> bool:

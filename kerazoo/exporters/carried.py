@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerazoo.errors import ExportError
-from kerazoo.exporters.modes import CARRIED_MODES
+from kerazoo.exporters.modes import CALIBRATED_MODES, CARRIED_MODES
 
 
 def carried_mode(model: Any) -> str | None:
@@ -47,13 +47,26 @@ def mode_of(model: Any, quantize: str | None) -> str | None:
     return "int8_io" if quantize == "int8_io" else carried
 
 
+def needs_samples(model: Any, mode: str | None) -> bool:
+    """Whether the ranges in the file come from sample data, and not from the model.
+
+    The converter turns fake-quantized layers into ones of 16 bits only where it has a form of all
+    of them; other models of 16 bits are calibrated as plain ones, with their rounded weights.
+    """
+    if mode not in CALIBRATED_MODES or carried_mode(model) is None:
+        return mode in CALIBRATED_MODES
+    from kerazoo.compress._sixteen_bits import can_convert
+
+    return mode == "int16x8" and not can_convert(model)
+
+
 def for_conversion(model: Any, mode: str | None) -> Any:
     """The model that the converter is given.
 
     It finds weights to store in 8 bits only where nothing is fake-quantized. Those given here are
     rounded already, so that storing them changes nothing.
     """
-    if mode != "int8_weights":
+    if carried_mode(model) is None or not (mode == "int8_weights" or needs_samples(model, mode)):
         return model
     from kerazoo.compress._unquantized import unquantized
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerazoo.exporters.interface import Interface
     from kerazoo.exporters.report import ExportReport
 
+LABELLED_SAMPLES = 2048
 HELD_OUT_SAMPLES = 200
 CHECKED_CALIBRATION_SAMPLES = 100
 """Of both kinds enough to see a disagreement of one per cent, in a few seconds of running."""
@@ -32,6 +33,7 @@ def export(
     batch: int | None = 1,
     labels: Sequence[str] | None = None,
     verify: bool = True,
+    max_accuracy_drop: float | None = None,
 ) -> ExportReport:
     """Write a model as a file, run that file, and report how it compares with the model.
 
@@ -57,6 +59,11 @@ def export(
             data set.
         verify: compare file and model, and raise when they differ beyond the mode's tolerance
             (`kerazoo.exporters.tolerances`).
+        max_accuracy_drop: the accuracy that the file may lose against the float model, as a
+            fraction (0.005 is half a point): as few layers stay in float as that takes, the most
+            sensitive ones (`kerazoo.compress.sensitivity`), and the report names them. Needs
+            `quantize`, and `calibration` as (x, y) or a dataset of such batches; None takes a zoo
+            model's own training data. 2,048 samples are used.
 
     Returns:
         ExportReport: print it for a table.
@@ -74,12 +81,16 @@ def export(
     print(report)
     ```
     """
+    from kerazoo.exporters.accuracy_limit import check_limit, within_limit
+
     target, file_format = Path(path), formats.format_of(path)
     _check_arguments(target, file_format, quantize, batch)
+    if max_accuracy_drop is not None:
+        check_limit(max_accuracy_drop, quantize)
     model, card = _model_and_card(model_or_name)
     _check_backend(file_format)
 
-    from kerazoo.exporters.carried import carried_mode, for_conversion, mode_of
+    from kerazoo.exporters.carried import carried_mode, for_conversion, mode_of, needs_samples
     from kerazoo.exporters.interface import describe
     from kerazoo.exporters.precision import in_float32
     from kerazoo.exporters.writing import write_other, write_tflite
@@ -87,12 +98,22 @@ def export(
     describe(model)  # refuses what is no model before anything else looks into it
     model = model if file_format == "keras" else in_float32(model)
     interface = describe(model)
-    is_carried = file_format == "tflite" and carried_mode(model) is not None
+    limited = None
+    if max_accuracy_drop is not None:
+        limited = within_limit(
+            model,
+            _labelled_zoo_samples(card) if calibration is None else calibration,
+            quantize=str(quantize),
+            limit=max_accuracy_drop,
+            write=lambda candidate, file: export(candidate, file, verify=False),
+        )
+        model, interface = limited.model, describe(limited.model)
+        calibration = tuple(limited.samples)
     quantize = mode_of(model, quantize) if file_format == "tflite" else None
+    is_calibrated = needs_samples(model, quantize)
     chosen_labels = _labels(labels, card, interface, file_format)
-    needs_samples = quantize in CALIBRATED_MODES and not is_carried
     calibration_samples, data = _samples(
-        model, interface, card, calibration, quantize if needs_samples else None, verify
+        model, interface, card, calibration, quantize if is_calibrated else None, verify
     )
     if file_format != "tflite":
         return write_other(model, interface, target, file_format, data)
@@ -102,12 +123,15 @@ def export(
         for_conversion(model, quantize),
         interface,
         quantize=quantize,
-        calibration=calibration_samples if needs_samples else None,
-        is_carried=is_carried,
+        calibration=calibration_samples if is_calibrated else None,
+        is_carried=not is_calibrated and carried_mode(model) is not None,
         batch=batch,
     )
     content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
-    return write_tflite(model, interface, target, content, quantize, data)
+    report = write_tflite(model, interface, target, content, quantize, data)
+    if limited is not None:
+        report.accuracy_drop, report.float_layers = limited.drop, limited.float_layers
+    return report
 
 
 def _check_arguments(
@@ -238,6 +262,22 @@ def _zoo_samples(
         if needed:
             raise
         return None
+
+
+def _labelled_zoo_samples(card: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a zoo model's training data, spread evenly over all of it."""
+    import numpy as np
+
+    from kerazoo import datasets
+
+    if card is None or not card.dataset:
+        raise DataError(
+            "`max_accuracy_drop` needs labelled data: pass `calibration` as (x, y), or a dataset "
+            "of such batches."
+        )
+    inputs, targets = datasets.load_numpy(card.dataset, "train")
+    rows = np.unique(np.linspace(0, len(inputs) - 1, LABELLED_SAMPLES).round().astype(int))
+    return inputs[rows], targets[rows]
 
 
 def _metadata(model: Any, card: Any, labels: list[str] | None, quantize: str | None) -> dict:
