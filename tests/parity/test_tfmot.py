@@ -67,7 +67,7 @@ MASKS = {
 }
 CENTROIDS = {
     f"{kind} {sparse}": (name, {"kind": kind, "clusters": 8, "preserve_sparsity": sparse})
-    for kind in ("LINEAR", "DENSITY_BASED")
+    for kind in ("LINEAR", "DENSITY_BASED", "KMEANS_PLUS_PLUS")
     for sparse, name in ((False, "conv"), (True, "pruned"))
 }
 
@@ -128,6 +128,67 @@ def test_fake_quantized_weights_are_equal(tfmot, name):
     ours = keras.ops.convert_to_numpy(quantized.quantized_weights()["kernel"])
     assert np.abs(ours - kernel).max() > 1e-3  # rounding did happen
     np.testing.assert_allclose(ours, tfmot[f"fake_quantized/{name}"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", SCHEDULES)
+def test_schedules_have_the_same_values(tfmot, case):
+    kind, arguments = SCHEDULES[case]
+    schedule = getattr(compress, kind)(**arguments)
+    for step, (is_due, sparsity) in zip(STEPS, tfmot[f"schedule/{case}"], strict=True):
+        assert bool(schedule.is_due(step)) == bool(is_due)
+        assert float(schedule.sparsity(step)) == pytest.approx(sparsity, abs=1e-6)
+
+
+def pruned_kernel(kernel, **arguments):
+    """The kernel after one update that changes nothing but what pruning does."""
+    shape = (kernel.shape[0],) if kernel.ndim == 2 else (8, 8, kernel.shape[2])
+    filters = kernel.shape[-1]
+    layer = layers.Dense(filters) if kernel.ndim == 2 else layers.Conv2D(filters, 3)
+    model = keras.Sequential([keras.Input(shape), layer])
+    layer.kernel.assign(kernel)
+    model = compress.prune(model, **arguments)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.train_on_batch(np.zeros((1, *shape), "float32"), np.zeros((1, *model.output_shape[1:])))
+    return compress.strip(model).layers[-1].kernel.numpy()
+
+
+@pytest.mark.parametrize("case", MASKS)
+def test_masks_are_equal(tfmot, case):
+    name, given = MASKS[case]
+    arguments = {"schedule": compress.ConstantSparsity(given.get("sparsity", 0.5), 0)}
+    if "m_by_n" in given:
+        arguments = {"pattern": "2:4"}
+    if "block" in given:
+        pooling = {"AVG": "avg", "MAX": "max"}[given["pooling"]]
+        arguments |= {"pattern": "block", "block_size": given["block"], "block_pooling": pooling}
+    kernel = weights()[name]
+    np.testing.assert_array_equal(
+        pruned_kernel(kernel, **arguments), kernel * tfmot[f"mask/{case}"]
+    )
+
+
+OUR_INITS = {"LINEAR": "linear", "DENSITY_BASED": "density", "KMEANS_PLUS_PLUS": "kmeans++"}
+
+
+@pytest.mark.parametrize("case", CENTROIDS)
+def test_centroids_stand_for_the_weights_at_least_as_well(tfmot, case):
+    """tfmot's are the start alone; ours are moved to the means of what they stand for."""
+    name, given = CENTROIDS[case]
+    kernel = weights()[name]
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(kernel.shape[-1], 3)])
+    model.layers[0].kernel.assign(kernel)
+    clustered = compress.strip(
+        compress.cluster(model, clusters=given["clusters"], init=OUR_INITS[given["kind"]])
+    )
+    ours, theirs = clustered.layers[-1].kernel.numpy(), tfmot[f"centroids/{case}"]
+    nearest = np.abs(kernel.reshape(-1, 1) - theirs).min(axis=1)
+    assert len(np.unique(ours)) <= given["clusters"]
+    assert ((ours - kernel) ** 2).sum() <= (nearest**2).sum() * (1 + 1e-6)
+    assert ours.min() >= kernel.min()
+    assert ours.max() <= kernel.max()
+    if given["preserve_sparsity"]:
+        assert 0 in theirs
+        assert np.all(ours[kernel == 0] == 0)
 
 
 def small_network():
