@@ -1,6 +1,9 @@
 from .adaround import adaround as adaround
 from .calibrate import calibrate as calibrate
 from .cluster import cluster as cluster
+from .compression_report import CompressionReport as CompressionReport
+from .compression_report import LayerSize as LayerSize
+from .compression_report import TFLiteSize as TFLiteSize
 from .constant_sparsity import ConstantSparsity as ConstantSparsity
 from .constrained_layer import ConstrainedLayer as ConstrainedLayer
 from .correct_bias import correct_bias as correct_bias
@@ -13,11 +16,29 @@ from .pruning_schedule import PruningSchedule as PruningSchedule
 from .quantize_aware import quantize_aware as quantize_aware
 from .quantize_with_tfmot import TfmotResult as TfmotResult
 from .quantize_with_tfmot import quantize_with_tfmot as quantize_with_tfmot
+from .quantized_activation import QuantizedActivation as QuantizedActivation
+from .quantized_average import QuantizedAverage as QuantizedAverage
 from .quantized_batch_normalization import (
     QuantizedBatchNormalization as QuantizedBatchNormalization,
 )
 from .quantized_conv import QuantizedConv as QuantizedConv
+from .quantized_conv_transpose import QuantizedConvTranspose as QuantizedConvTranspose
 from .quantized_dense import QuantizedDense as QuantizedDense
+from .quantized_einsum_dense import QuantizedEinsumDense as QuantizedEinsumDense
+from .quantized_embedding import QuantizedEmbedding as QuantizedEmbedding
+from .quantized_group_normalization import (
+    QuantizedGroupNormalization as QuantizedGroupNormalization,
+)
+from .quantized_layer_normalization import (
+    QuantizedLayerNormalization as QuantizedLayerNormalization,
+)
+from .quantized_multi_head_attention import (
+    QuantizedMultiHeadAttention as QuantizedMultiHeadAttention,
+)
+from .quantized_p_relu import QuantizedPReLU as QuantizedPReLU
+from .quantized_rescaling import QuantizedRescaling as QuantizedRescaling
+from .quantized_separable_conv import QuantizedSeparableConv as QuantizedSeparableConv
+from .report import report as report
 from .scheme import QuantizationScheme as QuantizationScheme
 from .sensitivity import sensitivity as sensitivity
 from .sensitivity_result import LayerCost as LayerCost
@@ -27,18 +48,32 @@ from .weight_clustering import WeightClustering as WeightClustering
 from .weight_constraint import WeightConstraint as WeightConstraint
 
 __all__ = [
+    "CompressionReport",
     "ConstantSparsity",
     "ConstrainedLayer",
     "FakeQuantize",
     "LayerCost",
+    "LayerSize",
     "MagnitudePruning",
     "PolynomialDecay",
     "PruningSchedule",
     "QuantizationScheme",
+    "QuantizedActivation",
+    "QuantizedAverage",
     "QuantizedBatchNormalization",
     "QuantizedConv",
+    "QuantizedConvTranspose",
     "QuantizedDense",
+    "QuantizedEinsumDense",
+    "QuantizedEmbedding",
+    "QuantizedGroupNormalization",
+    "QuantizedLayerNormalization",
+    "QuantizedMultiHeadAttention",
+    "QuantizedPReLU",
+    "QuantizedRescaling",
+    "QuantizedSeparableConv",
     "SensitivityResult",
+    "TFLiteSize",
     "TfmotResult",
     "WeightClustering",
     "WeightConstraint",
@@ -50,6 +85,7 @@ __all__ = [
     "prune",
     "quantize_aware",
     "quantize_with_tfmot",
+    "report",
     "sensitivity",
     "strip",
 ]
