@@ -11,16 +11,18 @@ from keras import ops, tree
 from rich.console import Console
 from rich.progress import track
 
+from kerazoo.compress._accuracy import accuracy
 from kerazoo.compress._calibrating import calibrating
 from kerazoo.compress._composite_layers import is_composite
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
 from kerazoo.compress._labelled_samples import labelled_samples
 from kerazoo.compress._lowering import Kind, lowering_of
+from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import QuantizedLayer
 from kerazoo.compress.quantize_aware import quantize_aware
 from kerazoo.compress.scheme import QuantizationScheme
 from kerazoo.compress.sensitivity_result import LayerCost, SensitivityResult
-from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.notices import logger
 
 BATCH_SIZE = 128
@@ -198,23 +200,3 @@ def _are_classes(targets: np.ndarray, model: keras.Model) -> bool:
         return False
     is_one_hot = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
     return targets.dtype.kind in "biu" or is_one_hot
-
-
-def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """The share of rows whose class is right.
-
-    Raises: DataError if the targets are not one class, or one one-hot row, for each.
-    """
-    width = outputs.shape[-1]
-    if width == 1:
-        outputs, classes = outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
-        return float(np.mean((outputs > 0.5) == (classes > 0.5)))
-    if targets.shape == outputs.shape:
-        targets = targets.argmax(-1)
-    classes = outputs.argmax(-1)
-    if targets.size != classes.size:
-        raise DataError(
-            f"Accuracy needs a class, or a one-hot row, for each of the outputs {outputs.shape}. "
-            f"Received: targets {targets.shape}."
-        )
-    return float(np.mean(classes == targets.reshape(classes.shape)))

@@ -41,6 +41,10 @@ class ExportReport:
     """Root mean square of the difference over the standard deviation of the Keras outputs."""
     agreement: float | None = None
     """Fraction in 0..1 of samples with the same class; see `verification.Comparison`."""
+    accuracy_drop: float | None = None
+    """With `max_accuracy_drop`: the float model's accuracy less the file's, as a fraction."""
+    float_layers: tuple[str, ...] | None = None
+    """With `max_accuracy_drop`: the layers left in float to keep it."""
     integer_only: bool | None = None
     """Whether every operator between input and output computes in integers."""
     float_ops: tuple[str, ...] | None = None
@@ -72,6 +76,8 @@ class ExportReport:
             "max_abs_error": self.max_abs_error,
             "relative_error": self.relative_error,
             "agreement": self.agreement,
+            "accuracy_drop": self.accuracy_drop,
+            "float_layers": None if self.float_layers is None else list(self.float_layers),
             "integer_only": self.integer_only,
             "float_ops": None if self.float_ops is None else list(self.float_ops),
             "ops": self.ops,
@@ -109,6 +115,9 @@ class ExportReport:
             rows.append(("largest error", f"{self.max_abs_error:.3g}"))
             rows.append(("relative error", f"{self.relative_error:.3g}"))
             rows.append(("agreement", f"{self.agreement:.2%} of {self.samples} samples"))
+        if self.accuracy_drop is not None:
+            rows.append(("accuracy lost", f"{self.accuracy_drop:.4f}"))
+            rows.append(("left in float", ", ".join(self.float_layers or ()) or "no layer"))
         if self.ops is not None:
             counts = [name if n == 1 else f"{name} x{n}" for name, n in self.ops.items()]
             rows.append(("operators", ", ".join(counts)))
