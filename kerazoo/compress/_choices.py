@@ -7,11 +7,13 @@ from typing import Any
 
 import keras
 
-from kerazoo.compress._graph import Graph, Node, Value
+from kerazoo.compress._graph import Graph
 from kerazoo.compress._lowering import Kind, Lowering, lowering_of
-from kerazoo.compress._quantized_layer import unconstrained
+from kerazoo.compress._node import Node, Value
+from kerazoo.compress._quantized_layer import has_one_range, unconstrained
 from kerazoo.compress._sixteen_bits import REASON, has_16_bits
 from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
+from kerazoo.compress.quantized_dense import QuantizedDense
 from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
 from kerazoo.errors import ConfigError, unknown_name
 
@@ -133,6 +135,8 @@ def _fold_normalization(choice: Choice, choices: Choices) -> None:
         return
     if _is_called_again(choice, choices) or _is_called_again(choices[id(behind)], choices):
         return
+    if choice.lowering.make is QuantizedDense and has_one_range(choice.node.operation):
+        return  # factors of its columns would multiply the few values
     choice.normalization = behind
     choices[id(behind)] = Choice(behind, choice.lowering, choice.scheme, is_folded=True)
 

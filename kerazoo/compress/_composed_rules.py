@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import keras
 from keras import layers
+from keras.src.applications.convnext import LayerScale as ConvNeXtLayerScale
 
 from kerazoo.compress._lowering import Kind, Lowering, lowers
 from kerazoo.compress.quantized_average import QuantizedAverage
@@ -13,11 +15,15 @@ from kerazoo.compress.quantized_conv_transpose import QuantizedConvTranspose
 from kerazoo.compress.quantized_einsum_dense import QuantizedEinsumDense, is_one_product
 from kerazoo.compress.quantized_embedding import QuantizedEmbedding
 from kerazoo.compress.quantized_group_normalization import QuantizedGroupNormalization
+from kerazoo.compress.quantized_gru import QuantizedGRU
 from kerazoo.compress.quantized_layer_normalization import QuantizedLayerNormalization
+from kerazoo.compress.quantized_layer_scale import QuantizedLayerScale
+from kerazoo.compress.quantized_lstm import QuantizedLSTM
 from kerazoo.compress.quantized_multi_head_attention import QuantizedMultiHeadAttention
 from kerazoo.compress.quantized_p_relu import QuantizedPReLU
 from kerazoo.compress.quantized_rescaling import QuantizedRescaling
 from kerazoo.compress.quantized_separable_conv import QuantizedSeparableConv
+from kerazoo.layers.layer_scale import LayerScale
 
 
 def left_in_float(reason: str) -> Lowering:
@@ -100,6 +106,11 @@ def _group_normalization(layer: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED, make=QuantizedGroupNormalization)
 
 
+@lowers(LayerScale, ConvNeXtLayerScale)
+def _layer_scale(layer: Any) -> Lowering:
+    return Lowering(Kind.QUANTIZED, make=QuantizedLayerScale)
+
+
 @lowers(layers.MultiHeadAttention)
 def _multi_head_attention(layer: Any) -> Lowering:
     if getattr(layer, "_use_gate", False):
@@ -137,3 +148,45 @@ def _dot(layer: Any) -> Lowering:
     if layer.normalize:
         return left_in_float("normalize=True is not written out in integers")
     return Lowering(Kind.QUANTIZED)
+
+
+MOST_STEPS = 64
+"""Of a recurrent layer that is unrolled, at about 15 operators a step."""
+
+
+@lowers(layers.LSTM, layers.GRU)
+def _recurrence(layer: Any) -> Lowering:
+    reason = _not_unrolled(layer)
+    if reason:
+        return left_in_float(reason)
+    make = QuantizedLSTM if isinstance(layer, layers.LSTM) else QuantizedGRU
+    return Lowering(
+        Kind.QUANTIZED, make=partial(make, steps=layer.input.shape[1]), has_weights=True
+    )
+
+
+def _not_unrolled(layer: Any) -> str:
+    """Why a recurrent layer is not written out in integers; empty if it is."""
+    sequence = keras.tree.flatten(layer.input)
+    if len(sequence) > 1:
+        return "states that go in or out are not written out in integers"
+    steps = sequence[0].shape[1]
+    standard = (keras.activations.tanh, keras.activations.sigmoid)
+    if steps is None or not 2 <= steps <= MOST_STEPS:
+        return f"it is unrolled for 2 to {MOST_STEPS} steps, and has {steps}"
+    if layer.return_state or layer.stateful:
+        return "states that go in or out are not written out in integers"
+    if layer.return_sequences:
+        return "return_sequences=True is not written out in integers"
+    if getattr(sequence[0], "_keras_mask", None) is not None:
+        return "masked steps are not written out in integers"
+    if (layer.activation, layer.recurrent_activation) != standard:
+        return "its activations are not tanh and sigmoid"
+    if layer.dropout or layer.recurrent_dropout:
+        return "dropout within its cell is not written out in integers"
+    return "" if getattr(layer, "reset_after", True) else "reset_after=False is not written out"
+
+
+@lowers(layers.MaxPooling3D, layers.AveragePooling3D, layers.Bidirectional, layers.SimpleRNN)
+def _without_kernel(layer: Any) -> Lowering:
+    return left_in_float(f"TFLite has no integer form of {type(layer).__name__}")

@@ -14,7 +14,8 @@ import keras
 from kerazoo.compress._channels import CHANNELED, with_scaled_outputs
 from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._folding import scale_and_offset
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:

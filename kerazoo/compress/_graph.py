@@ -7,82 +7,15 @@ channels, quantization-aware training and equalisation are made of.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import tree
 
 from kerazoo.compress._clone_layer import clone_layer
-
-
-@dataclass(eq=False)
-class Value:
-    """A tensor that flows through the graph.
-
-    Attributes:
-        shape: with the batch size, unknown sizes are None.
-        dtype: its name.
-        node: the call that gives it, as its output number `index`.
-        consumers: the calls that take it, one entry for each time they do.
-        is_output: whether the model returns it.
-    """
-
-    shape: tuple[int | None, ...]
-    dtype: str
-    node: Node
-    index: int = 0
-    consumers: list[Node] = field(default_factory=list)
-    is_output: bool = False
-
-    def __repr__(self):
-        return f"<Value {self.node.name}:{self.index} {self.shape}>"
-
-
-@dataclass(eq=False)
-class Node:
-    """One call of one operation: a layer's, or that of an operation such as `x * 2`.
-
-    Attributes:
-        operation: what is called, the model's own object. A shared layer has several nodes.
-        name: of the operation, unique in the graph.
-        args, kwargs: of the call, with `Value`s where it has tensors.
-        outputs: in the order that flattening the call's result gives.
-        call_index: which call of `operation` this is, from 0.
-        trainable: whether the layer and all models it is part of are trainable.
-    """
-
-    operation: Any
-    name: str
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    outputs: list[Value] = field(default_factory=list)
-    call_index: int = 0
-    trainable: bool = True
-
-    @property
-    def is_input(self) -> bool:
-        """Whether it is one of the model's inputs."""
-        return isinstance(self.operation, keras.layers.InputLayer)
-
-    @property
-    def inputs(self) -> list[Value]:
-        """The tensors among the arguments, in order."""
-        return values_in((self.args, self.kwargs))
-
-    @property
-    def output(self) -> Value:
-        """The only output."""
-        (value,) = self.outputs
-        return value
-
-    def __repr__(self):
-        return f"<Node {self.name}#{self.call_index} {type(self.operation).__name__}>"
-
-
-def values_in(structure: Any) -> list[Value]:
-    """The `Value`s in nested lists, tuples and dicts."""
-    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Value)]
+from kerazoo.compress._graph_reader import read_graph
+from kerazoo.compress._node import Node, Value
 
 
 @dataclass(eq=False)
@@ -114,9 +47,7 @@ class Graph:
 
         Raises: ConfigError if the model is not built, or a subclass with a `call` of its own.
         """
-        from kerazoo.compress._graph_reader import read_graph
-
-        return read_graph(model, expand)
+        return cls(**read_graph(model, expand))
 
     def calls_of(self, operation: Any) -> list[Node]:
         """The nodes that call `operation`."""

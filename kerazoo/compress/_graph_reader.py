@@ -9,12 +9,12 @@ from typing import Any
 import keras
 from keras import tree
 
-from kerazoo.compress._graph import Graph, Node, Value, values_in
+from kerazoo.compress._node import Node, Value, values_in
 from kerazoo.errors import ConfigError
 
 
-def read_graph(model: Any, expand: Callable[[Any], bool] | None) -> Graph:
-    """The graph of `model`; see `Graph.from_model`."""
+def read_graph(model: Any, expand: Callable[[Any], bool] | None) -> dict[str, Any]:
+    """The fields of the model's graph; see `Graph.from_model`."""
     function = _function_of(model)
     if function is None:
         raise _no_graph(model)
@@ -23,14 +23,14 @@ def read_graph(model: Any, expand: Callable[[Any], bool] | None) -> Graph:
     results = reader.add_calls(function, inputs, _Surroundings("", False, model.trainable, None))
     for value in results:
         value.is_output = True
-    return Graph(
-        name=model.name,
-        trainable=model.trainable,
-        nodes=reader.nodes,
-        inputs=tree.pack_sequence_as(function._inputs_struct, inputs),
-        outputs=tree.pack_sequence_as(function._outputs_struct, results),
-        output_names=list(function.output_names),
-    )
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "nodes": reader.nodes,
+        "inputs": tree.pack_sequence_as(function._inputs_struct, inputs),
+        "outputs": tree.pack_sequence_as(function._outputs_struct, results),
+        "output_names": list(function.output_names),
+    }
 
 
 def _function_of(layer: Any) -> Any:

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import tree
 
-from kerazoo.compress._graph import Graph, Node, Value, values_in
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node, Value, values_in
 
 BATCH_SIZE = 128
 

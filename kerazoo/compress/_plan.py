@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerazoo.compress._choices import OWN_ACTIVATION, Choice, Choices, choose, sole_consumer
-from kerazoo.compress._graph import Graph, Node, Value
+from kerazoo.compress._graph import Graph
 from kerazoo.compress._lowering import Kind
+from kerazoo.compress._node import Node, Value
 from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
 
 FixedRange = tuple[float, float]

@@ -46,12 +46,7 @@ class QuantizedLayer(keras.layers.Wrapper):
     @property
     def has_one_range(self) -> bool:
         """Whether a kernel has to keep one range: one clustered as a whole keeps its few values."""
-        constraints = getattr(self.layer, "constraints", {})
-        return any(
-            getattr(constraint, "is_per_tensor", False)
-            for chain in constraints.values()
-            for constraint in chain
-        )
+        return has_one_range(self.layer)
 
     def quantized_weights(self) -> dict[str, Any]:
         """Weight name -> array in float32, as the file will hold it after dequantizing."""
@@ -80,6 +75,15 @@ class QuantizedLayer(keras.layers.Wrapper):
 
     def get_config(self):
         return {**super().get_config(), "scheme": scheme_config(self.scheme)}
+
+
+def has_one_range(layer: Any) -> bool:
+    """Whether a weight of a ConstrainedLayer has few values over all of its channels."""
+    return any(
+        not getattr(constraint, "per_channel", True)  # of a WeightClustering
+        for chain in getattr(layer, "constraints", {}).values()
+        for constraint in chain
+    )
 
 
 def unconstrained(layer: Any) -> Any:

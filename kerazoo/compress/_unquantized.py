@@ -9,8 +9,10 @@ from keras import ops
 
 from kerazoo.compress._choices import OWN_ACTIVATION
 from kerazoo.compress._clone_layer import clone_layer
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.compress.fake_quantize import FakeQuantize
 
 LAYER_OF_OUTPUT = "_layer"
@@ -26,7 +28,8 @@ def is_quantized(model: Any) -> bool:
 def unquantized(model: keras.Model) -> keras.Model:
     """A copy of `model` without any rounding: its original layers with rounded weights.
 
-    Layers that were pruned or clustered keep their ConstrainedLayer.
+    Of layers that are pruned or clustered as well, the constraints are met once more and left out:
+    met after the rounding, they would undo it.
     """
     graph = Graph.from_model(model)
     return graph.rebuild(_Unquantizer(graph))
@@ -77,8 +80,11 @@ class _Unquantizer:
             name = node.name.removesuffix(LAYER_OF_OUTPUT)
             yield clone_layer(layer, name=name if name in self.names else node.name)
             return
-        plain = clone_layer(layer.layer)
-        _assign(plain, layer.plain_weights())
+        copy = clone_layer(layer)
+        if isinstance(copy.layer, ConstrainedLayer):
+            copy.layer.enforce()
+        plain = clone_layer(copy.inner)
+        _assign(plain, copy.plain_weights())
         yield plain
         if getattr(layer, "normalization", None) is not None:
             yield clone_layer(layer.normalization)

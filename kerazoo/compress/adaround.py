@@ -15,9 +15,10 @@ from kerazoo.argument_checks import check_integer
 from kerazoo.compress._channels import CHANNELED, quantization_axes
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._fold_normalization import fold_normalization
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
 from kerazoo.compress._graph_run import GraphRun
 from kerazoo.compress._learned_rounding import learn_rounding
+from kerazoo.compress._node import Node
 from kerazoo.compress._samples import collect_samples
 from kerazoo.compress._weight_grid import weight_grid
 from kerazoo.errors import ConfigError

@@ -25,7 +25,8 @@ def calibrate(
         model: made by `quantize_aware`.
         data: typical inputs: an array `(samples, ...)`; a list, or a dict by input name, for
             several inputs; or batches of these, with or without labels (a tf.data.Dataset).
-        batch_size: rows at a time, 1 or above; ranges average over batches.
+        batch_size: rows at a time, 1 or above. Percentiles average over batches; other ranges are
+            those of all values.
         samples: how many are taken at most.
 
     Returns: `model` itself.

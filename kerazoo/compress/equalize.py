@@ -18,7 +18,8 @@ from kerazoo.compress._channels import (
     with_scaled_outputs,
 )
 from kerazoo.compress._fold_normalization import fold_normalization
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node
 from kerazoo.notices import notice
 
 MOST_ROUNDS = 100

@@ -43,6 +43,8 @@ class FakeQuantize(keras.layers.Layer):
         percentile: above 50, below 100; of "percentile" only.
         fixed_range: `(low, high)` with low <= 0 < high, instead of an observed one.
 
+    Inside of `calibrate` the range is that of all values (of "percentile" still the average).
+
     Call arguments: `inputs`, any shape; `member`, its number; `training`. Ranges move in training
     and inside of `calibrate`, unless the layer's `trainable` is False. Until a member has seen
     values it passes them through.
@@ -166,6 +168,11 @@ class FakeQuantize(keras.layers.Layer):
             weight = ops.where(seen > 0, 0.0, 1.0)  # the first batch only; then the step is trained
         is_member = ops.one_hot(member, self.members, dtype="float32")
         low, high = self._batch_range(x)
+        if is_calibrating() and self.ranges != "percentile":
+            # A few batches do not average out: the range is that of all values.
+            weight = 1.0
+            low = ops.where(seen > 0, ops.minimum(low, self.low[member]), low)
+            high = ops.where(seen > 0, ops.maximum(high, self.high[member]), high)
         self.low.assign(self.low + weight * is_member * (low - self.low))
         self.high.assign(self.high + weight * is_member * (high - self.high))
         self.count.assign(self.count + is_member)

@@ -10,7 +10,8 @@ from keras import tree
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._composite_layers import is_composite
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import activation_quantizer
 from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized

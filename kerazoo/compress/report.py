@@ -13,7 +13,8 @@ import keras
 import numpy as np
 
 from kerazoo.compress._composite_layers import is_composite
-from kerazoo.compress._graph import Graph, Node
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._node import Node
 from kerazoo.compress._unquantized import is_quantized
 from kerazoo.compress.compression_report import CompressionReport, LayerSize, TFLiteSize
 from kerazoo.compress.strip import strip
