@@ -17,7 +17,10 @@ from kerazoo.exporters.interface import Interface, call
 
 
 class FrozenGraph:
-    """The operations of `model` in inference mode, weights as constants, for `rows` samples."""
+    """The operations of `model` in inference mode, weights as constants, for `rows` samples.
+
+    An operation's name stands for its first output; further ones are "name:1", "name:2", ...
+    """
 
     def __init__(self, model: Any, interface: Interface, rows: int) -> None:
         graph, inputs, outputs = _freeze(model, interface, rows)
@@ -32,28 +35,39 @@ class FrozenGraph:
         for operation in operations:
             depends = any(maker in self.order for maker in self.makers(operation.name))
             if (depends or operation.name in inputs.values()) and operation.name not in dead:
-                self.order[operation.name] = len(self.order)
+                for name in [operation.name, *map(_name, operation.outputs[1:])]:
+                    self.order[name] = len(self.order)
         self.outputs: dict[str, str] = {name: self._origin(op) for name, op in outputs.items()}
         """Name of the model's output -> name of the operation that gives it."""
 
     def kind(self, name: str) -> str:
         """What the operation does: "Conv2D", "FakeQuantWithMinMaxVars", ..."""
-        return self._graph.get_operation_by_name(name).type
+        return self._operation(name).type
 
     def shape(self, name: str) -> tuple[int, ...] | None:
-        """Shape of the operation's first output; None where it is not fixed."""
-        outputs = self._graph.get_operation_by_name(name).outputs
-        if not outputs or not outputs[0].shape.is_fully_defined():
+        """Shape of the output; None where it is not fixed."""
+        if not self._operation(name).outputs:
             return None
-        return tuple(outputs[0].shape.as_list())
+        shape = self._tensor(name).shape
+        return tuple(shape.as_list()) if shape.is_fully_defined() else None
 
     def makers(self, name: str) -> list[str]:
-        """The operations whose outputs the operation takes."""
-        return [tensor.op.name for tensor in self._graph.get_operation_by_name(name).inputs]
+        """What the operation takes."""
+        return [_name(tensor) for tensor in self._operation(name).inputs]
+
+    def siblings(self, name: str) -> list[str]:
+        """All outputs of the operation."""
+        return [_name(tensor) for tensor in self._operation(name).outputs]
 
     def attribute(self, name: str, attribute: str) -> Any:
         """One attribute of the operation."""
-        return self._graph.get_operation_by_name(name).get_attr(attribute)
+        return self._operation(name).get_attr(attribute)
+
+    def _operation(self, name: str) -> Any:
+        return self._graph.get_operation_by_name(name.split(":")[0])
+
+    def _tensor(self, name: str) -> Any:
+        return self._graph.get_tensor_by_name(_port(name))
 
     @cached_property
     def takers(self) -> dict[str, list[str]]:
@@ -100,24 +114,29 @@ class FrozenGraph:
         import tensorflow as tf
 
         for name in self.inputs.values():  # constants inside of conditions ask for them as well
-            kind = self._graph.get_tensor_by_name(f"{name}:0").dtype.as_numpy_dtype
+            kind = self._tensor(name).dtype.as_numpy_dtype
             replaced = {name: np.zeros(self.shape(name) or (), kind), **replaced}
         wanted = list(dict.fromkeys(wanted))
 
         def build(*tensors: Any) -> list[Any]:
-            given = {f"{name}:0": t for name, t in zip(replaced, tensors, strict=True)}
+            given = dict(zip(map(_port, replaced), tensors, strict=True))
             tf.graph_util.import_graph_def(self._definition, input_map=given, name="model")
             # `return_elements` would give what was put in the place of a replaced operation.
             graph = tf.compat.v1.get_default_graph()
-            return [graph.get_tensor_by_name(f"model/{name}:0") for name in wanted]
+            return [graph.get_tensor_by_name(f"model/{_port(name)}") for name in wanted]
 
-        specs = [
-            tf.TensorSpec(self.shape(name), self._graph.get_tensor_by_name(f"{name}:0").dtype)
-            for name in replaced
-        ]
+        specs = [tf.TensorSpec(self.shape(name), self._tensor(name).dtype) for name in replaced]
         function = tf.compat.v1.wrap_function(build, specs)
         values = function(*(tf.constant(value) for value in replaced.values()))
         return {name: value.numpy() for name, value in zip(wanted, values, strict=True)}
+
+
+def _name(tensor: Any) -> str:
+    return tensor.name if tensor.value_index else tensor.op.name
+
+
+def _port(name: str) -> str:
+    return name if ":" in name else f"{name}:0"
 
 
 def _freeze(

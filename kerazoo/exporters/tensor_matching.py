@@ -104,7 +104,8 @@ class _Names:
             digits = len(part) - len(part.rstrip("0123456789"))
             exact = [name for name in spellings[: digits + 1] if name in order]
             found.update(exact[:1] or self._plain.get(_plain(part), ()))
-        return sorted(found, key=order.__getitem__)
+        outputs = {one for name in found for one in self._graph.siblings(name) if one in order}
+        return sorted(outputs | found, key=order.__getitem__)
 
 
 def _plain(name: str) -> str:
@@ -144,17 +145,16 @@ def _one_each(
     tensors: list[FileTensor],
 ) -> None:
     """Of several tensors matched to one operation, only the last is it; the others come before."""
-    last = {operation: index for index, operation in enumerate(found)}
-    for index, operation in enumerate(found):
-        if operation is not None and last[operation] != index:
-            found[index] = next(
-                (
-                    name
-                    for name in reversed(named[index])
-                    if name not in last and _same(graph, name, tensors[index])
-                ),
-                operation,
+    used = set()
+    for index in reversed(range(len(found))):
+        if found[index] in used:
+            free = (
+                name
+                for name in reversed(named[index])
+                if name not in found and name not in used and _same(graph, name, tensors[index])
             )
+            found[index] = next(free, found[index])
+        used.add(found[index])
 
 
 def _closest(
@@ -184,9 +184,16 @@ def _closest(
 
 
 def _same(graph: FrozenGraph, name: str, tensor: FileTensor) -> bool:
-    """Of one shape, sizes of one aside: the converter computes 1-D convolutions as 2-D ones."""
-    shape = graph.shape(name)
-    return shape is not None and _sizes(shape) == _sizes(tensor.stored.shape)
+    """Of one shape, as far as the converter keeps shapes.
+
+    It computes 1-D convolutions as 2-D ones, with sizes of one, and dense layers of sequences as
+    products of matrices, with all dimensions but the last in one.
+    """
+    shape, other = graph.shape(name), tensor.stored.shape
+    if shape is None or np.prod(shape) != np.prod(other):
+        return False
+    own, others = _sizes(shape), _sizes(other)
+    return own == others or (own[-1:] == others[-1:] and min(len(own), len(others)) == 2)
 
 
 def _sizes(shape: tuple[int, ...]) -> list[int]:
