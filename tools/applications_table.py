@@ -76,7 +76,7 @@ def table(results: dict[str, dict]) -> str:
             continue
         lines.append(
             f"| {name} | {'yes' if not result['float_operators'] else 'no'} "
-            f"| {', '.join(result['left_in_float']) or ', '.join(result['float_operators']) or '-'} "
+            f"| {', '.join(result['left_in_float'] or result['float_operators']) or '-'} "
             f"| {result['most']:.0f} / {result['mean']:.1f} | {result['agreement']:.2f} "
             f"| {result['coverage']:.1%} | {result['within_one']:.2%} "
             f"| {result['most_per_operator']:.1f} | {result['seconds']:.0f} |"

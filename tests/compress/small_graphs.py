@@ -44,8 +44,8 @@ def build(name: str) -> keras.Model:
     return model
 
 
-def samples(model: keras.Model, rows: int = ROWS) -> list[np.ndarray]:
-    """One array `(rows, ...)` for each input: noise, or indices below 10 for integers."""
+def samples(model: keras.Model, rows: int = ROWS) -> np.ndarray | list[np.ndarray]:
+    """An array `(rows, ...)` or a list of one for each input: noise, or indices below 10."""
     rng = np.random.default_rng(2)
     made = []
     for tensor in model.inputs:
@@ -53,7 +53,7 @@ def samples(model: keras.Model, rows: int = ROWS) -> list[np.ndarray]:
         is_index = "int" in tensor.dtype
         values = rng.integers(1, 10, shape) if is_index else rng.normal(size=shape)
         made.append(values.astype(tensor.dtype))
-    return made
+    return made if len(made) > 1 else made[0]
 
 
 def image(channels: int = 4, size: int = 8) -> keras.KerasTensor:
@@ -292,3 +292,15 @@ def operations():
     x = keras.Input((6, 8))
     y = ops.reshape(kl.Dense(8, activation="tanh")(x) * 2.0 - x, (-1, 8, 6))
     return keras.Model(x, ops.mean(ops.concatenate([y, y[:, :, ::-1]], axis=-1), axis=1))
+
+
+@graph
+def lstm():
+    x = keras.Input((4, 6))
+    return keras.Model(x, kl.Dense(4)(kl.LSTM(8)(x)))
+
+
+@graph
+def gru():
+    x = keras.Input((4, 6))
+    return keras.Model(x, kl.Dense(4)(kl.GRU(8)(x)))
