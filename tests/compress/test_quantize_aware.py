@@ -212,6 +212,7 @@ def test_calibration_data_and_models_that_do_not_fit():
         calibrate(quantize_aware(small_net()), np.zeros((4, 7, 7, 3)))
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_and_is_raised_to_float32():
     from kerazoo.exporters.precision import in_float32
 
