@@ -9,6 +9,7 @@ import typer
 
 from kerazoo.cli import (
     benchmark,
+    cluster,
     demo,
     distill,
     doctor,
@@ -17,6 +18,8 @@ from kerazoo.cli import (
     info,
     list_models,
     predict,
+    prune,
+    quantize,
     train,
 )
 from kerazoo.errors import KerazooError
@@ -32,6 +35,9 @@ app.command("list")(list_models.list_models)
 app.command("info")(info.info)
 app.command("train")(train.train)
 app.command("distill")(distill.distill)
+app.command("quantize")(quantize.quantize)
+app.command("prune")(prune.prune)
+app.command("cluster")(cluster.cluster)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)

@@ -46,7 +46,6 @@ def test_the_layer_that_costs_most_stays_in_float(net, data, tmp_path):
     assert report.ops["FULLY_CONNECTED"] == 3
     assert report.to_dict()["float_layers"] == ["spoilt"]
     assert "spoilt" in str(report)
-    assert not report.integer_only
 
 
 def test_nothing_stays_in_float_where_the_limit_allows_it(net, data, tmp_path):

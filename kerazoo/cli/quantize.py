@@ -1,0 +1,88 @@
+"""`kerazoo quantize`: a model trained, or only calibrated, as an integer file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import kerazoo
+from kerazoo.cli.fine_tuning import LearningRate, Skip, export_and_report, fine_tune
+from kerazoo.cli.output import Json, Set, parse_overrides
+from kerazoo.cli.startup import load_tensorflow
+from kerazoo.cli.training_options import BatchSize, Epochs, Precision, Resume, Seed
+
+
+def quantize(
+    name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
+    path: Annotated[str, typer.Argument(help="The .tflite file.")],
+    scheme: Annotated[
+        str, typer.Option(help="int8, int8_weights, int16x8, int4_weights.")
+    ] = "int8",
+    post_training: Annotated[
+        bool, typer.Option("--post-training", help="Only calibrate ranges; train nothing.")
+    ] = False,
+    max_accuracy_drop: Annotated[
+        float | None,
+        typer.Option(
+            help="With --post-training: leave layers in float to keep it; 0.005 is 0.5 %."
+        ),
+    ] = None,
+    skip: Skip = None,
+    learning_rate: LearningRate = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    precision: Precision = "auto",
+    output_dir: Annotated[
+        str | None, typer.Option(help="Run folder; runs/NAME-SCHEME if absent.")
+    ] = None,
+    resume: Resume = True,
+    seed: Seed = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Fine-tune a model with the rounding of its integer file, and write that file.
+
+    Example: kerazoo quantize mnist_cnn digits.tflite --scheme int8 --epochs 2
+    """
+    load_tensorflow()
+    if post_training:
+        _post_training(name_or_config, path, scheme, skip or [], max_accuracy_drop, json=json)
+        return
+    if max_accuracy_drop is not None:
+        raise kerazoo.errors.ConfigError("--max-accuracy-drop goes with --post-training only.")
+    result = fine_tune(
+        name_or_config,
+        learning_rate=learning_rate,
+        overrides={
+            "quantize.scheme": scheme,
+            "quantize.skip": skip or [],
+            **parse_overrides(set_ or []),
+        },
+        epochs=epochs,
+        batch_size=batch_size,
+        precision=precision,
+        output_dir=output_dir or f"runs/{Path(name_or_config).stem}-{scheme}",
+        resume=resume,
+        seed=seed,
+    )
+    export_and_report(result.model, path, json=json)
+
+
+def _post_training(
+    name: str, path: str, scheme: str, skip: list[str], limit: float | None, *, json: bool
+) -> None:
+    model = kerazoo.get(name)
+    if limit is not None:
+        if skip:
+            raise kerazoo.errors.ConfigError(
+                "--skip and --max-accuracy-drop both choose what stays in float: give one of them."
+            )
+        export_and_report(model, path, json=json, quantize=scheme, max_accuracy_drop=limit)
+        return
+    images, _ = kerazoo.datasets.load_numpy(kerazoo.info(name).dataset, "train")
+    quantized = kerazoo.compress.quantize_aware(model, scheme=scheme, skip=skip)
+    if scheme != "int8_weights":  # which has no ranges
+        kerazoo.compress.calibrate(quantized, images[:: max(len(images) // 512, 1)])
+    export_and_report(quantized, path, json=json)

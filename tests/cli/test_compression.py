@@ -1,0 +1,99 @@
+"""`kerazoo quantize`, `prune` and `cluster`: run folder, file, and what they report."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.cli.main import main
+from kerazoo.datasets import loading
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command line on the small MNIST; gives exit code, stdout, stderr."""
+    monkeypatch.delenv("KERAZOO_DATA", raising=False)
+    monkeypatch.setenv("KERAZOO_CACHE", "/nonexistent")
+    loading._read_once.cache_clear()
+    monkeypatch.chdir(tmp_path)
+
+    def run_line(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kerazoo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return (stopped.value.code, *capsys.readouterr())
+
+    yield run_line
+    loading._read_once.cache_clear()
+
+
+SHORT = ("--epochs", 1, "--precision", "float32", "--set", "data.augment=null", "--json")
+
+
+@pytest.mark.parametrize("command", ["quantize", "prune", "cluster"])
+def test_help_shows_an_example(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"Example: kerazoo {command}" in out
+
+
+def test_quantize_fine_tunes_and_writes_integers(run):
+    code, out, _ = run("quantize", "mnist_mlp", "digits.tflite", *SHORT)
+    assert code == 0
+    found = json.loads(out)
+    assert found["export"]["integer_only"]
+    assert found["export"]["quantize"] == "int8"
+    assert kerazoo.evaluate("runs/mnist_mlp-int8/model.keras", "digits")["accuracy"] > 0.75
+    assert kerazoo.evaluate("digits.tflite", "digits")["accuracy"] > 0.75
+    assert "scheme: int8" in Path("runs/mnist_mlp-int8/config.yaml").read_text()
+
+
+def test_post_training_trains_nothing(run, tmp_path):
+    code, out, _ = run("quantize", "mnist_mlp", "digits.tflite", "--post-training", "--json")
+    assert code == 0
+    assert json.loads(out)["export"]["integer_only"]
+    assert not (tmp_path / "runs").exists()
+    code, out, _ = run(
+        *("quantize", "mnist_mlp", "digits.tflite", "--post-training", "--json"),
+        *("--max-accuracy-drop", 0.05),
+    )
+    assert json.loads(out)["export"]["float_layers"] == []
+
+
+def test_prune_and_cluster(run):
+    code, out, _ = run("prune", "mnist_mlp", "pruned.tflite", "--sparsity", 0.75, *SHORT)
+    assert code == 0
+    assert json.loads(out)["compression"]["sparsity"] == pytest.approx(0.75, abs=0.01)
+    code, out, _ = run("cluster", "mnist_mlp", "clustered.tflite", "--clusters", 8, *SHORT)
+    assert code == 0
+    model = kerazoo.zoo.open_model("runs/mnist_mlp-clustered/model.keras")
+    plain = kerazoo.compress.strip(model)
+    kernels = [layer.kernel.numpy() for layer in plain.layers if hasattr(layer, "kernel")]
+    assert all(len(np.unique(kernel)) <= 8 for kernel in kernels)
+    code, out, _ = run("prune", "mnist_mlp", "pruned.tflite", "--sparsity", 0.75, *SHORT[:-1])
+    assert "sparsity" in out
+
+
+def test_train_takes_quantize(run):
+    code, _, _ = run("train", "mnist_mlp", "--quantize", "int8", *SHORT)
+    assert code == 0
+    model = kerazoo.zoo.open_model("runs/mnist_mlp/model.keras")
+    assert any(isinstance(x, kerazoo.compress.FakeQuantize) for x in model.layers)
+
+
+def test_errors_are_one_line(run):
+    cases = {
+        ("quantize", "mnist_mlp", "x.tflite", "--scheme", "int7"): "int7",
+        ("quantize", "mnist_mlp", "x.tflite", "--max-accuracy-drop", "0.1"): "--post-training",
+        ("prune", "mnist_mlp", "x.tflite", "--sparsity", "2"): "prune.sparsity",
+        ("cluster", "mnist_mlp", "x.tflite", "--clusters", "1"): "cluster.clusters",
+        ("prune", "mnist_mpl", "x.tflite"): "Did you mean 'mnist_mlp'",
+    }
+    for arguments, text in cases.items():
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert text in err
+        assert err.strip().count("\n") == 0
