@@ -135,15 +135,22 @@ class FakeQuantize(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)
 
     def _quantize(self, x):
-        narrow = {"bits": self.bits, "narrow_range": self.bits == 16}
+        bits, is_narrow = self._bits, self.bits == 16
         if self.ranges == "learned" and self._has_range:
-            return fake_quantize_learned(x, *self._step_and_zero_point(), **narrow)
-        return fake_quantize(x, *self._observed_range(), **narrow)
+            step, zero_point = self._step_and_zero_point()
+            return fake_quantize_learned(x, step, zero_point, bits=bits, narrow_range=is_narrow)
+        low, high = self._observed_range()
+        return fake_quantize(x, low, high, bits=bits, narrow_range=is_narrow)
 
     @property
     def _levels(self) -> int:
         """Steps from the lowest integer to the highest."""
-        return 2**self.bits - (2 if self.bits == 16 else 1)
+        return 2**self._bits - (2 if self.bits == 16 else 1)
+
+    @property
+    def _bits(self) -> int:
+        """`bits` where there are any."""
+        return self.bits or 0
 
     def _observed_range(self):
         if self.fixed_range is not None:

@@ -137,7 +137,9 @@ def _scheme(value: Any) -> QuantizationScheme | None:
     )
 
 
-def _with_ranges(scheme: QuantizationScheme | None, ranges: str | None):
+def _with_ranges(
+    scheme: QuantizationScheme | None, ranges: str | None
+) -> QuantizationScheme | None:
     if scheme is None or ranges is None:
         return scheme
     return QuantizationScheme(scheme.weight_bits, scheme.activation_bits, ranges, scheme.percentile)
