@@ -113,10 +113,14 @@ def cifar10_row(name: str, data: Data, folder: Path, options: argparse.Namespace
         report = kerazoo.export(model, path, quantize=how, calibration=data.train[0][:1000])
         return measured(model, path, report, data, options)
     how = Training(how.scheme, options.epochs or how.epochs, options.rate or how.rate)
-    if how.scheme is not None:
-        model = kerazoo.compress.quantize_aware(model, scheme=how.scheme)
-    fit(model, data, how)
-    model.save(path.with_suffix(".keras"))
+    trained = path.with_suffix(".keras")
+    if trained.is_file():  # an earlier call's
+        model = keras.saving.load_model(trained)
+    else:
+        if how.scheme is not None:
+            model = kerazoo.compress.quantize_aware(model, scheme=how.scheme)
+        fit(model, data, how)
+        model.save(trained)
     report = kerazoo.export(model, path, verify=False)  # all test images are compared below
     return {"training": asdict(how), **measured(model, path, report, data, options)}
 
