@@ -102,8 +102,18 @@ def constrained_model(
 def copy_model(model: keras.Model, copy: Callable[[keras.Layer], Any]) -> keras.Model:
     """`model` again, not compiled, with `copy(layer)` for every layer that is not a model."""
     _check_model(model)
+    inputs = None  # clone_model keeps the name of a Sequential's input, of others it does not
+    if not isinstance(model, keras.Sequential):
+        inputs = keras.tree.map_structure(_same_input, model.input)
     with _not_compiled(model):
-        return keras.models.clone_model(model, clone_function=copy, recursive=True)
+        return keras.models.clone_model(
+            model, input_tensors=inputs, clone_function=copy, recursive=True
+        )
+
+
+def _same_input(tensor: Any) -> Any:
+    name = tensor._keras_history.operation.name
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
 
 
 def _unconstrained(layer: keras.Layer) -> keras.Layer:

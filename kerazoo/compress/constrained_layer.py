@@ -17,8 +17,8 @@ class ConstrainedLayer(keras.layers.Wrapper):
 
     The projections are the `constraint` of the variables, which Keras's optimizers call; nothing
     else has to be called, and the variables themselves have the property. A `kernel_constraint` of
-    the layer comes first, then `constraints` in their order. Optimizers call them each time
-    `optimizer.iterations` grows: with `gradient_accumulation_steps` that is each batch.
+    the layer comes first, then `constraints` in their order. Optimizers call them
+    each time they are called: with `gradient_accumulation_steps` that is each batch.
 
     The wrapper has the name of the layer, so `model.get_layer(name)` finds it; the layer itself is
     `.layer`. Averaged weights (`use_ema`) are not projected by Keras: `strip` does it.

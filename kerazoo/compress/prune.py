@@ -12,7 +12,7 @@ from kerazoo.compress._pruning_pattern import PruningPattern
 from kerazoo.compress._sparsity_budget import sparsities
 from kerazoo.compress.constant_sparsity import ConstantSparsity
 from kerazoo.compress.magnitude_pruning import MagnitudePruning
-from kerazoo.compress.pruning_schedule import PruningSchedule
+from kerazoo.compress.pruning_schedule import PruningSchedule, as_schedule
 from kerazoo.errors import ConfigError, unknown_name
 
 
@@ -42,8 +42,8 @@ def prune(
         sparsity: fraction of zeros, in [0, 1), at the end of the schedule. None: the schedule's,
             what "m:n" fixes, or 0.8.
         schedule: a PruningSchedule; None prunes at the first update, for fine-tuning. Steps are
-            calls of the optimizer, `optimizer.iterations`: with `gradient_accumulation_steps`
-            each batch counts, as it does for Keras's schedules of the learning rate.
+            calls of the optimizer; with `gradient_accumulation_steps` each batch is one, as for
+            Keras's schedules of the learning rate.
         pattern: "unstructured"; "m:n" as "2:4", where m of each n neighbours along the inputs
             stay (of `schedule` only the steps count); "block", whole blocks; "channel" removes
             channels at once, see `kerazoo.compress._channel_pruning`.
@@ -87,6 +87,7 @@ def _schedule(
     fixed = form.sparsity if form.sparsity is not None else sparsity
     if schedule is None:
         schedule = ConstantSparsity(0.8 if fixed is None else fixed, begin_step=0)
+    schedule = as_schedule(schedule)
     received = (
         f"Received: sparsity={sparsity}, pattern={form.name!r}, final {schedule.final_sparsity}."
     )

@@ -14,7 +14,7 @@ from kerazoo.errors import ConfigError
 class PruningSchedule:
     """A sparsity for each update of the optimizer, and the updates that choose zeros anew.
 
-    Updates count from 0, as `optimizer.iterations` does. Zeros are chosen every `frequency` updates
+    Updates, calls of the optimizer, count from 0. Zeros are chosen every `frequency` updates
     from `begin_step` to `end_step`, both included; before, nothing is zero, and after, the last
     choice stays. Subclasses give `sparsity(step)` and `final_sparsity`.
 

@@ -1,0 +1,273 @@
+"""`prune` in training: the acceptance cases of tfmot's prune_integration_test.py, and more."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from kerazoo.compress import (
+    ConstantSparsity,
+    ConstrainedLayer,
+    MagnitudePruning,
+    PolynomialDecay,
+    prune,
+    report,
+    strip,
+)
+from kerazoo.errors import ConfigError, UnknownNameError
+
+SHAPE = (6, 8)
+EVERY_STEP = {"begin_step": 0, "frequency": 1}
+
+
+def dense_model(units=(8, 4), **arguments):
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8,))
+    outputs = inputs
+    for index, width in enumerate(units):
+        outputs = layers.Dense(width, name=f"dense_{index}", **arguments)(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def data(model, samples=16):
+    rng = np.random.default_rng(2)
+    inputs = rng.normal(size=(samples, *model.input_shape[1:])).astype("float32")
+    return inputs, rng.normal(size=(samples, *model.output_shape[1:])).astype("float32")
+
+
+def train(model, steps=2, optimizer="sgd"):
+    if not model.compiled:
+        model.compile(optimizer, "mse", run_eagerly=False)
+    x, y = data(model)
+    for _ in range(steps):
+        model.train_on_batch(x, y)
+    return model
+
+
+def sparsities(model):
+    return {layer.name: layer.sparsity for layer in report(model).layers}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.Dense(8),
+        lambda: layers.EinsumDense("abc,cd->abd", (6, 8)),
+        lambda: layers.Conv1D(8, 3),
+        lambda: layers.Conv1DTranspose(8, 3),
+        lambda: layers.SeparableConv1D(8, 3),
+        lambda: layers.LSTM(4),
+        lambda: layers.GRU(4),
+        lambda: layers.SimpleRNN(4),
+        lambda: layers.RNN([layers.LSTMCell(4), layers.GRUCell(4)]),
+        lambda: layers.Bidirectional(layers.LSTM(4)),
+        lambda: layers.TimeDistributed(layers.Dense(8)),
+        lambda: keras.Sequential([layers.Dense(8), layers.BatchNormalization()]),
+    ],
+)
+def test_a_layer_reaches_its_target_and_keeps_it_when_loaded_and_trained(layer, tmp_path):
+    model = keras.Sequential([keras.Input(SHAPE), layer()])
+    pruned = train(prune(model, sparsity=0.5), steps=1)
+    pruned.save(tmp_path / "model.keras")
+    loaded = train(keras.models.load_model(tmp_path / "model.keras", safe_mode=True))
+    for each in (pruned, loaded, strip(loaded)):
+        constrained = [w for w in each.weights if w.name in ("kernel", "recurrent_kernel")]
+        constrained += [w for w in each.weights if w.name == "pointwise_kernel"]
+        assert constrained
+        for weight in constrained:
+            assert (weight.numpy() == 0).mean() == 0.5, weight.path
+
+
+def test_attention_reaches_its_target_in_all_four_projections():
+    inputs = keras.Input(SHAPE)
+    outputs = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)
+    pruned = train(prune(keras.Model(inputs, outputs), pattern="2:4"))
+    assert set(pruned.get_layer("attention").constraints) == {
+        "query/kernel", "key/kernel", "value/kernel", "attention_output/kernel"
+    }  # fmt: skip
+    assert sparsities(pruned) == {"attention": 0.5}
+    query = pruned.get_layer("attention").constrained_variables()["query/kernel"].numpy()
+    assert ((query.reshape(2, 4, 8) != 0).sum(axis=1) == 2).all()  # of each 4 inputs
+
+
+def test_tables_are_pruned_and_depthwise_kernels_biases_and_scales_are_not():
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Embedding(10, 6), layers.DepthwiseConv1D(2, name="depth"),
+         layers.LayerNormalization()]
+    )  # fmt: skip
+    pruned = prune(model)
+    assert [type(layer) is ConstrainedLayer for layer in pruned.layers] == [True, False, False]
+    model = keras.Sequential([keras.Input((4, 2)), layers.DepthwiseConv1D(2)])
+    with pytest.raises(ConfigError, match="no weight to prune"):
+        prune(model)
+
+
+def test_a_pretrained_model_computes_the_same_until_its_first_step():
+    model = train(dense_model())
+    x, _ = data(model)
+    pruned = prune(model, sparsity=0.5)
+    np.testing.assert_array_equal(pruned.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert not pruned.compiled
+    assert model.compiled  # and untouched
+    assert "ConstrainedLayer" not in str(model.layers)
+
+
+def test_steps_follow_the_schedule_and_zeros_stay_past_its_end():
+    schedule = PolynomialDecay(0.25, 0.75, begin_step=2, end_step=6, power=1, frequency=2)
+    pruned = prune(dense_model((8,)), schedule=schedule)
+    seen = []
+    for _ in range(10):
+        train(pruned, steps=1, optimizer="adam")
+        seen.append(sparsities(pruned)["dense_0"])
+    assert seen == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 0.75, 0.75]
+
+
+def test_stop_and_restart_is_the_unbroken_run(tmp_path):
+    schedule = PolynomialDecay(0.0, 0.75, begin_step=0, end_step=8, frequency=2)
+    unbroken = train(prune(dense_model(), schedule=schedule), steps=10, optimizer="adam")
+    first = train(prune(dense_model(), schedule=schedule), steps=5, optimizer="adam")
+    first.save(tmp_path / "half.keras")
+    second = train(keras.models.load_model(tmp_path / "half.keras"), steps=5)
+    for one, other in zip(unbroken.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert sparsities(second)["dense_0"] == 0.75
+
+
+def test_shared_layers_nested_models_and_constraints_of_the_layer(tmp_path):
+    inner = keras.Sequential([keras.Input(SHAPE), layers.Dense(8, name="inside")], name="inner")
+    shared = layers.Dense(8, name="shared", kernel_constraint="non_neg")
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, inner(shared(inner(shared(inputs)))))
+    pruned = train(prune(model, sparsity=0.25))
+    assert len(pruned.layers) == 3
+    assert pruned.get_layer("inner").get_layer("inside").layer.name == "inside"
+    kernel = pruned.get_layer("shared").layer.kernel.numpy()
+    assert kernel.min() >= 0  # and its own constraint makes zeros as well
+    assert sparsities(pruned)["inside"] == 0.25
+    assert [layer.name for layer in strip(pruned).layers] == [layer.name for layer in model.layers]
+
+
+def test_zeros_are_held_by_a_custom_training_loop(tensorflow_backend):
+    import tensorflow as tf
+
+    pruned = prune(dense_model(), sparsity=0.5)
+    optimizer = keras.optimizers.Adam(0.1)
+    x, y = data(pruned)
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((pruned(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, pruned.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, pruned.trainable_variables, strict=True))
+    assert set(sparsities(pruned).values()) == {0.5}
+
+
+def test_averaged_weights_get_their_zeros_when_stripped():
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True)
+    pruned = prune(dense_model((8,)), schedule=ConstantSparsity(0.5, begin_step=3))
+    pruned.compile(optimizer, "mse")
+    x, y = data(pruned)
+    pruned.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    assert (pruned.layers[1].layer.kernel.numpy() == 0).mean() < 0.5  # the averages
+    assert (strip(pruned).layers[1].kernel.numpy() == 0).mean() == 0.5
+
+
+def test_frozen_layers_are_not_pruned_and_gradients_that_accumulate_count_as_keras_counts():
+    model = dense_model()
+    model.get_layer("dense_0").trainable = False
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    pruned = train(prune(model, sparsity=0.5), steps=4, optimizer=optimizer)
+    assert sparsities(pruned) == {"dense_0": 0.0, "dense_1": 0.5}
+    (pruning,) = pruned.get_layer("dense_1").constraints["kernel"]
+    assert int(pruning.step.numpy()) == int(optimizer._iterations.numpy()) == 4
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    pruned = train(prune(dense_model(dtype=policy), sparsity=0.5))
+    assert set(sparsities(pruned).values()) == {0.5}
+    assert pruned.layers[-1].compute_dtype == policy.removeprefix("mixed_")
+
+
+def test_a_second_pruning_goes_on_from_the_first():
+    once = train(prune(dense_model((8,)), sparsity=0.5))
+    zeros = once.layers[1].layer.kernel.numpy() == 0
+    twice = train(prune(once, sparsity=0.75))
+    assert len(twice.layers[1].constraints["kernel"]) == 2
+    again = twice.layers[1].layer.kernel.numpy() == 0
+    assert again.mean() == 0.75
+    assert again[zeros].all()
+
+
+def test_a_global_budget_takes_the_smallest_wherever_they_are():
+    model = dense_model((8, 8))
+    small, large = model.layers[1].kernel, model.layers[2].kernel
+    small.assign(0.1 * small)
+    magnitudes = np.abs(np.concatenate([small.numpy().ravel(), large.numpy().ravel()]))
+    threshold = np.sort(magnitudes)[63]
+    expected = [float((np.abs(kernel.numpy()) <= threshold).mean()) for kernel in (small, large)]
+    pruned = prune(model, sparsity=0.5, budget="global")
+    targets = [layer.constraints["kernel"][0].final_sparsity for layer in pruned.layers[1:]]
+    assert targets == expected
+    assert sum(expected) == 1  # 0.5 of both
+    assert list(sparsities(train(pruned)).values()) == expected
+
+
+def test_a_global_budget_scales_the_schedule_of_each_layer():
+    schedule = PolynomialDecay(0.0, 0.8, 0, 100)
+    pruning = MagnitudePruning(schedule, sparsity=0.4)
+    for step in (0, 30, 100):
+        half = float(schedule.sparsity(step)) / 2
+        assert float(pruning.sparsity_at(step)) == pytest.approx(half, rel=1e-6)
+
+
+def test_policies_and_skip_choose_layers():
+    inputs = keras.Input((8, 8, 4))
+    outputs = layers.Conv2D(4, 1, name="point")(layers.Conv2D(4, 3, name="wide")(inputs))
+    outputs = layers.Conv2D(4, 1, strides=2, name="strided")(outputs)
+    outputs = layers.DepthwiseConv2D(1, name="depth")(outputs)
+    model = keras.Model(inputs, layers.Dense(2, name="head")(layers.Flatten()(outputs)))
+
+    def chosen(**arguments):
+        pruned = prune(model, **arguments)
+        return [layer.name for layer in pruned.layers if isinstance(layer, ConstrainedLayer)]
+
+    assert chosen() == ["wide", "point", "strided", "head"]
+    assert chosen(policy="xnnpack") == ["point"]
+    assert chosen(policy=lambda layer: isinstance(layer, layers.Dense)) == ["head"]
+    assert chosen(skip=["head", "s*/kernel"]) == ["wide", "point"]
+    with pytest.raises(UnknownNameError, match="Did you mean 'head"):
+        prune(model, skip=["heda"])
+    with pytest.raises(UnknownNameError, match="xnnpack"):
+        prune(model, policy="xnpack")
+
+
+def test_what_does_not_go_together_is_said():
+    model = dense_model()
+    with pytest.raises(ConfigError, match="must agree"):
+        prune(model, sparsity=0.5, schedule=ConstantSparsity(0.6, 0))
+    with pytest.raises(ConfigError, match="must agree"):
+        prune(model, sparsity=0.8, pattern="2:4")
+    with pytest.raises(ConfigError, match="unstructured"):
+        prune(model, budget="global", pattern="block")
+    with pytest.raises(UnknownNameError, match="budget"):
+        prune(model, budget="globl")
+    with pytest.raises(ConfigError, match="schedule"):
+        prune(model, schedule=0.5)
+
+
+def test_a_subclassed_model_is_told_what_to_do():
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ConfigError, match=r"Received: Own.*keras.Model\(inputs"):
+        prune(Own())
+
+
+def test_a_constraint_comes_back_with_all_its_arguments():
+    pruning = MagnitudePruning(
+        ConstantSparsity(0.5, 3, 9, 2), 0.4, "block", (2, 3), "max", input_axis=-1, name="own"
+    )
+    again = MagnitudePruning.from_config(pruning.get_config())
+    assert again.get_config() == pruning.get_config()
+    assert (again.schedule, again.pattern) == (pruning.schedule, pruning.pattern)
