@@ -142,9 +142,9 @@ def _spec(thing: Any) -> dict[str, Any]:
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
-def _weights(model: keras.Model, path: str = "") -> dict[str, np.ndarray]:
+def _weights(model: keras.Model, path: str = "") -> dict[str, Any]:
     """All arrays by layer, as tfmot's process looks for them."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for layer in model.layers:
         place = f"{path}{layer.name}"
         if isinstance(layer, keras.Model):
