@@ -131,7 +131,7 @@ def _line(work: Path, name: str, step: Step, data: dict[str, Any], epochs: int) 
         sys.exit(f"{name!r} starts at {step.start!r}, which is not in {work}: make that first.")
     tried = {}
     for rate in RATES:
-        model = _trained(step, keras.models.load_model(start), data, epochs, rate)
+        model = _trained(step, keras.models.load_model(start, compile=False), data, epochs, rate)
         tried[rate] = (_accuracy(model, data["validation"]), model)
     rate = max(tried, key=lambda each: tried[each][0])
     accuracy, model = tried[rate]
@@ -153,7 +153,10 @@ def _trained(step: Step, start: Any, data: dict[str, Any], epochs: int, rate: fl
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
     model.fit(
-        _batches(x, y, datasets.Augment(shift=0.1, rotate=10, zoom=0.1)), epochs=epochs, verbose=0
+        _batches(x, y, datasets.Augment(shift=0.1, rotate=10, zoom=0.1)),
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
     )
     return model
 
