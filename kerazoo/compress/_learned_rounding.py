@@ -111,7 +111,9 @@ class _RoundedLayer(keras.layers.Layer):
         )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        values, unsettled, count = {}, 0.0, 0
+        values: dict[str, Any] = {}
+        unsettled: Any = 0.0
+        count = 0
         for path, grid in self.grids.items():
             position = self.positions[path]
             up = rectified_sigmoid(self.ups[path])

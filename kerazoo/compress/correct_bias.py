@@ -42,8 +42,7 @@ def correct_bias(model: keras.Model, data: Any) -> keras.Model:
 
     >>> net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
     >>> data = np.ones((8, 3), "float32")
-    >>> model = quantize_aware(net, scheme="int4_weights")
-    >>> calibrate(model, data)
+    >>> model = calibrate(quantize_aware(net, scheme="int4_weights"), data)
     >>> error = model(data) - net(data)
     >>> corrected = correct_bias(model, data)(data) - net(data)
     >>> bool(abs(corrected).numpy().max() < abs(error).numpy().max())
@@ -73,10 +72,10 @@ def _correct(layer: QuantizedLayer, inputs: np.ndarray) -> bool:
     if normalization is not None and normalization.center:
         normalization.beta.assign_sub(_mean_error(layer, inputs))
     elif inner.use_bias:
-        factor = np.float32(1.0)
+        factor: Any = 1.0
         if normalization is not None:
             factor = ops.convert_to_numpy(scale_and_offset(normalization)[0])
-        is_used = factor != 0
+        is_used = np.not_equal(factor, 0)
         error = _mean_error(layer, inputs) / np.where(is_used, factor, 1.0)
         inner.bias.assign_sub(np.where(is_used, error, 0.0))
     else:
@@ -86,7 +85,8 @@ def _correct(layer: QuantizedLayer, inputs: np.ndarray) -> bool:
 
 def _mean_error(layer: QuantizedLayer, inputs: np.ndarray) -> np.ndarray:
     """E[quantized - float] of each output channel, before the activation."""
-    total, count = 0.0, 0
+    total: Any = 0.0
+    count = 0
     with _linear(layer.inner), _linear(layer):
         for start in range(0, len(inputs), BATCH_SIZE):
             x = ops.convert_to_tensor(inputs[start : start + BATCH_SIZE])

@@ -20,6 +20,7 @@ from kerazoo.compress._channels import (
 from kerazoo.compress._fold_normalization import fold_normalization
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
+from kerazoo.layers._folding import as_array
 from kerazoo.notices import notice
 
 MOST_ROUNDS = 100
@@ -87,9 +88,8 @@ class _Weights:
 
     @classmethod
     def of(cls, layer: Any) -> _Weights:
-        kernel, bias = layer.kernel, layer.bias if layer.use_bias else None
-        arrays = (None if v is None else v.numpy().astype(np.float64) for v in (kernel, bias))
-        return cls(layer, *arrays)
+        bias = as_array(layer.bias) if layer.use_bias else None
+        return cls(layer, as_array(layer.kernel), bias)
 
     def assign(self) -> None:
         self.layer.kernel.assign(self.kernel)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kerazoo import compress
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.errors import ConfigError, WeightsError
@@ -31,15 +33,9 @@ def make_model(config: ZooConfig, *, steps: int) -> keras.Model:
     if config.prune is not None:
         model = compress.prune(model, **_pruning(config.prune, steps))
     if config.cluster is not None:
-        section = config.cluster
-        model = compress.cluster(
-            model, clusters=section.clusters, init=section.init, skip=section.skip
-        )
+        model = compress.cluster(model, **msgspec.structs.asdict(config.cluster))
     if config.quantize is not None:
-        section = config.quantize
-        model = compress.quantize_aware(
-            model, scheme=section.scheme, skip=section.skip, ranges=section.ranges
-        )
+        model = compress.quantize_aware(model, **msgspec.structs.asdict(config.quantize))
     model.name = config.name
     return model
 
