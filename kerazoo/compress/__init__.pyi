@@ -29,9 +29,12 @@ from .quantized_embedding import QuantizedEmbedding as QuantizedEmbedding
 from .quantized_group_normalization import (
     QuantizedGroupNormalization as QuantizedGroupNormalization,
 )
+from .quantized_gru import QuantizedGRU as QuantizedGRU
 from .quantized_layer_normalization import (
     QuantizedLayerNormalization as QuantizedLayerNormalization,
 )
+from .quantized_layer_scale import QuantizedLayerScale as QuantizedLayerScale
+from .quantized_lstm import QuantizedLSTM as QuantizedLSTM
 from .quantized_multi_head_attention import (
     QuantizedMultiHeadAttention as QuantizedMultiHeadAttention,
 )
@@ -66,8 +69,11 @@ __all__ = [
     "QuantizedDense",
     "QuantizedEinsumDense",
     "QuantizedEmbedding",
+    "QuantizedGRU",
     "QuantizedGroupNormalization",
+    "QuantizedLSTM",
     "QuantizedLayerNormalization",
+    "QuantizedLayerScale",
     "QuantizedMultiHeadAttention",
     "QuantizedPReLU",
     "QuantizedRescaling",
