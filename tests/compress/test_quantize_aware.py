@@ -141,6 +141,18 @@ def test_shared_layers_stay_shared_and_normalizations_are_not_lost():
     assert np.abs(model(x) - original(x)).max() < 0.05 * np.abs(original(x)).max()
 
 
+def test_convolution_called_twice_keeps_both_normalizations():
+    inputs = keras.Input((6, 6, 3), name="x")
+    conv = layers.Conv2D(3, 3, padding="same", name="conv")
+    once = layers.BatchNormalization(name="bn1")(conv(inputs))
+    twice = layers.BatchNormalization(name="bn2")(conv(layers.Conv2D(3, 1, name="between")(inputs)))
+    original = randomized(keras.Model(inputs, layers.Add(name="add")([once, twice])))
+    x = images(shape=(6, 6, 3)) / 255
+    model = calibrate(quantize_aware(original), x)
+    assert model.get_layer("conv").normalization is None
+    assert np.abs(model(x) - original(x)).max() < 0.05 * np.abs(original(x)).max()
+
+
 def test_nested_models_several_inputs_and_outputs():
     inner = keras.Sequential(
         [keras.Input((6,)), layers.Dense(4, "relu", name="hidden")], name="inner"
