@@ -44,6 +44,7 @@ def weights_of_model(model: keras.Model, skip: Sequence[str] = ()) -> list[Model
         UnknownNameError: a name in `skip` that fits none of the weights.
     """
     _check_model(model)
+    skip = [skip] if isinstance(skip, str) else skip
     found = [
         ModelWeight(layer, weight)
         for layer in flat_layers(model)

@@ -40,7 +40,7 @@ def prune(
     Args:
         model: Sequential or functional, built; it may hold others. It is not changed.
         sparsity: fraction of zeros, in [0, 1), at the end of the schedule. None: the schedule's,
-            what "m:n" fixes, or 0.8.
+            what "m:n" fixes, of channels 0.5, else 0.8.
         schedule: a PruningSchedule; None prunes at the first update, for fine-tuning. Steps are
             calls of the optimizer; with `gradient_accumulation_steps` each batch is one, as for
             Keras's schedules of the learning rate.
@@ -67,7 +67,8 @@ def prune(
     [24, 3]
     """
     if pattern == "channel":
-        return _prune_channels(model, sparsity, schedule, skip)
+        _check_channel_arguments(schedule, policy, budget)
+        return _prune_channels(model, 0.5 if sparsity is None else sparsity, skip)
     form = PruningPattern(pattern, tuple(block_size), block_pooling)
     schedule = _schedule(sparsity, schedule, form)
     entries = _chosen(model, skip, policy)
@@ -139,14 +140,16 @@ def is_fast_on_xnnpack(layer: keras.Layer) -> bool:
     )
 
 
-def _prune_channels(
-    model: keras.Model, sparsity: float | None, schedule: Any, skip: Sequence[str]
-) -> keras.Model:
+def _prune_channels(model: keras.Model, sparsity: float, skip: Sequence[str]) -> keras.Model:
     from kerazoo.compress._channel_pruning import prune_channels
 
-    if schedule is not None:
+    return prune_channels(model, sparsity, skip=skip)
+
+
+def _check_channel_arguments(schedule: Any, policy: Any, budget: str) -> None:
+    if schedule is not None or policy is not None or budget != "layer":
         raise ConfigError(
-            '`pattern="channel"` removes channels at once and takes no `schedule`: prune, '
-            "fine-tune, and prune again for more."
+            '`pattern="channel"` removes channels at once, over the whole model, and takes no '
+            f"`schedule`, `policy` or `budget`. Received: schedule={schedule!r}, "
+            f"policy={policy!r}, budget={budget!r}. Prune, fine-tune, and prune again for more."
         )
-    return prune_channels(model, 0.8 if sparsity is None else sparsity, skip)

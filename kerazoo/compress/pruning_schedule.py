@@ -61,7 +61,9 @@ class PruningSchedule:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+        if not isinstance(other, PruningSchedule) or type(self) is not type(other):
+            return False
+        return self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *self.get_config().values()))

@@ -105,7 +105,8 @@ def _uses(node: Node) -> int | None:
         node.operation, "return_sequences"
     )
     places = (node.inputs[0] if is_by_input else node.outputs[0]).shape[1:-1]
-    return None if None in places else math.prod(places)
+    known = [place for place in places if place is not None]
+    return math.prod(known) if len(known) == len(places) else None
 
 
 def _gzip_bytes(arrays: Sequence[np.ndarray]) -> int:

@@ -255,6 +255,15 @@ def test_what_does_not_go_together_is_said():
         prune(model, schedule=0.5)
 
 
+def test_channels_are_another_functions_work():
+    model = dense_model((8, 4))
+    smaller = prune(model, sparsity=0.5, pattern="channel")
+    assert smaller.count_params() < model.count_params()
+    assert not any(isinstance(layer, ConstrainedLayer) for layer in smaller.layers)
+    with pytest.raises(ConfigError, match="at once"):
+        prune(model, pattern="channel", schedule=ConstantSparsity(0.5, 0))
+
+
 def test_a_subclassed_model_is_told_what_to_do():
     class Own(keras.Model):
         def call(self, inputs):
