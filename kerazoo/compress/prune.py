@@ -27,6 +27,7 @@ def prune(
     budget: str = "layer",
     block_size: Sequence[int] = (1, 4),
     block_pooling: str = "avg",
+    flops: float | None = None,
 ) -> keras.Model:
     """A copy of `model` that loses its smallest weights as it is trained, and keeps the zeros.
 
@@ -54,6 +55,8 @@ def prune(
             magnitudes they have now, and the schedule is scaled for each.
         block_size: rows and columns of a block of a weight as a matrix whose columns are outputs.
         block_pooling: "avg" or "max" of magnitudes is what blocks are compared by.
+        flops: of "channel" only, instead of `sparsity`: share of the operations that may remain,
+            in (0, 1); as few channels go as it takes.
 
     Raises:
         ConfigError: arguments that do not go together, a model of another kind, nothing to prune.
@@ -68,7 +71,9 @@ def prune(
     """
     if pattern == "channel":
         _check_channel_arguments(schedule, policy, budget)
-        return _prune_channels(model, 0.5 if sparsity is None else sparsity, skip)
+        return _prune_channels(model, sparsity, flops, skip)
+    if flops is not None:
+        raise ConfigError(f'`flops` is for `pattern="channel"`. Received: pattern={pattern!r}.')
     form = PruningPattern(pattern, tuple(block_size), block_pooling)
     schedule = _schedule(sparsity, schedule, form)
     entries = _chosen(model, skip, policy)
@@ -140,10 +145,14 @@ def is_fast_on_xnnpack(layer: keras.Layer) -> bool:
     )
 
 
-def _prune_channels(model: keras.Model, sparsity: float, skip: Sequence[str]) -> keras.Model:
+def _prune_channels(
+    model: keras.Model, sparsity: float | None, flops: float | None, skip: Sequence[str]
+) -> keras.Model:
     from kerazoo.compress._channel_pruning import prune_channels
 
-    return prune_channels(model, sparsity, skip=skip)
+    if sparsity is None and flops is None:
+        sparsity = 0.5
+    return prune_channels(model, sparsity, flops=flops, skip=skip)
 
 
 def _check_channel_arguments(schedule: Any, policy: Any, budget: str) -> None:

@@ -393,3 +393,13 @@ def test_keras_applications_at_half_the_flops(name):
     assert pruned.count_params() < 0.75 * model.count_params()
     scores = pruned(np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)))
     np.testing.assert_allclose(np.sum(scores, axis=-1), 1, rtol=1e-5)
+
+
+def test_prune_reaches_it():
+    x = keras.Input((6, 6, 3))
+    model = keras.Model(x, conv(conv(x, 8, name="first"), 2))
+    pruned = kerazoo.compress.prune(model, pattern="channel", flops=0.5)
+    assert width(pruned, "first") == 4
+    assert width(kerazoo.compress.prune(model, pattern="channel"), "first") == 4
+    with pytest.raises(ConfigError, match="`flops` is for"):
+        kerazoo.compress.prune(model, flops=0.5)
