@@ -34,6 +34,9 @@ class FileTensor:
     output: str | None
     is_end: bool = False
     """Made by the QUANTIZE of an input or the DEQUANTIZE of an output."""
+    index: int = -1
+    source: int = -1
+    """The `index` of the first tensor that the operator takes."""
 
     @cached_property
     def value(self) -> np.ndarray:
@@ -46,6 +49,7 @@ class _Made:
     index: int
     operator: str
     is_end: bool
+    source: int
 
 
 def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[FileTensor]:
@@ -73,6 +77,8 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
             *details[entry.index]["quantization"],
             outputs.get(entry.index),
             entry.is_end,
+            entry.index,
+            entry.source,
         )
         for entry in made
         if _is_real(details[entry.index]) and _have_one_shape(collected[entry.index], rows)
@@ -90,6 +96,7 @@ def read_inputs(content: bytes, samples: Mapping[str, np.ndarray]) -> dict[str, 
             *detail["quantization"],
             None,
             is_end=True,
+            index=detail["index"],
         )
         for name, detail in inputs.items()
         if detail["quantization"][0]
@@ -137,7 +144,7 @@ def _made(content: bytes) -> Iterator[_Made]:
         for index in map(int, operator.outputs):
             depending.add(index)
             maker[index] = name
-            yield _Made(index, name, is_end)
+            yield _Made(index, name, is_end, source)
 
 
 def _stored(sample: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:

@@ -165,16 +165,19 @@ def compare_operators(
         if one.operation is not None
     }
     own = graph.run({**inputs, **replaced}, replaced)
+    values = {tensor.index: tensor.value for tensor in tensors}
     paths = layer_paths(model)
     compared, uncompared = [], []
     for tensor, one in zip(tensors, matches, strict=True):
         if tensor.is_end:
             continue
-        if one.operation is None:
-            uncompared.append(Uncompared(tensor.name, tensor.operator, _reason(one)))
-        else:
-            layer = _layer(graph, paths, one)
+        layer = _layer(graph, paths, one)
+        if one.operation is not None:
             compared.append(_steps(layer, tensor, own[one.operation]))
+        elif tensor.operator == "QUANTIZE":  # of the converter's making: to other steps
+            compared.append(_steps(layer, tensor, values[tensor.source]))
+        else:
+            uncompared.append(Uncompared(tensor.name, tensor.operator, _reason(one)))
     return OperatorComparison(tuple(compared), _silent(model, paths, compared), tuple(uncompared))
 
 

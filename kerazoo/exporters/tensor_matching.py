@@ -121,7 +121,8 @@ def _by_name(
             quantized = operation in ranges and ranges[operation].fits(tensor)
             if quantized and _same(graph, operation, tensor):
                 return operation
-        if _same(graph, name, tensor):
+        # A QUANTIZE that no fake-quantization asked for gives the same in other steps.
+        if tensor.operator != "QUANTIZE" and _same(graph, name, tensor):
             return name
     return None
 
@@ -145,9 +146,9 @@ def _one_each(
     tensors: list[FileTensor],
 ) -> None:
     """Of several tensors matched to one operation, only the last is it; the others come before."""
-    used = set()
+    used: set[str | None] = set()
     for index in reversed(range(len(found))):
-        if found[index] in used:
+        if found[index] is not None and found[index] in used:
             free = (
                 name
                 for name in reversed(named[index])
