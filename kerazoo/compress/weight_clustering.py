@@ -92,7 +92,7 @@ class WeightClustering(WeightConstraint):
         centroids = np.stack([self._fit(*pair) for pair in zip(rows, is_free, strict=True)])
         self.centroids.assign(centroids)
         self.is_free.assign(is_free)
-        self.offset.assign(rows - _nearest(rows, is_free, self.centroids))
+        self.offset.assign(rows - ops.convert_to_numpy(_nearest(rows, is_free, centroids)))
 
     def project(self, weight: Any) -> Any:
         state = (self.offset, self.is_free, self.centroids)
@@ -168,7 +168,6 @@ def _with_room_for_zero(is_free: Any, centroids: Any) -> Any:
 
 
 def _nearest(latent: Any, is_free: Any, centroids: Any) -> Any:
-    latent, centroids = ops.convert_to_tensor(latent), ops.convert_to_tensor(centroids)
     return ops.where(is_free, take_centroids(centroids, nearest_ids(latent, centroids)), 0.0)
 
 
