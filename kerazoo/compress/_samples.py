@@ -41,6 +41,12 @@ def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[
     return _checked([np.concatenate(parts) for parts in zip(*batches, strict=True)], model, most)
 
 
+def as_inputs(model: keras.Model, arrays: list[np.ndarray]) -> Any:
+    """One array for each input in the structure (one, list, dict) that `model` is called with."""
+    function = getattr(model, "_functional", None) or model  # of a Sequential
+    return keras.tree.pack_sequence_as(function._inputs_struct, arrays)
+
+
 def _is_whole(data: Any, model: keras.Model) -> bool:
     """Whether `data` is all the samples, not an iterable of batches."""
     is_list = isinstance(data, list | tuple) and len(data) == len(model.inputs)

@@ -19,6 +19,7 @@ from kerazoo.compress._labelled_samples import labelled_samples
 from kerazoo.compress._lowering import Kind, lowering_of
 from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress._samples import as_inputs
 from kerazoo.compress.quantize_aware import quantize_aware
 from kerazoo.compress.scheme import QuantizationScheme
 from kerazoo.compress.sensitivity_result import LayerCost, SensitivityResult
@@ -151,8 +152,7 @@ def _outputs(model: keras.Model, samples: list[np.ndarray]) -> list[np.ndarray]:
     parts = []
     for start in range(0, len(samples[0]), BATCH_SIZE):
         rows = [array[start : start + BATCH_SIZE] for array in samples]
-        structure = tree.pack_sequence_as(model.input, rows)
-        parts.append(tree.flatten(model(structure, training=False)))
+        parts.append(tree.flatten(model(as_inputs(model, rows), training=False)))
     return [
         np.concatenate([ops.convert_to_numpy(x) for x in column])
         for column in zip(*parts, strict=True)

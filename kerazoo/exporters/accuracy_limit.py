@@ -133,8 +133,10 @@ def _quantized(model: Any, scheme: str, skipped: list[str], ranges: list[np.ndar
 def _predict(model: Any, samples: list[np.ndarray]) -> np.ndarray:
     import keras
 
-    structure = keras.tree.pack_sequence_as(model._inputs_struct, samples)
-    return keras.tree.flatten(model.predict(structure, batch_size=128, verbose=0))[0]
+    from kerazoo.compress._samples import as_inputs
+
+    outputs = model.predict(as_inputs(model, samples), batch_size=128, verbose=0)
+    return keras.tree.flatten(outputs)[0]
 
 
 def _outputs_of_file(
