@@ -28,7 +28,9 @@ class RowNormalization(keras.layers.Layer):
     Shape: `(batch, rows, n)` to the same.
     """
 
-    def __init__(self, center: bool = True, epsilon: float = 1e-3, scheme: Any = None, **kwargs):
+    def __init__(
+        self, center: bool = True, epsilon: float = 1e-3, scheme: Any = None, **kwargs: Any
+    ):
         super().__init__(dtype="float32", autocast=False, **kwargs)
         self.center, self.epsilon, self.scheme = center, epsilon, as_scheme(scheme)
         names = ["squares", "shifted", "reciprocal", "normalized"]

@@ -67,7 +67,7 @@ class UnrolledRecurrence(QuantizedLayer):
     def call(self, sequence):
         products = self.kernel_quantizer(self.product(sequence, "kernel", self.input_bias()))
         positions = list(range(self.steps))[:: -1 if self.inner.go_backwards else 1]
-        states = None
+        states: Any = None
         for index, position in enumerate(positions):
             states = self.step(products[:, position], states, index)
             if index < self.steps - 1:  # the last output gets its range from the planner

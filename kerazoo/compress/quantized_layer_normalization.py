@@ -46,7 +46,7 @@ class QuantizedLayerNormalization(QuantizedLayer):
         outputs = channel_affine(self.normalize(rows), *self._affine(width))
         return self.cast(ops.reshape(outputs, (-1, *sizes)))
 
-    def _affine(self, width: int):
+    def _affine(self, width: int) -> tuple[Any, Any]:
         gamma, beta = gamma_and_beta(self.inner)
         gamma = ops.ones((width,)) if gamma is None else ops.reshape(gamma, (-1,))
         beta = ops.zeros((width,)) if beta is None else ops.reshape(beta, (-1,))

@@ -93,7 +93,9 @@ class QuantizedMultiHeadAttention(QuantizedLayer):
         below = ops.cast(ops.stop_gradient(low) - BELOW_ALL, scores.dtype)
         return self.masked_quantizer(ops.where(mask, scores, below))
 
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape, value_shape, key_shape=None
+    ):
         return self.layer.compute_output_shape(query_shape, value_shape, key_shape)
 
     def quantized_weights(self) -> dict[str, Any]:

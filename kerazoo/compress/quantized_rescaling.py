@@ -57,7 +57,7 @@ class QuantizedRescaling(QuantizedLayer):
 def scale_and_offset(layer: keras.Layer) -> tuple[np.ndarray, np.ndarray]:
     """float32 arrays of one value, or of one for each channel."""
     if isinstance(layer, keras.layers.Rescaling):
-        return np.float32(layer.scale), np.float32(layer.offset)
+        return np.asarray(layer.scale, "float32"), np.asarray(layer.offset, "float32")
     mean = ops.convert_to_numpy(layer.mean).astype("float32")
     deviation = np.sqrt(ops.convert_to_numpy(layer.variance).astype("float32"))
     deviation = np.maximum(deviation, keras.backend.epsilon())
