@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras.ops import convert_to_tensor as tensor
 from sklearn.cluster import KMeans
 
 from kerazoo.compress._centroids import INITS, fit_centroids
@@ -81,10 +82,10 @@ def test_nearest_and_means_by_definition(groups, clusters):
     ids = np.array(nearest_ids(values, centroids))
     expected = np.argmin(np.abs(values[..., None] - centroids[:, None]), axis=-1)
     assert np.array_equal(ids, expected)
-    taken = np.asarray(take_centroids(centroids, ids))
+    taken = np.asarray(take_centroids(tensor(centroids), tensor(ids)))
     assert np.array_equal(taken, np.take_along_axis(centroids, expected, 1))
     ids[:, ::5] = clusters  # left out
-    means = np.asarray(cluster_means(values, ids, centroids))
+    means = np.asarray(cluster_means(*map(tensor, (values, ids, centroids))))
     for group in range(groups):
         for number in range(clusters):
             members = values[group][ids[group] == number].astype("float64")
