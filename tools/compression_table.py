@@ -40,16 +40,16 @@ def steps() -> dict[str, Step]:
     """`change(model, updates)`: the compressed model, to be trained for so many updates."""
     from kerazoo.compress import PolynomialDecay, cluster, prune, quantize_aware
 
-    def gradually(sparsity: float) -> Callable[[Any, int], Any]:
+    def gradually(sparsity: float, budget: str = "layer") -> Callable[[Any, int], Any]:
         def change(model: Any, updates: int) -> Any:
             every = max(1, updates // 40)
             schedule = PolynomialDecay(0.3, sparsity, 0, updates // 2, frequency=every)
-            return prune(model, schedule=schedule)
+            return prune(model, schedule=schedule, budget=budget)
 
         return change
 
     return {
-        "pruned 80 %": Step("dense", gradually(0.8), "accuracy -0.10, gzip 0.30"),
+        "pruned 80 %": Step("dense", gradually(0.8, "global"), "accuracy -0.10, gzip 0.30"),
         "half the FLOPs": Step(
             "dense",
             lambda model, _: prune(model, flops=0.5, pattern="channel"),
