@@ -74,7 +74,10 @@ class FrozenGraph:
         """Operation -> the operations that take its output and depend on the inputs."""
         found: dict[str, list[str]] = {name: [] for name in self.order}
         for name in self.order:
-            for maker in dict.fromkeys(self.makers(name)):
+            makers = self.makers(name)
+            if self.kind(name) == "IdentityN":  # of a custom gradient: what was given, the inputs
+                makers = makers[:1]
+            for maker in dict.fromkeys(makers):
                 if maker in found:
                     found[maker].append(name)
         return found
