@@ -74,7 +74,8 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
             details[entry.index]["name"],
             entry.operator,
             np.concatenate(collected[entry.index]),
-            *details[entry.index]["quantization"],
+            details[entry.index]["quantization"][0],
+            details[entry.index]["quantization"][1],
             outputs.get(entry.index),
             entry.is_end,
             entry.index,
@@ -88,19 +89,15 @@ def read_tensors(content: bytes, samples: Mapping[str, np.ndarray]) -> list[File
 def read_inputs(content: bytes, samples: Mapping[str, np.ndarray]) -> dict[str, FileTensor]:
     """The samples as the file's quantized inputs hold them, by input name; others are left out."""
     inputs, _ = signature_details(open_interpreter(content))
-    return {
-        name: FileTensor(
-            detail["name"],
-            "INPUT",
-            quantize(samples[name], *detail["quantization"], np.dtype(detail["dtype"]).name),
-            *detail["quantization"],
-            None,
-            is_end=True,
-            index=detail["index"],
-        )
-        for name, detail in inputs.items()
-        if detail["quantization"][0]
-    }
+    found = {}
+    for name, detail in inputs.items():
+        scale, zero_point = detail["quantization"]
+        if scale:
+            stored = quantize(samples[name], scale, zero_point, np.dtype(detail["dtype"]).name)
+            found[name] = FileTensor(
+                detail["name"], "INPUT", stored, scale, zero_point, None, True, detail["index"]
+            )
+    return found
 
 
 def _run(

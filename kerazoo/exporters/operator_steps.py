@@ -171,7 +171,7 @@ def compare_operators(
     for tensor, one in zip(tensors, matches, strict=True):
         if tensor.is_end:
             continue
-        layer = _layer(graph, paths, one)
+        layer = _layer(graph, paths, one) or tensor.name
         if one.operation is not None:
             compared.append(_steps(layer, tensor, own[one.operation]))
         elif tensor.operator == "QUANTIZE":  # of the converter's making: to other steps
@@ -219,16 +219,16 @@ def _steps(layer: str, tensor: FileTensor, own: np.ndarray) -> OperatorSteps:
     )
 
 
-def _layer(graph: FrozenGraph, paths: list[LayerPath], one: Match) -> str:
+def _layer(graph: FrozenGraph, paths: list[LayerPath], one: Match) -> str | None:
     """The layer of the last of the fused operations; those that only pass values on count least."""
-    names = [*one.named] or [str(one.operation)]
+    names = list(one.named) or ([one.operation] if one.operation else [])
     order = sorted(names, key=lambda name: (graph.kind(name) in PASSING, -graph.order[name]))
     order.sort(key=lambda name: graph.kind(name) == FAKE_QUANTIZATION)
     for name in order:
         found = layers_in(name, paths)
         if found:
             return display(found[-1])
-    return names[-1]
+    return names[-1] if names else None
 
 
 def _reason(one: Match) -> str:
