@@ -12,6 +12,9 @@ import pytest
 import kerazoo
 from kerazoo.layers import LayerScale
 
+BASES = {"PruningSchedule"}
+"""Classes that are only derived from."""
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
@@ -63,7 +66,7 @@ def test_keras_knows_all_public_classes():
         module = __import__(f"kerazoo.{package}", fromlist=["__all__"])
         for name in module.__all__:
             value = getattr(module, name)
-            if hasattr(value, "get_config"):
+            if hasattr(value, "get_config") and name not in BASES:
                 assert known.get(f"kerazoo>{name}") is value, f"{name} is not registered"
 
 
@@ -76,5 +79,7 @@ def test_every_class_of_compress_that_a_file_may_name_is_public():
     """Quantized layers are made by `quantize_aware`; loading must find them without it."""
     folder = Path(kerazoo.compress.__file__).parent
     pattern = re.compile(r"register_keras_serializable\(.*\)\nclass (\w+)")
-    written = {name for file in folder.glob("[a-z]*.py") for name in pattern.findall(file.read_text())}
+    written = {
+        name for file in folder.glob("[a-z]*.py") for name in pattern.findall(file.read_text())
+    }
     assert written - set(kerazoo.compress.__all__) == set()

@@ -45,10 +45,10 @@ def _terms(node: Node, channel_map: ChannelMap) -> list[tuple[float, list[np.nda
     ends["spread"] = ends["in"]
     terms = []
     for weight in weights:
-        roles = axes_of(layer).get(weight.name, {}).values()
+        roles = set(axes_of(layer).get(weight.name, {}).values())
         if getattr(layer, "groups", 1) > 1:  # whole groups go: both ends shrink as one
             roles = {"out"}
-        along = [ends[role] for role in roles if ends[role] is not None]
+        along = [end for role in sorted(roles) if (end := ends[role]) is not None]
         terms.append((2.0 * math.prod(weight.shape) * _positions(node), along))
     return terms
 
@@ -61,9 +61,10 @@ def _positions(node: Node) -> int:
     layer: Any = node.operation
     steps_in = isinstance(layer, TRANSPOSED) or hasattr(layer, "return_sequences")
     shape = (node.inputs[0] if steps_in else node.outputs[0]).shape[1:-1]
-    if None in shape:
+    sizes = [size for size in shape if size is not None]
+    if len(sizes) < len(shape):
         raise ConfigError(
             f"`flops` needs an input of known size: the layer {node.name!r} works on {shape}. "
             f"Give `sparsity` instead, or make the model with `keras.Input` of a fixed shape."
         )
-    return math.prod(shape)
+    return math.prod(sizes)

@@ -153,7 +153,7 @@ def _made(channel_map: ChannelMap, node: Node, inputs: Channels) -> np.ndarray |
         return None
     if not isinstance(layer, layers.Embedding):
         channel_map.taken_by(layer, inputs[0])
-    made = channel_map.made_by(layer, node.output.shape[-1])
+    made = channel_map.made_by(layer, node.output.channels)
     groups = getattr(layer, "groups", 1)
     if groups > 1:  # a group goes as a whole: what it reads and what it makes
         parts = np.split(inputs[0], groups), np.split(made, groups)
@@ -175,7 +175,7 @@ def _recurrent(channel_map: ChannelMap, node: Node, inputs: Channels) -> np.ndar
     if len(inputs) != 1:
         return None
     channel_map.taken_by(node.operation, inputs[0])
-    made = channel_map.ids.new(node.output.shape[-1])
+    made = channel_map.ids.new(node.output.channels)
     channel_map.ids.freeze(made)
     return made
 

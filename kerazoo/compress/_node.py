@@ -28,6 +28,11 @@ class Value:
     consumers: list[Node] = field(default_factory=list)
     is_output: bool = False
 
+    @property
+    def channels(self) -> int:
+        """The size of the last axis, which every layer with weights knows."""
+        return int(self.shape[-1] or 0)
+
     def __repr__(self):
         return f"<Value {self.node.name}:{self.index} {self.shape}>"
 

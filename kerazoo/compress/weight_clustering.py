@@ -49,7 +49,8 @@ class WeightClustering(WeightConstraint):
     >>> clustering = WeightClustering(clusters=2)
     >>> clustering.build((4,))
     >>> clustering.adopt(np.array([0.0, 1.0, 1.2, 3.0], "float32"))
-    >>> clustering.enforce(np.array([0.0, 1.0, 1.2, 3.0], "float32")).numpy().round(3).tolist()
+    >>> values = clustering.enforce(np.array([0.0, 1.0, 1.2, 3.0], "float32"))
+    >>> [round(float(value), 3) for value in values]
     [0.0, 1.733, 1.733, 1.733]
     """
 

@@ -30,7 +30,7 @@ def train(
     overrides: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> TrainResult:
-    """Train a model from scratch, as its recipe says.
+    """Train a model as its recipe says: from scratch, or from the weights of `training.initial`.
 
     A run that was stopped continues when it is called again: after Ctrl-C or SIGTERM at the next
     step, after a crash at its last checkpoint (`training.checkpoint_every`, in steps; each epoch if
