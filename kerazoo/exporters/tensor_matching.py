@@ -149,12 +149,13 @@ def _one_each(
     used: set[str | None] = set()
     for index in reversed(range(len(found))):
         if found[index] is not None and found[index] in used:
-            free = (
+            others = [
                 name
                 for name in reversed(named[index])
-                if name not in found and name not in used and _same(graph, name, tensors[index])
-            )
-            found[index] = next(free, found[index])
+                if name != found[index] and _same(graph, name, tensors[index])
+            ]
+            free = (name for name in others if name not in found and name not in used)
+            found[index] = next(free, others[0] if others else found[index])
         used.add(found[index])
 
 
