@@ -188,15 +188,17 @@ def _closest(
 def _same(graph: FrozenGraph, name: str, tensor: FileTensor) -> bool:
     """Of one shape, as far as the converter keeps shapes.
 
-    It computes 1-D convolutions as 2-D ones, with sizes of one, and dense layers of sequences as
-    products of matrices, with all dimensions but the last in one.
+    It computes 1-D convolutions as 2-D ones, with sizes of one, dense layers of sequences as
+    products of matrices, with all dimensions but the last in one, and adds a bias before the heads
+    of attention are told apart: neighbouring dimensions may be joined, in one shape or the other.
     """
-    shape, other = graph.shape(name), tensor.stored.shape
-    if shape is None or np.prod(shape) != np.prod(other):
+    shape = graph.shape(name)
+    if shape is None:
         return False
-    own, others = _sizes(shape), _sizes(other)
-    return own == others or (own[-1:] == others[-1:] and min(len(own), len(others)) == 2)
+    own, others = _boundaries(shape), _boundaries(tensor.stored.shape)
+    return max(own) == max(others) and (own <= others or others <= own)
 
 
-def _sizes(shape: tuple[int, ...]) -> list[int]:
-    return [size for size in shape if size > 1]
+def _boundaries(shape: tuple[int, ...]) -> set[int]:
+    """Where the dimensions of the flat values begin and end: (8, 6, 2) -> {1, 8, 48, 96}."""
+    return {1, *np.cumprod(shape).tolist()}
