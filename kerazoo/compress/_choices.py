@@ -35,6 +35,11 @@ class Choice:
         return self.lowering.kind is Kind.QUANTIZED
 
     @property
+    def is_float(self) -> bool:
+        """Whether the file computes this call in float."""
+        return self.lowering.kind is Kind.FLOAT
+
+    @property
     def keeps_range(self) -> bool:
         """Whether the output has the range of the inputs."""
         return self.lowering.kind in (Kind.PASS_THROUGH, Kind.SAME_SCALE)

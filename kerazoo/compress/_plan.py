@@ -45,10 +45,12 @@ class Plan:
     Attributes:
         choices: by id of the node.
         behind: by id of a value, the range that stands behind what gives it.
+        ranged: ids of all values that have a range.
     """
 
     choices: Choices
     behind: dict[int, Place] = field(default_factory=dict)
+    ranged: set[int] = field(default_factory=set)
 
     @property
     def in_float(self) -> dict[str, str]:
@@ -75,7 +77,7 @@ class _Planner:
         self.groups: dict[int, RangeGroup] = {}
 
     def plan(self) -> Plan:
-        plan = Plan(self.choices)
+        plan = Plan(self.choices, ranged=self.ranged)
         for choice in self.choices.values():
             if choice.keeps_range:
                 self._join(self._sharing(choice))

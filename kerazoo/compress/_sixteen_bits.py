@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerazoo.compress._float_boundary import FloatBoundary
 from kerazoo.compress._quantized_layer import QuantizedLayer, unconstrained
 from kerazoo.compress.fake_quantize import FakeQuantize
 
@@ -49,7 +50,7 @@ def can_convert(model: keras.Model) -> bool:
     return all(
         has_16_bits(unconstrained(layer.layer if isinstance(layer, QuantizedLayer) else layer))
         for layer in model.layers
-        if not isinstance(layer, FakeQuantize | layers.InputLayer)
+        if not isinstance(layer, FakeQuantize | FloatBoundary | layers.InputLayer)
     )
 
 

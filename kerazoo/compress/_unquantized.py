@@ -9,6 +9,7 @@ from keras import ops
 
 from kerazoo.compress._choices import OWN_ACTIVATION
 from kerazoo.compress._clone_layer import clone_layer
+from kerazoo.compress._float_boundary import FloatBoundary
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import QuantizedLayer
@@ -60,7 +61,7 @@ class _Unquantizer:
 
     def _is_addition(self, node: Node) -> bool:
         """Whether `quantize_aware` put it there."""
-        if isinstance(node.operation, FakeQuantize):
+        if isinstance(node.operation, FakeQuantize | FloatBoundary):
             return True
         name = node.name.removesuffix(OWN_ACTIVATION)
         if name != node.name and name in self.wrapped:

@@ -10,8 +10,9 @@ from keras import tree
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._composite_layers import is_composite
+from kerazoo.compress._float_boundary import FloatBoundary
 from kerazoo.compress._graph import Graph
-from kerazoo.compress._node import Node
+from kerazoo.compress._node import Node, Value
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import activation_quantizer
 from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized
@@ -39,7 +40,9 @@ def quantize_aware(
             of layer-name patterns to one of these or None for float, `{"*": "int8",
             "head_*": "int4_weights", "logits": None}`, the last pattern that matches counting; or
             the path of a YAML file with that dict. A pattern may also name a nested model.
-        skip: names or patterns of layers that stay in float.
+        skip: names or patterns of layers that stay in float, in the file too: their operators stand
+            between DEQUANTIZE and QUANTIZE, with the weights of the Keras model. Layers that only
+            move values (pooling by maximum, reshaping) are as their surroundings.
         ranges: "moving_average", "percentile" or "learned" instead of the scheme's own.
 
     Returns: a functional model of registered layers, not compiled. `get_layer(name)` gives the
@@ -96,18 +99,40 @@ class _Builder:
         self.plan = plan
         self.layers: dict[int, Any] = {}
         self.quantizers: dict[RangeGroup, FakeQuantize] = {}
+        self.boundaries: dict[int, FloatBoundary] = {}
 
     def __call__(self, node: Node, *args: Any, **kwargs: Any) -> Any:
         choice = self.plan.choices.get(id(node))
         if node.is_input or (choice is not None and choice.is_folded):
             result = args[0]
         else:
+            args, kwargs = self._taken(node, args, kwargs)
             result = self._layer(node)(*args, **kwargs)
         results = [
-            self._rounded(self.plan.behind.get(id(value)), tensor)
+            self._rounded(self.plan.behind.get(id(value)), self._bounded(node, value, tensor))
             for value, tensor in zip(node.outputs, tree.flatten(result), strict=True)
         ]
         return tree.pack_sequence_as(result, results)
+
+    def _taken(self, node: Node, args: Any, kwargs: Any) -> Any:
+        """The arguments of the call, behind the boundaries of a layer left in float."""
+        return tree.map_structure(
+            lambda value, given: (
+                self._bounded(node, value, given) if isinstance(value, Value) else given
+            ),
+            (node.args, node.kwargs),
+            (args, kwargs),
+        )
+
+    def _bounded(self, node: Node, value: Value, tensor: Any) -> Any:
+        """`tensor`, which `node` takes or gives, past a boundary where float and range meet."""
+        choice = self.plan.choices.get(id(node))
+        if choice is None or not choice.is_float or id(value) not in self.plan.ranged:
+            return tensor
+        key = id(node.operation)
+        if key not in self.boundaries:
+            self.boundaries[key] = FloatBoundary(name=f"{node.name}_in_float")
+        return self.boundaries[key](tensor)
 
     def _rounded(self, place: Place | None, tensor: Any) -> Any:
         if place is None:

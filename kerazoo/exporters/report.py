@@ -44,8 +44,8 @@ class ExportReport:
     accuracy_drop: float | None = None
     """With `max_accuracy_drop`: the float model's accuracy less the file's, as a fraction."""
     float_layers: tuple[str, ...] | None = None
-    """With `max_accuracy_drop`: the layers left in float to keep it. Between two integer layers the
-    converter may still store one in integers of its own choice; `float_ops` says what it did."""
+    """With `max_accuracy_drop`: the layers left in float to keep it; their operators are in
+    `float_ops`."""
     integer_only: bool | None = None
     """Whether every operator between input and output computes in integers."""
     float_ops: tuple[str, ...] | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from kerazoo.errors import ExportError
 from kerazoo.exporters.calibration import Samples
 from kerazoo.exporters.converter_errors import check_no_control_flow, explain
+from kerazoo.exporters.float_boundaries import without_boundaries
 from kerazoo.exporters.int16_biases import with_wide_biases
 from kerazoo.exporters.interface import Interface, call
 from kerazoo.exporters.modes import CALIBRATED_MODES
@@ -64,6 +65,8 @@ def convert(
                 content = converter.convert()
         except Exception as error:  # the converter raises plain Exceptions of several kinds
             raise explain(error, model, quantize) from error
+    if is_carried:
+        content = without_boundaries(content)
     return with_wide_biases(content) if quantize == "int16x8" else content
 
 
@@ -71,6 +74,8 @@ def _write_saved_model(model: Any, interface: Interface, folder: str, batch: int
     """One signature whose names are those of the interface, whatever the model's structures."""
     import keras
     import tensorflow as tf
+
+    from kerazoo.compress._exporting import exporting
 
     specs = [
         tf.TensorSpec((batch, *port.shape), port.dtype, name=port.name) for port in interface.inputs
@@ -83,8 +88,9 @@ def _write_saved_model(model: Any, interface: Interface, folder: str, batch: int
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serve", serve, input_signature=specs)
-    archive.write_out(folder, verbose=False)
+    with exporting():
+        archive.add_endpoint("serve", serve, input_signature=specs)
+        archive.write_out(folder, verbose=False)
 
 
 def _converter(folder: str, quantize: str | None, calibration: Samples | None, batch: int) -> Any:

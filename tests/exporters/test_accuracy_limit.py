@@ -43,6 +43,8 @@ def test_the_layer_that_costs_most_stays_in_float(net, data, tmp_path):
     x, y = data
     answers = np.asarray(kerazoo.load_tflite(path).predict(x)).argmax(-1)
     assert np.mean(answers == y) >= 0.94
+    assert report.integer_only is False
+    assert "FULLY_CONNECTED" in report.float_ops
     assert report.ops["FULLY_CONNECTED"] == 3
     assert report.to_dict()["float_layers"] == ["spoilt"]
     assert "spoilt" in str(report)
