@@ -42,7 +42,9 @@ def quantize_aware(
             the path of a YAML file with that dict. A pattern may also name a nested model.
         skip: names or patterns of layers that stay in float, in the file too: their operators stand
             between DEQUANTIZE and QUANTIZE, with the weights of the Keras model. Layers that only
-            move values (pooling by maximum, reshaping) are as their surroundings.
+            move values (pooling by maximum, reshaping) are as their surroundings. Not so with
+            "int8_weights", and "int16x8" where exporting needs `calibration` data: there the
+            converter quantizes these layers by itself.
         ranges: "moving_average", "percentile" or "learned" instead of the scheme's own.
 
     Returns: a functional model of registered layers, not compiled. `get_layer(name)` gives the
