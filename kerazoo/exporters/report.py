@@ -45,8 +45,8 @@ class ExportReport:
     """With `max_accuracy_drop`: the float model's accuracy less the file's, as a fraction."""
     float_layers: tuple[str, ...] | None = None
     """With `max_accuracy_drop`: the layers left in float to keep it; their operators are in
-    `float_ops`. With "int8_weights", and "int16x8" of layers that have no 16-bit form, the converter
-    rounds their weights by itself all the same; the accuracy is that of the file in any case."""
+    `float_ops`. With "int8_weights", and "int16x8" of models with a layer that has no 16-bit form,
+    the converter rounds their weights all the same. The accuracy is always the file's."""
     integer_only: bool | None = None
     """Whether every operator between input and output computes in integers."""
     float_ops: tuple[str, ...] | None = None
