@@ -152,8 +152,20 @@ class _Planner:
 
     def _is_rounded(self, node: Node) -> bool:
         """Whether what the node gives is not yet on the steps of its range."""
+        return not self._is_moved(node) or self._joins_moved(node)
+
+    def _is_moved(self, node: Node) -> bool:
         choice = self.choices.get(id(node))
-        return choice is None or choice.lowering.kind is not Kind.PASS_THROUGH
+        return choice is not None and choice.lowering.kind is Kind.PASS_THROUGH
+
+    def _joins_moved(self, node: Node) -> bool:
+        """Whether it is a Concatenate of what, among others, a pooling by maximum gives.
+
+        Its values are on the steps, but the converter does not see that, and may leave what reads
+        them in float.
+        """
+        values = [value for value in node.inputs if "float" in value.dtype]
+        return len(values) > 1 and any(self._is_moved(value.node) for value in values)
 
     def _last_selection(self, value: Value) -> Value:
         """Behind a maximum there are fewer values, and rounding them gives the same."""

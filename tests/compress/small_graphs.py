@@ -116,6 +116,17 @@ def concat_of_three():
 
 
 @graph
+def concat_of_pooled_concat():
+    x = image()
+    first = [kl.Conv2D(4, 1, activation="relu")(x), kl.Conv2D(3, 1, activation="relu")(x)]
+    y = kl.Concatenate()(first)
+    parts = [kl.Conv2D(4, 2, strides=2)(y), kl.Conv2D(5, 1, strides=2)(y), kl.MaxPooling2D(2)(y)]
+    y = kl.Concatenate()(parts)
+    pooled = kl.AveragePooling2D(3, strides=1, padding="same")(y)
+    return keras.Model(x, kl.Concatenate()([kl.Conv2D(5, 1)(z) for z in (y, y, y, pooled)]))
+
+
+@graph
 def shared_layer():
     x = image()
     shared = kl.Conv2D(4, 3, padding="same", activation="relu")
