@@ -159,13 +159,15 @@ class _Planner:
         return choice is not None and choice.lowering.kind is Kind.PASS_THROUGH
 
     def _joins_moved(self, node: Node) -> bool:
-        """Whether it is a Concatenate of what, among others, a pooling by maximum gives.
+        """Whether it is a Concatenate of moved values that an average pooling reads, too.
 
-        Its values are on the steps, but the converter does not see that, and may leave what reads
-        them in float.
+        Its values are on the steps, but there the converter leaves what else reads them in float.
         """
         values = [value for value in node.inputs if "float" in value.dtype]
-        return len(values) > 1 and any(self._is_moved(value.node) for value in values)
+        if len(values) < 2 or not any(self._is_moved(value.node) for value in values):
+            return False
+        readers = [self.choices[id(reader)] for reader in node.output.consumers]
+        return any(reader.lowering.kind is Kind.SAME_SCALE for reader in readers)
 
     def _last_selection(self, value: Value) -> Value:
         """Behind a maximum there are fewer values, and rounding them gives the same."""
