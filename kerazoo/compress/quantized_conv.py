@@ -15,14 +15,14 @@ from kerazoo.compress._convolution import (
     to_image,
 )
 from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
-from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress._normalized_layer import NormalizedLayer
 from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
 
 DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
-class QuantizedConv(QuantizedLayer):
+class QuantizedConv(NormalizedLayer):
     """y = BN(q(K) * x + b): Conv1D, 2D, 3D, grouped ones, DepthwiseConv1D and 2D.
 
     q rounds each output channel to steps of its own, and so commutes with the factor
@@ -44,21 +44,10 @@ class QuantizedConv(QuantizedLayer):
     the correction of Krishnamoorthi 2018, arXiv:1806.08342, which per-channel steps make needless.
     """
 
-    def __init__(
-        self,
-        layer: keras.Layer,
-        scheme: Any = None,
-        normalization: keras.Layer | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(layer, scheme, **kwargs)
-        self.normalization = normalization
-        self.is_depthwise = isinstance(self.inner, DEPTHWISE)
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        if self.normalization is not None and not self.normalization.built:
-            self.normalization.build(self.layer.compute_output_shape(input_shape))
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel has filters of its own."""
+        return isinstance(self.inner, DEPTHWISE)
 
     def call(self, inputs, training=None):
         bias = self.inner.bias if self.inner.use_bias else None
@@ -102,16 +91,3 @@ class QuantizedConv(QuantizedLayer):
         if bias is not None:
             outputs = outputs + self.cast(bias)
         return from_image(outputs, inputs, self.inner)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "normalization": keras.saving.serialize_keras_object(self.normalization),
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config["normalization"] = keras.saving.deserialize_keras_object(
-            config["normalization"], custom_objects=custom_objects
-        )
-        return super().from_config(config, custom_objects)

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
-from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress._normalized_layer import NormalizedLayer
 from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
 
 LEAST_FACTOR = 1e-3
@@ -17,7 +17,7 @@ normalization all but switches off are trained with the kernel as it is."""
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
-class QuantizedDense(QuantizedLayer):
+class QuantizedDense(NormalizedLayer):
     """y = BN(x q(W) + b), with one range for the whole kernel.
 
     The converter transposes dense kernels and cannot do that with a range per column. One range
@@ -32,21 +32,6 @@ class QuantizedDense(QuantizedLayer):
 
     Shape: `(batch, ..., features)` to `(batch, ..., units)`.
     """
-
-    def __init__(
-        self,
-        layer: keras.Layer,
-        scheme: Any = None,
-        normalization: keras.Layer | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(layer, scheme, **kwargs)
-        self.normalization = normalization
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        if self.normalization is not None and not self.normalization.built:
-            self.normalization.build(self.layer.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
         bias = self.inner.bias if self.inner.use_bias else None
@@ -96,16 +81,3 @@ class QuantizedDense(QuantizedLayer):
         if None not in sizes:
             return (-1, *sizes, outputs.shape[-1])
         return (*ops.shape(inputs)[:-1], outputs.shape[-1])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "normalization": keras.saving.serialize_keras_object(self.normalization),
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config["normalization"] = keras.saving.deserialize_keras_object(
-            config["normalization"], custom_objects=custom_objects
-        )
-        return super().from_config(config, custom_objects)
