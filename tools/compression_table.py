@@ -2,15 +2,21 @@
 """The table of compressed mnist_cnn: pruned, clustered, quantized, and all of it together.
 
     KERAZOO_DATA=FOLDER python tools/compression_table.py [--only NAME ...] [--epochs 4]
-        [--samples 0] [--work FOLDER]
+        [--samples 0] [--work FOLDER] [--time]
 
-Begins with the published weights. Each step trains on for some epochs on MNIST's training split
-less its last 5,000 images, with the augmentation of the model's config, Adam, the learning rate
-falling to 0 along a half cosine. The rate is chosen, of two, on those 5,000 images; the test split
-is used once for each line. "file" is the .tflite file of `kerazoo.export` (float unless quantized),
-measured with the reference's on the same machine in one run. Each finished line is kept in
-`--work`, with its model, so a run that was broken goes on where it was; delete a line's files to
-have it anew. With `--samples` it is a try on so many images, in a folder of its own.
+Begins with the published weights. Each line trains on for some epochs as the recipe does: on its
+training part, with its whole augmentation (shift, rotation, zoom, elastic distortion), Adam; but
+without its averaging of weights, the learning rate falling to 0 along half a cosine. The rate is
+chosen, of two, on the recipe's validation part. "dense, trained on" is the same training without
+any compression: more of it may help by itself, and its weights are full float32 numbers as those of
+the other lines, while the published ones are stored in float16.
+
+Everything else is measured on the .tflite file of `kerazoo.export` (float unless quantized): its
+accuracy on the 10,000 test images, used once for each line, its zeros and different values, its
+size. `--time` measures how long all files take, in turn, one thread; repeat it alone on an idle
+machine (a minute). Each trained model, file and line is kept in `--work`, so a run that was broken
+goes on where it was; delete a line's files to have it anew. With `--samples` it is a try on so many
+images, in a folder of its own.
 """
 
 from __future__ import annotations
@@ -23,9 +29,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from compressed_file import file_facts, time_in_turn
+from quantize_table import Data
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-MODEL, DATASET, VALIDATION, BATCH = "mnist_cnn", "mnist", 5_000, 128
+MODEL, DATASET, BATCH, SEED = "mnist_cnn", "mnist", 128, 0
 RATES = (3e-4, 1e-3)
 
 
@@ -52,7 +61,7 @@ def steps() -> dict[str, Step]:
         "pruned 80 %": Step("dense", gradually(0.8, "global"), "accuracy -0.10, gzip 0.30"),
         "half the FLOPs": Step(
             "dense",
-            lambda model, _: prune(model, flops=0.5, pattern="channel"),
+            lambda model, _: prune(model, flops=0.5, pattern="channel", multiple_of=8),
             "accuracy -0.15, latency 0.65",
         ),
         "16 clusters": Step("dense", lambda model, _: cluster(model, clusters=16), ""),
@@ -62,6 +71,7 @@ def steps() -> dict[str, Step]:
         "+ int8": Step(
             "+ 16 clusters", lambda model, _: quantize_aware(model), "accuracy -0.15, gzip 0.12"
         ),
+        "dense, trained on": Step("dense", lambda model, _: model, ""),
     }
 
 
@@ -70,16 +80,21 @@ def main(arguments: list[str]) -> None:
     work = options.work / (f"try_{options.samples}" if options.samples else "whole")
     work.mkdir(parents=True, exist_ok=True)
     data = _data(options.samples)
+    wanted = {
+        name: step
+        for name, step in steps().items()
+        if not options.only or name in options.only or _path(work, name, ".json").exists()
+    }
     table = {"dense": _kept(work, "dense", lambda: _dense(work, data))}
-    for name, step in steps().items():
-        if options.only and name not in options.only:
-            continue
+    for name, step in wanted.items():
 
         def make(name: str = name, step: Step = step) -> dict[str, Any]:
             return _line(work, name, step, data, options.epochs)
 
         table[name] = _kept(work, name, make)
-    print(_markdown(table))
+    if options.time:
+        _time(work, list(table), data.test[0][:1])
+    print(_markdown(table, work))
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -87,22 +102,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", help="names of lines; a line needs that it starts at")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--samples", type=int, default=0, help="a try on so many images")
-    parser.add_argument("--work", type=Path, default=Path("compression_table"))
+    parser.add_argument("--work", type=Path, default=Path("runs/compression_table"))
+    parser.add_argument("--time", action="store_true", help="time the files of all lines, in turn")
     return parser.parse_args(arguments)
 
 
-def _data(samples: int) -> dict[str, tuple[Any, Any]]:
-    from kerazoo import datasets
-
-    images, labels = datasets.load_numpy(DATASET, "train")
-    parts = {
-        "train": (images[:-VALIDATION], labels[:-VALIDATION]),
-        "validation": (images[-VALIDATION:], labels[-VALIDATION:]),
-        "test": datasets.load_numpy(DATASET, "test"),
-    }
-    return {
-        name: (x[:samples], y[:samples]) if samples else (x, y) for name, (x, y) in parts.items()
-    }
+def _data(samples: int) -> Data:
+    """The recipe's own parts."""
+    data = Data.load(DATASET)
+    if not samples:
+        return data
+    return Data(**{name: (x[:samples], y[:samples]) for name, (x, y) in vars(data).items()})
 
 
 def _kept(work: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -111,67 +121,53 @@ def _kept(work: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str
     if not path.exists():
         line = make()
         path.write_text(json.dumps(line, indent=2))
-        print(f"{name}: {line}", file=sys.stderr)
+        print(f"{name}: {line}", file=sys.stderr, flush=True)
     return json.loads(path.read_text())
 
 
-def _dense(work: Path, data: dict[str, Any]) -> dict[str, Any]:
+def _dense(work: Path, data: Data) -> dict[str, Any]:
     import kerazoo
 
     model = kerazoo.get(MODEL)
     model.save(_path(work, "dense", ".keras"))
-    return {"accuracy": _accuracy(model, data["test"]), **_sizes(model)}
+    return _measured(model, _path(work, "dense", ".tflite"), data)
 
 
-def _line(work: Path, name: str, step: Step, data: dict[str, Any], epochs: int) -> dict[str, Any]:
+def _line(work: Path, name: str, step: Step, data: Data, epochs: int) -> dict[str, Any]:
     import keras
 
-    start = _path(work, step.start, ".keras")
+    start, end = _path(work, step.start, ".keras"), _path(work, name, ".keras")
     if not start.exists():
         sys.exit(f"{name!r} starts at {step.start!r}, which is not in {work}: make that first.")
-    tried = {}
-    for rate in RATES:
-        model = _trained(step, keras.models.load_model(start, compile=False), data, epochs, rate)
-        tried[rate] = (_accuracy(model, data["validation"]), model)
-    rate = max(tried, key=lambda each: tried[each][0])
-    accuracy, model = tried[rate]
-    model.save(_path(work, name, ".keras"))
-    chosen = {"rate": rate, "validation": accuracy}
-    return {"accuracy": _accuracy(model, data["test"]), **chosen, **_sizes(model)}
+    if not end.exists():
+        tried = {}
+        for rate in RATES:
+            model = keras.models.load_model(start, compile=False)
+            model = _trained(step, model, data, epochs, rate)
+            tried[rate] = (_accuracy(model, data.validation), model)
+            print(f"{name}: rate {rate}, validation {tried[rate][0]}", file=sys.stderr, flush=True)
+        best = max(tried, key=lambda rate: tried[rate][0])
+        tried[best][1].save(end)
+    model = keras.models.load_model(end, compile=False)
+    validation = {"validation": _accuracy(model, data.validation)}
+    return {**validation, **_measured(model, _path(work, name, ".tflite"), data)}
 
 
-def _trained(step: Step, start: Any, data: dict[str, Any], epochs: int, rate: float) -> Any:
+def _trained(step: Step, start: Any, data: Data, epochs: int, rate: float) -> Any:
     import keras
 
     from kerazoo import datasets
 
-    keras.utils.set_random_seed(0)
-    x, y = data["train"]
-    updates = epochs * -(-len(x) // BATCH)
+    keras.utils.set_random_seed(SEED)
+    augment = datasets.info(DATASET).augment
+    batches = datasets.Batches(*data.train, batch_size=BATCH, seed=SEED, augment=augment)
+    updates = epochs * len(batches)
     model = step.change(start, updates)
     schedule = keras.optimizers.schedules.CosineDecay(rate, updates)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
-    model.fit(
-        _batches(x, y, datasets.Augment(shift=0.1, rotate=10, zoom=0.1)),
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-    )
+    model.compile(keras.optimizers.Adam(schedule), loss)
+    model.fit(batches.starting_at(), epochs=epochs, steps_per_epoch=len(batches), verbose=2)
     return model
-
-
-def _batches(x: Any, y: Any, augment: Any) -> Any:
-    import tensorflow as tf
-
-    from kerazoo.datasets.augment import distort
-
-    def distorted(number: Any, batch: Any) -> Any:
-        images, labels = batch
-        return distort(images, augment, tf.stack([0, tf.cast(number, tf.int32)])), labels
-
-    dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=0).batch(BATCH)
-    return dataset.enumerate().map(distorted, num_parallel_calls=2).prefetch(2)
 
 
 def _accuracy(model: Any, part: tuple[Any, Any]) -> float:
@@ -179,18 +175,23 @@ def _accuracy(model: Any, part: tuple[Any, Any]) -> float:
     return float((model.predict(images, 500, verbose=0).argmax(-1) == labels).mean())
 
 
-def _sizes(model: Any) -> dict[str, Any]:
-    from kerazoo.compress import report
+def _measured(model: Any, path: Path, data: Data) -> dict[str, Any]:
+    """Figures of the exported file, and the operations of the model."""
+    import kerazoo
+    from kerazoo.compress import report, strip
+    from kerazoo.compress._unquantized import is_quantized
 
-    found = report(model, tflite=True)
-    return {
-        "sparsity": found.sparsity,
-        "values": found.unique_values,
-        "flops": found.flops,
-        "file_bytes": found.tflite.size_bytes,
-        "gzip_bytes": found.tflite.gzip_bytes,
-        "latency_us": found.tflite.latency_us,
-    }
+    exported = model if is_quantized(model) else strip(model)
+    kerazoo.export(exported, path, calibration=data.train[0][:200])
+    images, labels = data.test
+    right = kerazoo.load_tflite(path).predict(images).argmax(-1) == labels
+    return {"accuracy": float(right.mean()), "flops": report(model).flops, **file_facts(path)}
+
+
+def _time(work: Path, names: list[str], image: Any) -> None:
+    """Write `times.json`: microseconds of each line's file."""
+    times = time_in_turn([_path(work, name, ".tflite") for name in names], image)
+    (work / "times.json").write_text(json.dumps(dict(zip(names, times, strict=True)), indent=2))
 
 
 def _path(work: Path, name: str, suffix: str) -> Path:
@@ -198,28 +199,41 @@ def _path(work: Path, name: str, suffix: str) -> Path:
     return work / ("_".join(words) + suffix)
 
 
-def _markdown(table: dict[str, dict[str, Any]]) -> str:
+def _markdown(table: dict[str, dict[str, Any]], work: Path) -> str:
     heads = (
-        "accuracy %|against dense|zeros|values|MFLOPs|file kB|gzip kB|of dense file|us|of dense|bar"
+        "accuracy %|against dense|zeros|values|MFLOPs|file kB|gzip kB|of dense file|of dense gzip|"
+        "us, least|of dense|us, median|of dense|bar"
     )
-    rows = [f"| model | {heads.replace('|', ' | ')} |", "|" + "---|" * 12]
+    rows = [f"| file | {heads.replace('|', ' | ')} |", "|" + "---|" * 15]
     dense, bars = table["dense"], {name: step.bar for name, step in steps().items()}
+    path = work / "times.json"
+    times = json.loads(path.read_text()) if path.exists() else {}
     for name, line in table.items():
         cells = [
             f"{100 * line['accuracy']:.2f}",
             f"{100 * (line['accuracy'] - dense['accuracy']):+.2f}",
             f"{line['sparsity']:.1%}",
             f"{line['values']:,}",
-            f"{line['flops'] / 1e6:.1f}" if line["flops"] else "?",
+            f"{line['flops'] / 1e6:.1f}",
             f"{line['file_bytes'] / 1e3:,.0f}",
             f"{line['gzip_bytes'] / 1e3:,.0f}",
-            f"{line['gzip_bytes'] / dense['file_bytes']:.2f}",
-            f"{line['latency_us']:.0f}",
-            f"{line['latency_us'] / dense['latency_us']:.2f}",
+            f"{line['gzip_bytes'] / dense['file_bytes']:.3f}",
+            f"{line['gzip_bytes'] / dense['gzip_bytes']:.3f}",
+            *_times(times, name),
             bars.get(name, ""),
         ]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _times(times: dict[str, dict[str, float]], name: str) -> list[str]:
+    if name not in times:
+        return ["", "", "", ""]
+    return [
+        text
+        for key, value in times[name].items()
+        for text in (f"{value:,.0f}", f"{value / times['dense'][key]:.2f}")
+    ]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerazoo.compress._channel_pruning import prune_channels
 from kerazoo.compress._constrained_model import ModelWeight, constrained_model, weights_of_model
 from kerazoo.compress._pruning_pattern import PruningPattern
 from kerazoo.compress._sparsity_budget import sparsities
@@ -28,6 +29,7 @@ def prune(
     block_size: Sequence[int] = (1, 4),
     block_pooling: str = "avg",
     flops: float | None = None,
+    multiple_of: int = 1,
 ) -> keras.Model:
     """A copy of `model` that loses its smallest weights as it is trained, and keeps the zeros.
 
@@ -57,6 +59,8 @@ def prune(
         block_pooling: "avg" or "max" of magnitudes is what blocks are compared by.
         flops: of "channel" only, instead of `sparsity`: share of the operations that may remain,
             in (0, 1); as few channels go as it takes.
+        multiple_of: of "channel" only: widths are rounded up to a multiple of it, 1 or above.
+            Kernels of CPUs compute 8 channels or more at a time, and odd widths cost them more.
 
     Raises:
         ConfigError: arguments that do not go together, a model of another kind, nothing to prune.
@@ -71,9 +75,14 @@ def prune(
     """
     if pattern == "channel":
         _check_channel_arguments(schedule, policy, budget)
-        return _prune_channels(model, sparsity, flops, skip)
-    if flops is not None:
-        raise ConfigError(f'`flops` is for `pattern="channel"`. Received: pattern={pattern!r}.')
+        if sparsity is None and flops is None:
+            sparsity = 0.5
+        return prune_channels(model, sparsity, flops=flops, skip=skip, multiple_of=multiple_of)
+    if flops is not None or multiple_of != 1:
+        raise ConfigError(
+            f'`flops` and `multiple_of` are for `pattern="channel"`. Received: '
+            f"pattern={pattern!r}, flops={flops}, multiple_of={multiple_of}."
+        )
     form = PruningPattern(pattern, tuple(block_size), block_pooling)
     schedule = _schedule(sparsity, schedule, form)
     entries = _chosen(model, skip, policy)
@@ -143,16 +152,6 @@ def is_fast_on_xnnpack(layer: keras.Layer) -> bool:
         and tuple(layer.strides) == (1, 1)
         and layer.groups == 1
     )
-
-
-def _prune_channels(
-    model: keras.Model, sparsity: float | None, flops: float | None, skip: Sequence[str]
-) -> keras.Model:
-    from kerazoo.compress._channel_pruning import prune_channels
-
-    if sparsity is None and flops is None:
-        sparsity = 0.5
-    return prune_channels(model, sparsity, flops=flops, skip=skip)
 
 
 def _check_channel_arguments(schedule: Any, policy: Any, budget: str) -> None:

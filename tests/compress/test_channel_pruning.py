@@ -401,5 +401,9 @@ def test_prune_reaches_it():
     pruned = kerazoo.compress.prune(model, pattern="channel", flops=0.5)
     assert width(pruned, "first") == 4
     assert width(kerazoo.compress.prune(model, pattern="channel"), "first") == 4
-    with pytest.raises(ConfigError, match="`flops` is for"):
+    sixes = kerazoo.compress.prune(model, pattern="channel", multiple_of=6)
+    assert width(sixes, "first") == 6
+    with pytest.raises(ConfigError, match="`flops` and `multiple_of` are for"):
         kerazoo.compress.prune(model, flops=0.5)
+    with pytest.raises(ConfigError, match="`flops` and `multiple_of` are for"):
+        kerazoo.compress.prune(model, multiple_of=8)
