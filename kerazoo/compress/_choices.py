@@ -140,10 +140,15 @@ def _fold_normalization(choice: Choice, choices: Choices) -> None:
         return
     if _is_called_again(choice, choices) or _is_called_again(choices[id(behind)], choices):
         return
-    if choice.lowering.make is QuantizedDense and has_one_range(choice.node.operation):
-        return  # factors of its columns would multiply the few values
+    if _has_one_step(choice.lowering) and has_one_range(choice.node.operation):
+        return  # factors of its channels would multiply the few values
     choice.normalization = behind
     choices[id(behind)] = Choice(behind, choice.lowering, choice.scheme, is_folded=True)
+
+
+def _has_one_step(lowering: Lowering) -> bool:
+    """Whether the file has one step for the whole kernel, not one for each channel."""
+    return isinstance(lowering.make, type) and issubclass(lowering.make, QuantizedDense)
 
 
 def _can_be_folded(choice: Choice) -> bool:

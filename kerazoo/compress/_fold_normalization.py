@@ -16,6 +16,7 @@ from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._folding import scale_and_offset
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
+from kerazoo.compress._normalization_behind import normalization_behind
 
 
 def fold_normalization(model: keras.Model) -> keras.Model:
@@ -42,24 +43,10 @@ def fold_normalization(model: keras.Model) -> keras.Model:
 
 def _pair(graph: Graph, node: Node) -> tuple[Node, Node] | None:
     """A layer's node and that of the normalization to fold into it."""
-    layer = node.operation
-    if not isinstance(layer, CHANNELED) or layer.activation is not keras.activations.linear:
+    if not isinstance(node.operation, CHANNELED):
         return None
-    if node.output.is_output or len(node.output.consumers) != 1:
-        return None
-    after = node.output.consumers[0]
-    is_alone = len(graph.calls_of(layer)) == len(graph.calls_of(after.operation)) == 1
-    is_normalization = type(after.operation) is keras.layers.BatchNormalization
-    if not is_alone or not is_normalization or not _is_last(after):
-        return None
-    return node, after
-
-
-def _is_last(node: Node) -> bool:
-    """Whether a normalization counts its channels along the last axis."""
-    axis = node.operation.axis
-    axis = axis[0] if isinstance(axis, list | tuple) else axis
-    return axis in (-1, len(node.output.shape) - 1)
+    behind = normalization_behind(graph, node)
+    return None if behind is None else (node, behind)
 
 
 def _folded(node: Node, normalization: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 from keras import tree
 
+from kerazoo.compress._constrained_inside import constrained_inside
 from kerazoo.compress._node import Node, Value, values_in
+from kerazoo.compress._quantized_layer import unconstrained
 from kerazoo.errors import ConfigError
 
 
@@ -92,6 +94,7 @@ class _Reader:
         self.taken = {op.name for op in function.operations}
         self.names.update((id(op), op.name) for op in function.operations)
         self.kept: list[Any] = []  # traced functions: an id must not come to stand for another
+        self.views: dict[int, Any] = {}  # of layers inside of composite ones with constraints
 
     def add_input(self, tensor: Any) -> Value:
         layer = tensor._keras_history.operation
@@ -117,7 +120,7 @@ class _Reader:
         return [values[id(x)] for x in function.outputs]
 
     def _node(self, call: Any, values: dict[int, Value], outside: _Surroundings) -> Node:
-        operation = call.operation
+        operation = self.views.get(id(call.operation), call.operation)
         # Masks that nothing gives are None, as in Keras's own run through its graph.
         args, kwargs = call.arguments.convert(
             lambda x: values.get(id(x)) if isinstance(x, keras.KerasTensor) else x
@@ -157,9 +160,16 @@ class _Reader:
             return self.add_calls(
                 function, _inputs_of(function, node), outside.inside(node, always=False)
             )
-        if not self.expand(node.operation):
+        composite = unconstrained(node.operation)
+        if not self.expand(composite):
             return None
-        function = _traced(node)
+        function = _traced(composite, node)
+        if composite is not node.operation:
+            layers = [op for op in function.operations if isinstance(op, keras.Layer)]
+            views = constrained_inside(node.operation, layers)
+            if views is None:
+                return None
+            self.views = {**views, **self.views}  # a layer keeps the view of its first call
         self.kept.append(function)
         return self.add_calls(function, node.inputs, outside.inside(node, always=True))
 
@@ -216,11 +226,11 @@ def _inputs_of(function: Any, node: Node) -> list[Value]:
     return inputs
 
 
-def _traced(node: Node) -> Any:
-    """What the layer's `call` does, as a function of the node's inputs."""
+def _traced(layer: Any, node: Node) -> Any:
+    """What the `call` of `layer`, which `node` calls, does as a function of the node's inputs."""
     args, kwargs = _symbolic(node)
     symbols = [x for x in tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
-    results = node.operation.call(*args, **kwargs)
+    results = layer.call(*args, **kwargs)
     function = keras.Function(symbols, results)
     for operation in function.operations:  # the user's layers forget that they were called here
         used = [call for call in _in_order(function) if call.operation is operation]

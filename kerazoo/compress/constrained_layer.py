@@ -88,7 +88,8 @@ class ConstrainedLayer(keras.layers.Wrapper):
             for constraint in self.constraints[path]:
                 if not constraint.built:
                     constraint.build(tuple(variable.shape))
-            variable.constraint = _InOrder(variable.constraint, self.constraints[path])
+            if not _has_these(variable, self.constraints[path]):
+                variable.constraint = _InOrder(variable.constraint, self.constraints[path])
         self._is_attached = True
 
     def compute_mask(self, inputs, previous_mask=None):
@@ -123,6 +124,12 @@ class ConstrainedLayer(keras.layers.Wrapper):
         for key in ("layer", "constraints"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         return cls(**config)
+
+
+def _has_these(variable: Any, projections: list[WeightConstraint]) -> bool:
+    """Whether another ConstrainedLayer around the same weight has attached the same objects."""
+    given = variable.constraint
+    return isinstance(given, _InOrder) and [*map(id, given.projections)] == [*map(id, projections)]
 
 
 class _InOrder(keras.constraints.Constraint):

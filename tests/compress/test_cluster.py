@@ -9,6 +9,7 @@ from kerazoo.compress import cluster, prune, strip
 from kerazoo.compress._weights_of import compressible_weights
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.errors import ConfigError, UnknownNameError
+from kerazoo.layers import InvertedResidual
 from kerazoo.training import Loop
 
 RNG = np.random.default_rng(0)
@@ -210,6 +211,82 @@ def test_digits_are_learnt_with_eight_values():
     clustered.fit(images, labels, 128, 5, verbose=0)
     assert distinct(kernels(clustered)) <= 8
     assert clustered.evaluate(images, labels, verbose=0)[1] > 0.95
+
+
+def normalized(layer, *, mirrored):
+    """`layer` with a normalization half of whose channels have a negative factor, if mirrored."""
+    keras.utils.set_random_seed(0)
+    norm = layers.BatchNormalization(name="norm")
+    model = keras.Sequential([keras.Input((8, 8, 2)), layer, norm, layers.Flatten()])
+    rng = np.random.default_rng(1)
+    gamma = rng.uniform(0.5, 2, 6) * np.where(np.arange(6) % 2, -1, 1)
+    norm.gamma.assign(gamma if mirrored else abs(gamma))
+    for variable in (norm.beta, norm.moving_mean):
+        variable.assign(rng.normal(size=6))
+    if layer.use_bias:
+        layer.bias.assign(rng.normal(size=6))
+    return model
+
+
+@pytest.mark.parametrize("kind", ["conv", "separable"])
+def test_negative_factors_of_a_normalization_change_their_form_alone(kind):
+    layer = layers.Conv2D(6, 3, use_bias=False) if kind == "conv" else layers.SeparableConv2D(6, 3)
+    model = normalized(layer, mirrored=True)
+    before = model.get_weights()
+    all_values = sum(variable.numpy().size for variable in layer.weights)
+    clustered = cluster(model, clusters=all_values)  # a value for each weight: nothing is lost
+    for training in (False, True):
+        np.testing.assert_allclose(
+            clustered(IMAGES, training=training), model(IMAGES, training=training), atol=1e-4
+        )
+        model.set_weights(before)  # training=True has moved the averages
+    assert clustered.get_layer("norm").gamma.numpy().min() > 0
+    unlike = cluster(normalized(layer, mirrored=True), clusters=3, per_channel=True)
+    assert unlike.get_layer("norm").gamma.numpy().min() < 0
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_integers_of_a_folded_kernel_are_as_few(tensorflow_backend, mirrored):
+    """q(g K) in steps of max|K| |g| / 127, the one range that a clustered kernel keeps."""
+    from kerazoo.compress import quantize_aware
+
+    model = normalized(layers.Conv2D(6, 3, name="conv"), mirrored=mirrored)
+    quantized = quantize_aware(cluster(model, clusters=5))
+    conv, norm = quantized.get_layer("conv"), quantized.get_layer("conv").normalization
+    factor = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+    step = np.abs(conv.inner.kernel.numpy()).max() * np.abs(factor) / 127
+    integers = np.asarray(conv.quantized_weights()["kernel"]) / step
+    np.testing.assert_allclose(integers, np.round(integers), atol=1e-3)
+    assert len(np.unique(np.round(integers))) <= 5
+
+
+def block_model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 6))
+    block = InvertedResidual(6, name="block")
+    x = layers.GlobalAveragePooling2D()(block(block(inputs)))  # shared
+    return keras.Model(inputs, layers.Dense(3, name="head")(x))
+
+
+def test_constraints_inside_of_a_block_are_kept_and_counted_once(tensorflow_backend):
+    from kerazoo.compress import quantize_aware
+
+    rows = RNG.normal(size=(8, 8, 8, 6)).astype("float32")
+    clustered = compiled(cluster(prune(block_model(), sparsity=0.5), clusters=4))
+    quantized = compiled(quantize_aware(clustered))
+    wrapped = [each for each in quantized.layers if hasattr(each, "inner")]
+    assert len([each for each in wrapped if isinstance(each.layer, ConstrainedLayer)]) == 3
+    for model in (clustered, quantized):
+        model.train_on_batch(rows, LABELS[:8])
+    for model in (clustered, quantized):  # asking what is in the block attached nothing twice
+        steps = [v for v in model.variables if v.path.endswith("/step")]
+        assert steps
+        assert all(int(v) == 1 for v in steps)
+    for layer in wrapped:
+        if isinstance(layer.layer, ConstrainedLayer):
+            kernel = layer.inner.kernel.numpy()
+            assert len(np.unique(kernel)) <= 4
+            assert np.mean(kernel == 0) >= 0.5
 
 
 def test_bad_arguments():
