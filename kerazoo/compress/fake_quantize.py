@@ -9,6 +9,7 @@ from keras import ops
 
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.compress._calibrating import is_calibrating
+from kerazoo.compress._exporting import is_exporting
 from kerazoo.compress._fake_quant import fake_quantize, fake_quantize_learned
 from kerazoo.compress.scheme import RANGES
 from kerazoo.errors import ConfigError, unknown_name
@@ -47,7 +48,7 @@ class FakeQuantize(keras.layers.Layer):
 
     Call arguments: `inputs`, any shape; `member`, its number; `training`. Ranges move in training
     and inside of `calibrate`, unless the layer's `trainable` is False. Until a member has seen
-    values it passes them through.
+    values it passes them through; such a model is not exported.
 
     Shape and dtype: as the input's; the rounding is done in float32.
 
@@ -118,11 +119,16 @@ class FakeQuantize(keras.layers.Layer):
         step, zero_point = self._step_and_zero_point()
         return -zero_point * step, (self._levels - zero_point) * step
 
+    def step_size(self) -> Any:
+        """Between neighbouring values of the range in force, a float32 scalar."""
+        low, high = self.range()
+        return (high - low) / self._levels
+
     def call(self, inputs, member=0, training=None):
         if self.bits is None:
             return inputs
         x = ops.cast(inputs, "float32")
-        if self.fixed_range is not None:
+        if self.fixed_range is not None or is_exporting():  # no range is empty there
             y = self._quantize(x)
         elif is_calibrating() or (training and self.trainable):
             self._observe(ops.stop_gradient(x), member)

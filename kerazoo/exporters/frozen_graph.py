@@ -82,6 +82,34 @@ class FrozenGraph:
                     found[maker].append(name)
         return found
 
+    def twins(self, name: str) -> list[str]:
+        """The operations that compute the same from the same, `name` too: one in the file."""
+        return self._alike.get(self._first.get(name, name), [])
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        """First of its kind -> all of the kind that depend on the inputs."""
+        alike: dict[str, list[str]] = {}
+        for name in self.order:
+            if ":" not in name:
+                alike.setdefault(self._first[name], []).append(name)
+        return alike
+
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        """Operation -> the first one that computes the same from the same."""
+        by_recipe: dict[Any, str] = {}
+        first: dict[str, str] = {}
+        for node in self._definition.node:  # makers before takers
+            parts = [given.partition(":") for given in node.input]
+            recipe = (
+                node.op if node.op != "Placeholder" else node.name,
+                tuple((first.get(maker, maker), port) for maker, _, port in parts),
+                _attributes(node),
+            )
+            first[node.name] = by_recipe.setdefault(recipe, node.name)
+        return first
+
     def _origin(self, name: str) -> str:
         """The operation whose value is only passed on."""
         while self.kind(name) in ("Identity", "IdentityN", "Merge"):
@@ -130,8 +158,17 @@ class FrozenGraph:
 
         specs = [tf.TensorSpec(self.shape(name), self._tensor(name).dtype) for name in replaced]
         function = tf.compat.v1.wrap_function(build, specs)
-        values = function(*(tf.constant(value) for value in replaced.values()))
+        values = function(*map(tf.constant, replaced.values(), [spec.dtype for spec in specs]))
         return {name: value.numpy() for name, value in zip(wanted, values, strict=True)}
+
+
+def _attributes(node: Any) -> tuple[tuple[str, bytes], ...]:
+    """What decides on the node's values, constants too; names with "_" only help to run it."""
+    return tuple(
+        (name, node.attr[name].SerializeToString(deterministic=True))
+        for name in sorted(node.attr)
+        if not name.startswith("_")
+    )
 
 
 def _name(tensor: Any) -> str:
@@ -151,6 +188,8 @@ def _freeze(
         convert_variables_to_constants_v2,
     )
 
+    from kerazoo.compress._exporting import exporting
+
     names = [port.name for port in interface.inputs]
 
     def serve(*tensors):
@@ -159,7 +198,9 @@ def _freeze(
     specs = [
         tf.TensorSpec((rows, *port.shape), port.dtype, name=port.name) for port in interface.inputs
     ]
-    frozen = convert_variables_to_constants_v2(tf.function(serve).get_concrete_function(*specs))
+    with exporting():
+        function = tf.function(serve).get_concrete_function(*specs)
+    frozen = convert_variables_to_constants_v2(function)
     inputs = [tensor.op.name for tensor in frozen.inputs]
     outputs = [tensor.op.name for tensor in frozen.outputs]
     return (

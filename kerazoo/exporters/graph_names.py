@@ -30,7 +30,8 @@ def layers_in(name: str, paths: Iterable[LayerPath]) -> list[LayerPath]:
     paths = list(paths)
     found: dict[LayerPath, None] = {}
     for part in name.split(";"):
-        scopes = part.split("@")[0].split("/")  # "...@__inference_serve_12" in converter errors
+        # "...@__inference_serve_12" in converter errors
+        scopes = [_names(scope) for scope in part.split("@")[0].split("/")]
         matching = [path for path in paths if _covers(path, scopes)]
         longest = max(map(len, matching), default=0)
         found.update(dict.fromkeys(path for path in matching if len(path) == longest))
@@ -48,8 +49,12 @@ def _walk(layer: Any, above: LayerPath) -> Iterator[LayerPath]:
         yield path
 
 
-def _covers(path: LayerPath, scopes: list[str]) -> bool:
+def _names(scope: str) -> tuple[str, str]:
+    """What a layer may be called that has this scope: "conv_1" is "conv_1", or "conv" once more."""
+    return scope, re.sub(r"_\d+$", "", scope)
+
+
+def _covers(path: LayerPath, scopes: list[tuple[str, str]]) -> bool:
     return len(scopes) > len(path) and all(
-        scope == name or re.fullmatch(re.escape(name) + r"_\d+", scope)
-        for name, scope in zip(path, scopes, strict=False)
+        name in names for name, names in zip(path, scopes, strict=False)
     )

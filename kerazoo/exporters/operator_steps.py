@@ -164,7 +164,8 @@ def compare_operators(
         for tensor, one in zip(tensors, matches, strict=True)
         if one.operation is not None
     }
-    own = graph.run({**inputs, **replaced}, replaced)
+    alike = {twin: value for name, value in replaced.items() for twin in graph.twins(name)}
+    own = graph.run({**inputs, **alike, **replaced}, replaced)
     values = {tensor.index: tensor.value for tensor in tensors}
     paths = layer_paths(model)
     compared, uncompared = [], []

@@ -52,12 +52,12 @@ def convert(
     with tempfile.TemporaryDirectory() as folder:
         with quiet():
             _write_saved_model(model, interface, folder, batch)
-        if is_carried:
-            converter = _carrying_converter(folder)
-        else:
-            if quantize in CALIBRATED_MODES:
-                check_no_control_flow(folder, model)
-            converter = _converter(folder, quantize, calibration, batch or 1)
+            if is_carried:
+                converter = _carrying_converter(folder)
+            else:
+                if quantize in CALIBRATED_MODES:
+                    check_no_control_flow(folder, model)
+                converter = _converter(folder, quantize, calibration, batch or 1)
         if quantize == "int8_io":
             _take_integers(converter, interface)
         try:
@@ -90,7 +90,9 @@ def _write_saved_model(model: Any, interface: Interface, folder: str, batch: int
     archive.track(model)
     with exporting():
         archive.add_endpoint("serve", serve, input_signature=specs)
-        archive.write_out(folder, verbose=False)
+        # A function for each gradient would take longer to write and read than all the rest.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        archive.write_out(folder, options, verbose=False)
 
 
 def _converter(folder: str, quantize: str | None, calibration: Samples | None, batch: int) -> Any:

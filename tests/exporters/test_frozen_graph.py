@@ -26,7 +26,9 @@ def graph():
     inputs = keras.Input((3,), name="x")
     x = keras.layers.Rescaling(1.0, offset=1.0, name="plus")(inputs)
     x = Switched(name="twice")(x)
-    model = keras.Model(inputs, keras.layers.ReLU(name="relu")(x), name="net")
+    outputs = [keras.layers.ReLU(name=name)(x) for name in ("relu", "same")]
+    outputs.append(keras.layers.ReLU(6, name="relu6")(x))
+    model = keras.Model(inputs, outputs, name="net")
     return FrozenGraph(model, describe(model), rows=2)
 
 
@@ -65,3 +67,11 @@ def test_only_what_depends_on_the_inputs_has_a_place(graph):
         for name in graph.order
         if name not in graph.inputs.values()
     )
+
+
+def test_operations_that_compute_the_same_from_the_same_are_twins(graph):
+    relu, same, relu6 = (last_of(graph, name) for name in ("relu", "same", "relu6"))
+    assert graph.twins(relu) == graph.twins(same)
+    assert {relu, same} <= set(graph.twins(relu))
+    assert relu6 not in graph.twins(relu)
+    assert graph.twins(graph.inputs["x"]) == [graph.inputs["x"]]
