@@ -199,7 +199,7 @@ def _freeze(
         tf.TensorSpec((rows, *port.shape), port.dtype, name=port.name) for port in interface.inputs
     ]
     with exporting():
-        function = tf.function(serve).get_concrete_function(*specs)
+        function = tf.function(serve, autograph=False).get_concrete_function(*specs)
     frozen = convert_variables_to_constants_v2(function)
     inputs = [tensor.op.name for tensor in frozen.inputs]
     outputs = [tensor.op.name for tensor in frozen.outputs]
