@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROUNDS, RUNS = 60, 20
+ROUNDS, RUNS = 200, 20
 
 
 def kernels(path: Path) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 """The table of compressed mnist_cnn: pruned, clustered, quantized, and all of it together.
 
     KERAZOO_DATA=FOLDER python tools/compression_table.py [--only NAME ...] [--epochs 4]
-        [--samples 0] [--work FOLDER] [--time]
+        [--rates 3e-4 1e-3] [--samples 0] [--work FOLDER] [--time]
 
 Begins with the published weights. Each line trains on for some epochs as the recipe does: on its
 training part, with its whole augmentation (shift, rotation, zoom, elastic distortion), Adam; but
 without its averaging of weights, the learning rate falling to 0 along half a cosine. The rate is
-chosen, of two, on the recipe's validation part. "dense, trained on" is the same training without
-any compression: more of it may help by itself, and its weights are full float32 numbers as those of
-the other lines, while the published ones are stored in float16.
+chosen, of `--rates`, on the recipe's validation part. "dense, trained on" is the same training
+without any compression: more of it may help by itself, and its weights are full float32 numbers as
+those of the other lines, while the published ones are stored in float16.
 
 Everything else is measured on the .tflite file of `kerazoo.export` (float unless quantized): its
 accuracy on the 10,000 test images, used once for each line, its zeros and different values, its
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> None:
     for name, step in wanted.items():
 
         def make(name: str = name, step: Step = step) -> dict[str, Any]:
-            return _line(work, name, step, data, options.epochs)
+            return _line(work, name, step, data, options)
 
         table[name] = _kept(work, name, make)
     if options.time:
@@ -101,6 +101,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", help="names of lines; a line needs that it starts at")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="to choose from")
     parser.add_argument("--samples", type=int, default=0, help="a try on so many images")
     parser.add_argument("--work", type=Path, default=Path("runs/compression_table"))
     parser.add_argument("--time", action="store_true", help="time the files of all lines, in turn")
@@ -133,7 +134,9 @@ def _dense(work: Path, data: Data) -> dict[str, Any]:
     return _measured(model, _path(work, "dense", ".tflite"), data)
 
 
-def _line(work: Path, name: str, step: Step, data: Data, epochs: int) -> dict[str, Any]:
+def _line(
+    work: Path, name: str, step: Step, data: Data, options: argparse.Namespace
+) -> dict[str, Any]:
     import keras
 
     start, end = _path(work, step.start, ".keras"), _path(work, name, ".keras")
@@ -141,9 +144,9 @@ def _line(work: Path, name: str, step: Step, data: Data, epochs: int) -> dict[st
         sys.exit(f"{name!r} starts at {step.start!r}, which is not in {work}: make that first.")
     if not end.exists():
         tried = {}
-        for rate in RATES:
+        for rate in options.rates:
             model = keras.models.load_model(start, compile=False)
-            model = _trained(step, model, data, epochs, rate)
+            model = _trained(step, model, data, options.epochs, rate)
             tried[rate] = (_accuracy(model, data.validation), model)
             print(f"{name}: rate {rate}, validation {tried[rate][0]}", file=sys.stderr, flush=True)
         best = max(tried, key=lambda rate: tried[rate][0])
