@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import layers
 
-from kerazoo.compress._lowering import Kind, Lowering, lowers
+from kerazoo.compress._lowering import Kind, Lowering, lowers, lowers_by_calls
+from kerazoo.compress._node import Node
 from kerazoo.compress.quantized_activation import (
     FORMS,
     TANH_RANGE,
@@ -16,7 +18,10 @@ from kerazoo.compress.quantized_activation import (
 from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
 from kerazoo.compress.quantized_conv import QuantizedConv
 from kerazoo.compress.quantized_dense import QuantizedDense
+from kerazoo.layers.drop_path import DropPath
+from kerazoo.layers.gradient_reversal import GradientReversal
 
+OPEN_SIZE = "the size of its input is open"
 PASS_THROUGH = Lowering(Kind.PASS_THROUGH)
 MERGED = Lowering(Kind.QUANTIZED, fuses_relu=True)
 
@@ -54,12 +59,19 @@ def is_channels_last(layer: Any) -> bool:
 _CHANNELS_FIRST = Lowering(Kind.FLOAT, reason='TFLite takes data_format="channels_last" only')
 
 
-@lowers(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+@lowers_by_calls(layers.Conv3D)
+def _convolution_of_volumes(layer: Any, calls: Sequence[Node]) -> Lowering:
+    if layer.groups > 1:
+        return Lowering(Kind.FLOAT, reason="TFLite has no grouped convolutions of volumes")
+    if any(None in call.inputs[0].shape[1:] for call in calls):
+        return Lowering(Kind.FLOAT, reason=OPEN_SIZE)
+    return _convolution(layer)
+
+
+@lowers(layers.Conv1D, layers.Conv2D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def _convolution(layer: Any) -> Lowering:
     if not is_channels_last(layer):
         return _CHANNELS_FIRST
-    if layer.rank == 3 and layer.groups > 1:
-        return Lowering(Kind.FLOAT, reason="TFLite has no grouped convolutions of volumes")
     return Lowering(
         Kind.QUANTIZED,
         make=QuantizedConv,
@@ -158,6 +170,31 @@ def _moved(layer: Any) -> Lowering:
     layers.AlphaDropout,
     layers.GaussianDropout,
     layers.GaussianNoise,
+    DropPath,
+    GradientReversal,
+    layers.AugMix,
+    layers.CutMix,
+    layers.MixUp,
+    layers.RandAugment,
+    layers.RandomBrightness,
+    layers.RandomColorDegeneration,
+    layers.RandomColorJitter,
+    layers.RandomContrast,
+    layers.RandomElasticTransform,
+    layers.RandomErasing,
+    layers.RandomFlip,
+    layers.RandomGaussianBlur,
+    layers.RandomGrayscale,
+    layers.RandomHue,
+    layers.RandomInvert,
+    layers.RandomPerspective,
+    layers.RandomPosterization,
+    layers.RandomRotation,
+    layers.RandomSaturation,
+    layers.RandomSharpness,
+    layers.RandomShear,
+    layers.RandomTranslation,
+    layers.RandomZoom,
 )
 def _only_in_training(layer: Any) -> Lowering:
     return PASS_THROUGH

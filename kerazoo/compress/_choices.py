@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._lowering import Kind, Lowering, lowering_of
 from kerazoo.compress._node import Node, Value
@@ -56,13 +57,13 @@ def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
         ConfigError: a pattern that matches no layer, or 8 and 16 bits of activations together.
     """
     above = _names_above(model)
-    names = {name for node in graph.nodes for name in _names(node, above)}
+    calls = [node for node in graph.nodes if not node.is_input]
+    names = {name for node in calls for name in _names(node, above)}
     for pattern in schemes.unmatched(sorted(names)):
         raise unknown_name("layer", pattern, names)
     choices: Choices = {}
-    for node in list(graph.nodes):
-        if not node.is_input:
-            _add_choice(choices, graph, node, schemes(*_names(node, above)))
+    for node in calls:
+        _add_choice(choices, graph, node, schemes(*_names(node, above)))
     _check_bits(choices)
     for choice in choices.values():
         _fold_normalization(choice, choices)
@@ -72,16 +73,16 @@ def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
 def _add_choice(
     choices: Choices, graph: Graph, node: Node, scheme: QuantizationScheme | None
 ) -> None:
-    lowering = _in_scheme(node, scheme)
+    lowering = _in_scheme(graph, node, scheme)
     choices[id(node)] = Choice(node, lowering, scheme)
     if lowering.make is not None and _is_function(lowering.activation):
         behind = _split_activation(graph, node, lowering.activation)
         _add_choice(choices, graph, behind, scheme)
 
 
-def _in_scheme(node: Node, scheme: QuantizationScheme | None) -> Lowering:
+def _in_scheme(graph: Graph, node: Node, scheme: QuantizationScheme | None) -> Lowering:
     """The node's lowering as far as it is asked for, else float; or float with rounded weights."""
-    lowering = lowering_of(node.operation)
+    lowering = lowering_of(node.operation, graph.calls_of(node.operation))
     is_wide = scheme is not None and scheme.activation_bits == 16
     if is_wide and not has_16_bits(unconstrained(node.operation)):
         return Lowering(Kind.FLOAT, reason=lowering.reason or REASON)
@@ -103,11 +104,7 @@ def _split_activation(graph: Graph, node: Node, activation: Any) -> Node:
     """Put the layer's own activation behind it, as a node."""
     before = graph.calls_of(node.operation)[0]
     if before is node:
-        operation = keras.layers.Activation(
-            activation,
-            name=f"{node.name}{OWN_ACTIVATION}",
-            dtype=node.operation.dtype_policy,
-        )
+        operation = _activation_layer(node, activation)
     else:  # a further call of a shared layer
         operation = graph.nodes[graph.nodes.index(before) + 1].operation
     output = node.output
@@ -116,6 +113,18 @@ def _split_activation(graph: Graph, node: Node, activation: Any) -> Node:
     behind.args, behind.outputs, output.node, node.outputs = (inner,), [output], behind, [inner]
     graph.nodes.insert(graph.nodes.index(node) + 1, behind)
     return behind
+
+
+def _activation_layer(node: Node, activation: Any) -> keras.Layer:
+    name = f"{node.name}{OWN_ACTIVATION}"
+    if not isinstance(activation, keras.Layer):
+        return keras.layers.Activation(activation, name=name, dtype=node.operation.dtype_policy)
+    if activation.weights or not activation.built:  # those without any are built from the start
+        raise ConfigError(
+            f"The activation of {node.name!r} has weights of its own ({type(activation).__name__}):"
+            f" call it as a layer behind {node.name!r} instead."
+        )
+    return clone_layer(activation, name=name)
 
 
 OWN_ACTIVATION = "_own_activation"

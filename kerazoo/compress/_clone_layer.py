@@ -24,6 +24,11 @@ def clone_layer(layer: keras.Operation, name: str | None = None) -> Any:
     >>> copy.name, bool((copy.kernel.numpy() == dense.kernel.numpy()).all())
     ('copy', True)
     """
+    if isinstance(layer, keras.layers.Lambda):
+        raise ConfigError(
+            f"The Lambda layer {layer.name!r} cannot be copied: write what it does with keras.ops, "
+            f"or as a registered layer of its own."
+        )
     try:
         clone = type(layer).from_config({**layer.get_config(), "name": name or layer.name})
     except (NotImplementedError, TypeError, ValueError) as error:
@@ -38,11 +43,20 @@ def clone_layer(layer: keras.Operation, name: str | None = None) -> Any:
 
 
 def _copy_state(layer: keras.layers.Layer, clone: Any) -> None:
-    if not clone.built:
-        clone.build_from_config(layer.get_build_config() or {})
+    _build_as(layer, clone)
     clone.set_weights(layer.get_weights())
     originals, copies = layer._flatten_layers(), clone._flatten_layers()
     for original, copy in zip(originals, copies, strict=True):  # outer ones first
         copy.trainable = original.trainable
         if isinstance(copy, keras.layers.Normalization):
             copy.finalize_state()
+
+
+def _build_as(layer: keras.layers.Layer, clone: Any) -> None:
+    """Build the clone and the layers in it, each on its own where the outer one builds nothing."""
+    has_build = type(clone).build is not keras.layers.Layer.build
+    if layer.built and not clone.built and has_build:
+        clone.build_from_config(layer.get_build_config() or {})
+    inner = (each._flatten_layers(include_self=False, recursive=False) for each in (layer, clone))
+    for original, copy in zip(*inner, strict=True):
+        _build_as(original, copy)

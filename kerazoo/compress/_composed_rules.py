@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 from keras.src.applications.convnext import LayerScale as ConvNeXtLayerScale
 
-from kerazoo.compress._lowering import Kind, Lowering, lowers
+from kerazoo.compress._basic_rules import OPEN_SIZE
+from kerazoo.compress._lowering import Kind, Lowering, lowers, lowers_by_calls
+from kerazoo.compress._node import Node
 from kerazoo.compress.quantized_average import QuantizedAverage
 from kerazoo.compress.quantized_conv_transpose import QuantizedConvTranspose
 from kerazoo.compress.quantized_einsum_dense import QuantizedEinsumDense, is_one_product
@@ -80,29 +84,35 @@ def _embedding(layer: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED, make=QuantizedEmbedding, has_weights=True)
 
 
-@lowers(layers.LayerNormalization, layers.RMSNormalization)
-def _layer_normalization(layer: Any) -> Lowering:
+@lowers_by_calls(layers.LayerNormalization, layers.RMSNormalization)
+def _layer_normalization(layer: Any, calls: Sequence[Node]) -> Lowering:
     if getattr(layer, "rms_scaling", False):
         return left_in_float("rms_scaling is deprecated; use RMSNormalization")
-    if not _are_the_last_axes(layer):
+    if not _are_the_last_axes(layer, calls):
         return left_in_float("it does not normalize the last axis or axes")
     return Lowering(Kind.QUANTIZED, make=QuantizedLayerNormalization)
 
 
-def _are_the_last_axes(layer: Any) -> bool:
+def _are_the_last_axes(layer: Any, calls: Sequence[Node]) -> bool:
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
     if all(axis < 0 for axis in axes):
         return sorted(axes) == list(range(-len(axes), 0))
-    rank = len(layer.input.shape)
-    return sorted(axis % rank for axis in axes) == list(range(rank - len(axes), rank))
+    return all(
+        sorted(axis % rank for axis in axes) == list(range(rank - len(axes), rank))
+        for rank in _ranks(calls)
+    )
 
 
-@lowers(layers.GroupNormalization)
-def _group_normalization(layer: Any) -> Lowering:
+def _ranks(calls: Sequence[Node]) -> set[int]:
+    return {len(call.inputs[0].shape) for call in calls}
+
+
+@lowers_by_calls(layers.GroupNormalization)
+def _group_normalization(layer: Any, calls: Sequence[Node]) -> Lowering:
     if layer.axis not in (-1, layer.input_spec.ndim - 1):
         return left_in_float("its channels are not the last axis")
-    if None in layer.input.shape[1:]:
-        return left_in_float("the size of its input is open")
+    if any(None in call.inputs[0].shape[1:] for call in calls):
+        return left_in_float(OPEN_SIZE)
     return Lowering(Kind.QUANTIZED, make=QuantizedGroupNormalization)
 
 
@@ -120,22 +130,34 @@ def _multi_head_attention(layer: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED, make=QuantizedMultiHeadAttention, has_weights=True)
 
 
-@lowers(layers.Average)
-def _average(layer: Any) -> Lowering:
+@lowers_by_calls(layers.Average)
+def _average(layer: Any, calls: Sequence[Node]) -> Lowering:
+    counts = {len(call.inputs) for call in calls}
+    if len(counts) > 1:
+        return left_in_float("it is shared, and averages another number of tensors in each call")
     return Lowering(
-        Kind.QUANTIZED, make=partial(QuantizedAverage, members=len(layer.input)), fuses_relu=True
+        Kind.QUANTIZED, make=partial(QuantizedAverage, members=counts.pop()), fuses_relu=True
     )
 
 
-@lowers(layers.Rescaling, layers.Normalization)
-def _rescaling(layer: Any) -> Lowering:
-    if isinstance(layer, layers.Normalization) and not _is_by_channel(layer):
-        return left_in_float("it does not normalize the last axis")
+@lowers_by_calls(layers.Rescaling)
+def _rescaling(layer: Any, calls: Sequence[Node]) -> Lowering:
+    channels = {call.inputs[0].channels for call in calls}
+    for numbers in (layer.scale, layer.offset):
+        is_row = channels == {np.size(numbers)} and np.shape(numbers)[-1:] == (np.size(numbers),)
+        if np.size(numbers) > 1 and not is_row:
+            return left_in_float("it has numbers of their own for other axes than the last one")
     return Lowering(Kind.QUANTIZED, make=QuantizedRescaling)
 
 
-def _is_by_channel(layer: Any) -> bool:
-    return layer.axis in ((), (-1,)) or layer._keep_axis == (len(layer.input.shape) - 1,)
+@lowers_by_calls(layers.Normalization)
+def _normalization(layer: Any, calls: Sequence[Node]) -> Lowering:
+    is_by_channel = layer.axis in ((), (-1,)) or all(
+        layer._keep_axis == (rank - 1,) for rank in _ranks(calls)
+    )
+    if not is_by_channel:
+        return left_in_float("it does not normalize the last axis")
+    return Lowering(Kind.QUANTIZED, make=QuantizedRescaling)
 
 
 @lowers(layers.PReLU)
@@ -154,37 +176,46 @@ MOST_STEPS = 64
 """Of a recurrent layer that is unrolled, at about 15 operators a step."""
 
 
-@lowers(layers.LSTM, layers.GRU)
-def _recurrence(layer: Any) -> Lowering:
-    reason = _not_unrolled(layer)
+@lowers_by_calls(layers.LSTM, layers.GRU)
+def _recurrence(layer: Any, calls: Sequence[Node]) -> Lowering:
+    reason = _not_unrolled(layer) or _not_callable_unrolled(calls)
     if reason:
         return left_in_float(reason)
     make = QuantizedLSTM if isinstance(layer, layers.LSTM) else QuantizedGRU
-    return Lowering(
-        Kind.QUANTIZED, make=partial(make, steps=layer.input.shape[1]), has_weights=True
-    )
+    steps = int(calls[0].inputs[0].shape[1] or 0)
+    return Lowering(Kind.QUANTIZED, make=partial(make, steps=steps), has_weights=True)
 
 
 def _not_unrolled(layer: Any) -> str:
-    """Why a recurrent layer is not written out in integers; empty if it is."""
-    sequence = keras.tree.flatten(layer.input)
-    if len(sequence) > 1:
-        return "states that go in or out are not written out in integers"
-    steps = sequence[0].shape[1]
+    """Why a recurrent layer as such is not written out in integers; empty if it is."""
     standard = (keras.activations.tanh, keras.activations.sigmoid)
-    if steps is None or not 2 <= steps <= MOST_STEPS:
-        return f"it is unrolled for 2 to {MOST_STEPS} steps, and has {steps}"
     if layer.return_state or layer.stateful:
-        return "states that go in or out are not written out in integers"
+        return STATES
     if layer.return_sequences:
         return "return_sequences=True is not written out in integers"
-    if getattr(sequence[0], "_keras_mask", None) is not None:
-        return "masked steps are not written out in integers"
     if (layer.activation, layer.recurrent_activation) != standard:
         return "its activations are not tanh and sigmoid"
     if layer.dropout or layer.recurrent_dropout:
         return "dropout within its cell is not written out in integers"
     return "" if getattr(layer, "reset_after", True) else "reset_after=False is not written out"
+
+
+STATES = "states that go in or out are not written out in integers"
+
+
+def _not_callable_unrolled(calls: Sequence[Node]) -> str:
+    """Why these calls of a recurrent layer are not written out in integers; empty if they are."""
+    if any("mask" in call.kwargs for call in calls):
+        return "masked steps are not written out in integers"
+    if any(len(call.inputs) > 1 for call in calls):
+        return STATES
+    lengths = {call.inputs[0].shape[1] for call in calls}
+    if len(lengths) > 1:
+        return f"it is shared, and called with {len(lengths)} numbers of steps"
+    steps = lengths.pop()
+    if steps is None or not 2 <= steps <= MOST_STEPS:
+        return f"it is unrolled for 2 to {MOST_STEPS} steps, and has {steps}"
+    return ""
 
 
 @lowers(layers.MaxPooling3D, layers.AveragePooling3D, layers.Bidirectional, layers.SimpleRNN)

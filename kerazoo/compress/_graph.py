@@ -79,9 +79,9 @@ class Graph:
                 result = args[0] if node.is_input else _copy_of(node, copies)(*args, **kwargs)
             results = tree.flatten(result)
             tensors.update(zip(map(id, node.outputs), results, strict=True))
-        model = keras.Model(
-            _filled(self.inputs, entries), self._named_outputs(tensors), name=self.name
-        )
+        # An input that the model returns is what came in, whatever stands for it inside.
+        outputs = self._named_outputs({**tensors, **entries})
+        model = keras.Model(_filled(self.inputs, entries), outputs, name=self.name)
         if not self.trainable:
             model.trainable = False
         return model
@@ -91,13 +91,15 @@ class Graph:
         outputs = _filled(self.outputs, tensors)
         flat = tree.flatten(outputs)
         taken = {node.name for node in self.nodes} | {x._keras_history.operation.name for x in flat}
-        named = []
-        for x, name in zip(flat, self.output_names, strict=True):
-            if name not in taken:
-                x = keras.layers.Identity(name=name, dtype=x.dtype)(x)
+        named: dict[tuple[int, str], Any] = {}  # a tensor may be returned more than once
+        keys = [(id(x), name) for x, name in zip(flat, self.output_names, strict=True)]
+        for x, key in zip(flat, keys, strict=True):
+            _, name = key
+            if key not in named and name not in taken:
+                named[key] = keras.layers.Identity(name=name, dtype=x.dtype)(x)
                 taken.add(name)
-            named.append(x)
-        return tree.pack_sequence_as(outputs, named)
+        values = [named.get(key, x) for x, key in zip(flat, keys, strict=True)]
+        return tree.pack_sequence_as(outputs, values)
 
 
 def _copy_of(node: Node, copies: dict[int, Any]) -> Any:

@@ -10,7 +10,7 @@ import keras
 from keras import tree
 
 from kerazoo.compress._constrained_inside import constrained_inside
-from kerazoo.compress._node import Node, Value, values_in
+from kerazoo.compress._node import Node, Value, free_name, values_in
 from kerazoo.compress._quantized_layer import unconstrained
 from kerazoo.errors import ConfigError
 
@@ -138,12 +138,8 @@ class _Reader:
             name = operation.name
             if outside.always or (name in self.taken and outside.prefix):
                 name = f"{outside.prefix}_{name}"
-            candidate, number = name, 0
-            while candidate in self.taken:
-                number += 1
-                candidate = f"{name}_{number}"
-            self.taken.add(candidate)
-            self.names[id(operation)] = candidate
+            self.names[id(operation)] = free_name(name, self.taken)
+            self.taken.add(self.names[id(operation)])
         return self.names[id(operation)]
 
     def _append(self, node: Node) -> None:

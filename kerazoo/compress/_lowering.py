@@ -7,12 +7,20 @@ entry only:
     def _(layer):
         return Lowering(Kind.QUANTIZED, make=QuantizedLayerNormalization)
 
+Where the lowering depends on what the layer is called with, the rule takes the calls as well:
+
+    @lowers_by_calls(keras.layers.Average)
+    def _(layer, calls):
+        return Lowering(Kind.QUANTIZED, make=partial(QuantizedAverage, members=...))
+
+Never by `layer.input`: that is what the layer was called with first, in whatever model.
+
 Files with rules are listed in `_RULES`, so that asking for a lowering loads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
@@ -20,6 +28,7 @@ from typing import Any
 
 import keras
 
+from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import unconstrained
 
 _RULES = ("_basic_rules", "_composed_rules", "_operation_rules")
@@ -62,8 +71,10 @@ class Lowering:
 
 
 Rule = Callable[[Any], Lowering]
+RuleOfCalls = Callable[[Any, Sequence[Node]], Lowering]
 _by_class: dict[type, Rule] = {}
 _by_name: dict[str, Rule] = {}
+_by_calls: dict[type, RuleOfCalls] = {}
 
 
 def lowers(*classes: type) -> Callable[[Rule], Rule]:
@@ -71,6 +82,16 @@ def lowers(*classes: type) -> Callable[[Rule], Rule]:
 
     def register(rule: Rule) -> Rule:
         _by_class.update(dict.fromkeys(classes, rule))
+        return rule
+
+    return register
+
+
+def lowers_by_calls(*classes: type) -> Callable[[RuleOfCalls], RuleOfCalls]:
+    """As `lowers`, for a rule that is also given the layer's calls in the graph, one or more."""
+
+    def register(rule: RuleOfCalls) -> RuleOfCalls:
+        _by_calls.update(dict.fromkeys(classes, rule))
         return rule
 
     return register
@@ -86,17 +107,20 @@ def lowers_operations(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def lowering_of(operation: Any) -> Lowering:
-    """The lowering of a layer or Keras operation; FLOAT with a reason where there is no rule."""
+def lowering_of(operation: Any, calls: Sequence[Node] = ()) -> Lowering:
+    """The lowering of a layer or Keras operation; FLOAT with a reason where there is no rule.
+
+    `calls`: of the operation, in the graph. Without them FLOAT stands for all that depends on them,
+    none of which only moves values.
+    """
     for name in _RULES:
         import_module(f"kerazoo.compress.{name}")
     operation = unconstrained(operation)
-    if isinstance(operation, keras.Layer):
-        rule = _by_class.get(type(operation))
-    else:
-        rule = _by_name.get(type(operation).__name__)
+    cls = type(operation)
+    if calls and cls in _by_calls:
+        return _by_calls[cls](operation, calls)
+    is_layer = isinstance(operation, keras.Layer)
+    rule = _by_class.get(cls) if is_layer else _by_name.get(cls.__name__)
     if rule is None:
-        return Lowering(
-            Kind.FLOAT, reason=f"no integer form of {type(operation).__name__} is known"
-        )
+        return Lowering(Kind.FLOAT, reason=f"no integer form of {cls.__name__} is known")
     return rule(operation)

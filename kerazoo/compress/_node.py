@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,3 +82,12 @@ class Node:
 def values_in(structure: Any) -> list[Value]:
     """The `Value`s in nested lists, tuples and dicts."""
     return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, Value)]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, with the first number behind it that makes it none of `taken`."""
+    candidate, number = name, 0
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

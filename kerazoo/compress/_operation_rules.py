@@ -70,6 +70,8 @@ def _tanh(operation: Any) -> Lowering:
     "Absolute",
     "Sqrt",
     "Matmul",
+    "Divide",
+    "TrueDivide",
 )
 def _computed(operation: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED)
@@ -84,6 +86,7 @@ def _computed(operation: Any) -> Lowering:
     "GetItem",
     "Pad",
     "Split",
+    "Stack",
     "BroadcastTo",
     "Repeat",
     "Tile",

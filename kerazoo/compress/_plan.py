@@ -55,11 +55,13 @@ class Plan:
     @property
     def in_float(self) -> dict[str, str]:
         """Name -> reason of the layers that stay in float though the scheme wants integers."""
-        return {
-            choice.node.name: choice.lowering.reason
-            for choice in self.choices.values()
-            if choice.lowering.kind is Kind.FLOAT and choice.lowering.reason
-        }
+        reasons = {}
+        for choice in self.choices.values():
+            if choice.is_float and choice.lowering.reason:
+                name = choice.node.name.removesuffix(OWN_ACTIVATION)
+                words = "" if name == choice.node.name else "its activation: "
+                reasons[name] = f"{words}{choice.lowering.reason}"
+        return reasons
 
 
 def make_plan(graph: Graph, model: Any, schemes: SchemeByLayer) -> Plan:
@@ -166,8 +168,16 @@ class _Planner:
         values = [value for value in node.inputs if "float" in value.dtype]
         if len(values) < 2 or not any(self._is_moved(value.node) for value in values):
             return False
-        readers = [self.choices[id(reader)] for reader in node.output.consumers]
-        return any(reader.lowering.kind is Kind.SAME_SCALE for reader in readers)
+        return self._is_averaged(node.output)
+
+    def _is_averaged(self, value: Value) -> bool:
+        """Whether an average pooling reads the values, moved or not."""
+        kinds = [(reader, self.choices[id(reader)].lowering.kind) for reader in value.consumers]
+        return any(
+            kind is Kind.SAME_SCALE
+            or (kind is Kind.PASS_THROUGH and any(map(self._is_averaged, reader.outputs)))
+            for reader, kind in kinds
+        )
 
     def _last_selection(self, value: Value) -> Value:
         """Behind a maximum there are fewer values, and rounding them gives the same."""

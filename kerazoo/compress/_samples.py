@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,12 +33,16 @@ def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[
         )
     batches: list[list[np.ndarray]] = []
     for batch in data:
-        batches.append(_arrays(batch[0] if isinstance(batch, tuple) else batch, model))
+        arrays = _arrays(batch[0] if isinstance(batch, tuple) else batch, model)
+        batches.append(_checked(arrays, model, most))
         if sum(len(arrays[0]) for arrays in batches) >= most:
             break
     if not batches:
         raise DataError("`data` is empty: it gave no batch at all.")
-    return _checked([np.concatenate(parts) for parts in zip(*batches, strict=True)], model, most)
+    return [
+        _joined(x, parts)[:most]
+        for x, parts in zip(model.inputs, zip(*batches, strict=True), strict=True)
+    ]
 
 
 def as_inputs(model: keras.Model, arrays: list[np.ndarray]) -> Any:
@@ -71,6 +75,16 @@ def _arrays(data: Any, model: keras.Model) -> list[np.ndarray]:
     return [np.asarray(value) for value in values]
 
 
+def _joined(x: keras.KerasTensor, parts: Sequence[np.ndarray]) -> np.ndarray:
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise DataError(
+            f"Batches of `data` for {x._keras_history.operation.name!r} must all have one shape. "
+            f"Received: {sorted(shapes)}. Pad them."
+        )
+    return np.concatenate(parts)
+
+
 def _checked(arrays: list[np.ndarray], model: keras.Model, most: int) -> list[np.ndarray]:
     for array, x in zip(arrays, model.inputs, strict=True):
         name, shape = x._keras_history.operation.name, tuple(x.shape)
@@ -88,6 +102,8 @@ def _checked(arrays: list[np.ndarray], model: keras.Model, most: int) -> list[np
                 f"`data` must hold as many samples, at least one, for each input. Received: "
                 f"{[len(other) for other in arrays]}."
             )
+        if array.dtype.kind in "OSUM":
+            raise DataError(f"`data` for {name!r} must be numbers. Received: {array.dtype}.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"`data` for {name!r} holds NaN or infinite values.")
     return [array[:most] for array in arrays]

@@ -93,8 +93,6 @@ class _Unquantizer:
 
 def _assign(layer: Any, weights: dict[str, Any]) -> None:
     """Set weights by their paths, "kernel" or "query/kernel", inside of `layer`."""
-    by_path = {variable.path: variable for variable in layer.variables}
     for name, value in weights.items():
-        for path, variable in by_path.items():
-            if f"/{path}".endswith(f"/{name}"):
-                variable.assign(ops.reshape(value, variable.shape))
+        (variable,) = (v for v in layer.variables if f"/{v.path}".endswith(f"/{name}"))
+        variable.assign(ops.reshape(value, variable.shape))

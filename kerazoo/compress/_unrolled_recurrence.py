@@ -99,6 +99,11 @@ class UnrolledRecurrence(QuantizedLayer):
     def quantized_weights(self) -> dict[str, Any]:
         return {f"cell/{name}": self._quantized(name) for name in ("kernel", "recurrent_kernel")}
 
+    def plain_weights(self) -> dict[str, Any]:
+        """By the name that the cell has in the paths of its weights, "lstm_cell"."""
+        weights = self.quantized_weights()
+        return {path.replace("cell", self.cell.name, 1): value for path, value in weights.items()}
+
     def _quantized(self, name: str) -> Any:
         kernel = ops.convert_to_tensor(getattr(self.cell, name))
         return quantize_weights(kernel, weight_range(kernel, per_channel=False), bits=self.bits)

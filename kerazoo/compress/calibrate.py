@@ -8,7 +8,7 @@ import keras
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.compress._calibrating import calibrating
-from kerazoo.compress._samples import collect_samples
+from kerazoo.compress._samples import as_inputs, collect_samples
 from kerazoo.compress.fake_quantize import FakeQuantize
 from kerazoo.errors import ConfigError
 
@@ -42,6 +42,8 @@ def calibrate(
     True
     """
     batch_size = check_integer("batch_size", batch_size)
+    if not isinstance(model, keras.Model):
+        raise ConfigError(f"`model` must be a keras.Model. Received: {model!r}.")
     if not any(isinstance(layer, FakeQuantize) for layer in model._flatten_layers()):
         raise ConfigError(
             f"The model {model.name!r} has no ranges to calibrate: begin with "
@@ -51,5 +53,5 @@ def calibrate(
     with calibrating():
         for start in range(0, len(arrays[0]), batch_size):
             batch = [array[start : start + batch_size] for array in arrays]
-            model(keras.tree.pack_sequence_as(model._inputs_struct, batch), training=False)
+            model(as_inputs(model, batch), training=False)
     return model

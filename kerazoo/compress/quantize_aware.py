@@ -12,7 +12,7 @@ from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._float_boundary import FloatBoundary
 from kerazoo.compress._graph import Graph
-from kerazoo.compress._node import Node, Value
+from kerazoo.compress._node import Node, Value, free_name
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import activation_quantizer
 from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized
@@ -53,7 +53,7 @@ def quantize_aware(
 
     Raises:
         kerazoo.errors.ConfigError: a model that is not built, quantized already, or a subclass with
-            a `call` of its own; a wrong scheme.
+            a `call` of its own; a wrong scheme; nothing that would be quantized.
         kerazoo.errors.UnknownNameError: a name of a scheme or a layer that does not exist.
 
     >>> inputs = keras.Input((8, 8, 3), name="image")
@@ -66,11 +66,17 @@ def quantize_aware(
     schemes = SchemeByLayer(scheme, ranges, skip)
     graph = Graph.from_model(model, expand=is_composite)
     plan = make_plan(graph, model, schemes)
-    if plan.in_float:
-        layers = ", ".join(f"{name!r} ({reason})" for name, reason in plan.in_float.items())
-        notice(f"Left in float in {model.name!r}: {layers}.")
+    in_float = ", ".join(f"{name!r} ({reason})" for name, reason in plan.in_float.items())
+    if not any(choice.is_quantized or choice.lowering.make for choice in plan.choices.values()):
+        raise ConfigError(
+            f"Nothing in {model.name!r} would be quantized: "
+            f"{in_float or '`scheme` and `skip` leave all of its layers in float'}."
+        )
+    if in_float:
+        notice(f"Left in float in {model.name!r}: {in_float}.")
+    names = {id(node): node.name for node in graph.nodes}
     _make_way_for_outputs(graph, plan)
-    return graph.rebuild(_Builder(plan))
+    return graph.rebuild(_Builder(graph, plan, names))
 
 
 def _check_is_new(model: Any) -> None:
@@ -83,22 +89,24 @@ def _check_is_new(model: Any) -> None:
 
 def _make_way_for_outputs(graph: Graph, plan: Plan) -> None:
     """A range behind an output would take its name, so the layer gives up its own for it."""
-    values = tree.flatten(graph.outputs)
     rounded = {
         name
-        for value, name in zip(values, graph.output_names, strict=True)
-        if id(value) in plan.behind or plan.choices[id(value.node)].is_folded
+        for value, name in zip(tree.flatten(graph.outputs), graph.output_names, strict=True)
+        if not value.node.is_input
+        and (id(value) in plan.behind or plan.choices[id(value.node)].is_folded)
     }
+    taken = {node.name for node in graph.nodes}
     for node in graph.nodes:
         if node.name in rounded and not node.is_input:
-            node.name = f"{node.name}{LAYER_OF_OUTPUT}"
+            node.name = free_name(f"{node.name}{LAYER_OF_OUTPUT}", taken)
 
 
 class _Builder:
     """Makes the new model's layers, one call of the graph after the other."""
 
-    def __init__(self, plan: Plan):
-        self.plan = plan
+    def __init__(self, graph: Graph, plan: Plan, names: dict[int, str]):
+        self.plan, self.names = plan, names
+        self.taken = {*graph.output_names, *(node.name for node in graph.nodes)}
         self.layers: dict[int, Any] = {}
         self.quantizers: dict[RangeGroup, FakeQuantize] = {}
         self.boundaries: dict[int, FloatBoundary] = {}
@@ -108,7 +116,7 @@ class _Builder:
         if node.is_input or (choice is not None and choice.is_folded):
             result = args[0]
         else:
-            args, kwargs = self._taken(node, args, kwargs)
+            args, kwargs = self._given(node, args, kwargs)
             result = self._layer(node)(*args, **kwargs)
         results = [
             self._rounded(self.plan.behind.get(id(value)), self._bounded(node, value, tensor))
@@ -116,7 +124,7 @@ class _Builder:
         ]
         return tree.pack_sequence_as(result, results)
 
-    def _taken(self, node: Node, args: Any, kwargs: Any) -> Any:
+    def _given(self, node: Node, args: Any, kwargs: Any) -> Any:
         """The arguments of the call, behind the boundaries of a layer left in float."""
         return tree.map_structure(
             lambda value, given: (
@@ -133,7 +141,7 @@ class _Builder:
             return tensor
         key = id(node.operation)
         if key not in self.boundaries:
-            self.boundaries[key] = FloatBoundary(name=f"{node.name}_in_float")
+            self.boundaries[key] = FloatBoundary(name=self._free(f"{node.name}_in_float"))
         return self.boundaries[key](tensor)
 
     def _rounded(self, place: Place | None, tensor: Any) -> Any:
@@ -142,11 +150,20 @@ class _Builder:
         group = place.group
         if group not in self.quantizers:
             self.quantizers[group] = activation_quantizer(
-                group.scheme, group.name, members=group.members, fixed_range=group.fixed_range
+                group.scheme,
+                self._free(group.name),
+                members=group.members,
+                fixed_range=group.fixed_range,
             )
         if group.members == 1:
             return self.quantizers[group](tensor)
         return self.quantizers[group](tensor, member=place.member)
+
+    def _free(self, name: str) -> str:
+        """`name`, or one like it if a layer of the user's is called so."""
+        name = free_name(name, self.taken)
+        self.taken.add(name)
+        return name
 
     def _layer(self, node: Node) -> Any:
         """The layer in the place of the node's operation, the same for all calls of it."""
@@ -163,8 +180,8 @@ class _Builder:
         parts = {"name": node.name} if isinstance(node.operation, keras.Layer) else {}
         if choice.normalization is not None:
             normalization = choice.normalization
-            parts["normalization"] = _copy(normalization, normalization.operation.name)
-        return make(_copy(node, node.operation.name), choice.scheme, **parts)
+            parts["normalization"] = _copy(normalization, self.names[id(normalization)])
+        return make(_copy(node, self.names[id(node)]), choice.scheme, **parts)
 
 
 def _copy(node: Node, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,7 @@ class SchemeByLayer:
     """
 
     def __init__(self, scheme: Any = "int8", ranges: str | None = None, skip: Sequence[str] = ()):
-        skip = [skip] if isinstance(skip, str) else skip
-        patterns = {**_patterns(scheme), **dict.fromkeys(skip)}
+        patterns = {**_patterns(scheme), **dict.fromkeys(_names(skip))}
         self.patterns = {
             pattern: _with_ranges(_scheme(value), ranges) for pattern, value in patterns.items()
         }
@@ -95,9 +94,19 @@ class SchemeByLayer:
         return [p for p in self.patterns if p != "*" and not fnmatch.filter(names, p)]
 
 
+def _names(skip: Any) -> list[str]:
+    skip = [skip] if isinstance(skip, str) else skip
+    if not isinstance(skip, Iterable) or not all(isinstance(name, str) for name in skip):
+        raise ConfigError(
+            f"`skip` must be names or patterns of layers, as ['logits', 'head_*']. "
+            f"Received: {skip!r}."
+        )
+    return list(skip)
+
+
 def _patterns(scheme: Any) -> Mapping[str, Any]:
     if isinstance(scheme, Mapping):
-        return scheme
+        return _by_name(scheme, "`scheme`")
     is_path = isinstance(scheme, os.PathLike) or (
         isinstance(scheme, str) and scheme.endswith((".yaml", ".yml"))
     )
@@ -109,11 +118,15 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"Cannot read the scheme {str(path)!r}: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{str(path)!r} is no YAML: {' '.join(str(error).split())}.") from error
+    return _by_name(content, repr(str(path)))
+
+
+def _by_name(content: Any, source: str) -> Mapping[str, Any]:
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         raise ConfigError(
-            f"{str(path)!r} must map layer names to schemes, as {{'*': int8, logits: null}}. "
+            f"{source} must map layer names to schemes, as {{'*': int8, logits: null}}. "
             f"Received: {content!r}."
         )
     return content

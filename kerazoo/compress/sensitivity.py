@@ -105,26 +105,27 @@ def _units(graph: Graph) -> Iterator[list[str]]:
     """Names of layers that become one integer operator, its first layer first."""
     seen: set[int] = set()
     for node in graph.nodes:
-        if node.is_input or id(node.operation) in seen or not _is_quantized(node):
+        if node.is_input or id(node.operation) in seen or not _is_quantized(graph, node):
             continue
-        unit = [node, *_normalization(node)]
+        unit = [node, *_normalization(graph, node)]
         seen.update(id(part.operation) for part in unit)
         yield [part.name for part in unit]
 
 
-def _is_quantized(node: Node) -> bool:
-    lowering = lowering_of(node.operation)
+def _is_quantized(graph: Graph, node: Node) -> bool:
+    lowering = lowering_of(node.operation, graph.calls_of(node.operation))
     is_layer = isinstance(node.operation, keras.Layer)
     return is_layer and lowering.kind is Kind.QUANTIZED and not lowering.is_relu
 
 
-def _normalization(node: Node) -> list[Node]:
+def _normalization(graph: Graph, node: Node) -> list[Node]:
     """The normalization behind that is folded in, if there is one."""
     if node.call_index or len(node.outputs) != 1 or len(node.output.consumers) != 1:
         return []
     behind = node.output.consumers[0]
     is_normalization = type(behind.operation) is keras.layers.BatchNormalization
-    return [behind] if lowering_of(node.operation).folds_normalization and is_normalization else []
+    lowering = lowering_of(node.operation, graph.calls_of(node.operation))
+    return [behind] if lowering.folds_normalization and is_normalization else []
 
 
 def _quantized(

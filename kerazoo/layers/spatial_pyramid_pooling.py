@@ -119,7 +119,8 @@ class SpatialPyramidPooling(layers.Layer):
             parts.append(layer(x, training=training))
         image = self.image(self.mean(inputs), training=training)
         # What the authors' bilinear enlargement makes of a single pixel.
-        parts.append(ops.broadcast_to(image, ops.shape(parts[0])))
+        height, width = ops.shape(parts[0])[1:3]
+        parts.append(ops.tile(image, (1, height, width, 1)))
         return self.merge(ops.concatenate(parts, axis=-1), training=training)
 
     def compute_output_shape(self, input_shape):
