@@ -14,6 +14,7 @@ from kerazoo.compress._channel_importance import channel_scores
 from kerazoo.compress._channel_rules import ChannelMap
 from kerazoo.compress._channel_surgery import without_channels
 from kerazoo.compress._composite_layers import is_composite
+from kerazoo.compress._constrained_model import as_patterns
 from kerazoo.compress._graph import Graph
 from kerazoo.errors import ConfigError, unknown_name
 
@@ -80,7 +81,7 @@ def _check_plain(graph: Graph) -> None:
 
 
 def _freeze_skipped(graph: Graph, channel_map: ChannelMap, skip: Sequence[str]) -> None:
-    patterns = [skip] if isinstance(skip, str) else list(skip)
+    patterns = as_patterns(skip)
     names = [node.name for node in graph.nodes]
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):

@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._graph_reader import _functional_class
+from kerazoo.compress._unquantized import is_quantized
 from kerazoo.compress._weights_of import CompressibleWeight, compressible_weights
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.compress.weight_constraint import WeightConstraint
@@ -40,11 +42,11 @@ def weights_of_model(model: keras.Model, skip: Sequence[str] = ()) -> list[Model
         skip: names of layers ("head") or weights ("attention/query/kernel"), with wildcards.
 
     Raises:
-        ConfigError: a model of another kind, or one not built.
+        ConfigError: a model of another kind, or one not built; weights that are not finite.
         UnknownNameError: a name in `skip` that fits none of the weights.
     """
-    _check_model(model)
-    skip = [skip] if isinstance(skip, str) else skip
+    check_model(model)
+    skip = as_patterns(skip)
     found = [
         ModelWeight(layer, weight)
         for layer in flat_layers(model)
@@ -54,7 +56,22 @@ def weights_of_model(model: keras.Model, skip: Sequence[str] = ()) -> list[Model
         if not any(_is_named(entry, pattern) for entry in found):
             names = {entry.layer.name for entry in found} | {entry.name for entry in found}
             raise unknown_name("layer or weight in `skip`:", pattern, names)
-    return [entry for entry in found if not any(_is_named(entry, pattern) for pattern in skip)]
+    chosen = [entry for entry in found if not any(_is_named(entry, pattern) for pattern in skip)]
+    for entry in chosen:
+        if not np.isfinite(keras.ops.convert_to_numpy(entry.weight.variable)).all():
+            raise ConfigError(
+                f"The weight {entry.name!r} of {model.name!r} has values that are not finite: its "
+                f"training has diverged. Begin with weights from before."
+            )
+    return chosen
+
+
+def as_patterns(skip: Any) -> list[str]:
+    """`skip` as a list of names; one name may stand for itself."""
+    patterns = [skip] if isinstance(skip, str) else skip
+    if isinstance(patterns, Sequence) and all(isinstance(each, str) for each in patterns):
+        return list(patterns)
+    raise ConfigError(f"`skip` must be a list of names. Received: {skip!r}. Leave it out for none.")
 
 
 def flat_layers(model: keras.Model) -> list[keras.Layer]:
@@ -76,11 +93,19 @@ def is_graph(layer: Any) -> bool:
 def constrained_model(
     model: keras.Model, constraints: Sequence[tuple[ModelWeight, WeightConstraint]]
 ) -> keras.Model:
-    """A copy of `model`, not compiled, where each weight has its constraint after those it had."""
+    """A copy of `model`, not compiled, where each weight has its constraint after those it had.
+
+    Those that choose values from zeros that others make (`is_last`) stay behind all others.
+    """
     if keras.backend.backend() == "jax":
         raise ConfigError(
             "On the JAX backend of Keras constraints cannot keep state: train with TensorFlow or "
             "PyTorch (KERAS_BACKEND), and load the stripped model in JAX."
+        )
+    if is_quantized(model):
+        raise ConfigError(
+            f"{model.name!r} is quantization-aware already: quantize last. First `prune`, then "
+            f"`cluster`, then `quantize_aware`; `strip` gives back the model that was quantized."
         )
     additions: dict[int, dict[str, WeightConstraint]] = {}
     for entry, constraint in constraints:
@@ -94,7 +119,8 @@ def constrained_model(
             return clone
         chains = dict(clone.constraints) if has_some else {}
         for path, constraint in inner.items():
-            chains[path] = [*chains.get(path, []), constraint]
+            chain = [*chains.get(path, []), constraint]
+            chains[path] = sorted(chain, key=lambda each: each.is_last)
         return ConstrainedLayer(_unconstrained(clone), chains)
 
     return copy_model(model, copy)
@@ -102,7 +128,7 @@ def constrained_model(
 
 def copy_model(model: keras.Model, copy: Callable[[keras.Layer], Any]) -> keras.Model:
     """`model` again, not compiled, with `copy(layer)` for every layer that is not a model."""
-    _check_model(model)
+    check_model(model)
     inputs = None  # clone_model keeps the name of a Sequential's input, of others it does not
     if not isinstance(model, keras.Sequential):
         inputs = keras.tree.map_structure(_same_input, model.input)
@@ -113,8 +139,15 @@ def copy_model(model: keras.Model, copy: Callable[[keras.Layer], Any]) -> keras.
 
 
 def _same_input(tensor: Any) -> Any:
-    name = tensor._keras_history.operation.name
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+    layer = tensor._keras_history.operation
+    return keras.Input(
+        batch_shape=tensor.shape,
+        dtype=tensor.dtype,
+        sparse=tensor.sparse,
+        ragged=tensor.ragged,
+        name=layer.name,
+        optional=layer.optional,
+    )
 
 
 def _unconstrained(layer: keras.Layer) -> keras.Layer:
@@ -126,7 +159,8 @@ def _is_named(entry: ModelWeight, pattern: str) -> bool:
     return fnmatchcase(entry.layer.name, pattern) or fnmatchcase(entry.name, pattern)
 
 
-def _check_model(model: Any) -> None:
+def check_model(model: Any) -> None:
+    """Raises ConfigError unless `model` is Sequential or functional, and built."""
     if not isinstance(model, keras.Model) or not is_graph(model):
         raise ConfigError(
             f"`model` must be a Sequential or functional model, whose layers are known. Received: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerazoo.argument_checks import check_integer
@@ -17,7 +18,7 @@ class PruningPattern:
 
     name: str
     """"unstructured", "block", or "m:n" with numbers, as "2:4": 2 of 4 stay."""
-    block_size: tuple[int, ...] = (1, 4)
+    block_size: Sequence[int] = (1, 4)
     block_pooling: str = "avg"
 
     def __post_init__(self) -> None:
@@ -25,10 +26,12 @@ class PruningPattern:
             raise unknown_name("pattern", self.name, ["unstructured", "2:4", "block", "channel"])
         if self.block_pooling not in ("avg", "max"):
             raise unknown_name("block_pooling", self.block_pooling, ["avg", "max"])
-        if len(self.block_size) != 2:
+        if not isinstance(self.block_size, Sequence) or len(self.block_size) != 2:
             raise ConfigError(
-                f"`block_size` must be two integers, rows and columns. Received: {self.block_size}."
+                f"`block_size` must be two integers, rows and columns. Received: "
+                f"{self.block_size!r}."
             )
+        object.__setattr__(self, "block_size", tuple(self.block_size))
         for length in self.block_size:
             check_integer("block_size", length)
         if self.kept is not None and not 0 < self.kept < self.group <= _LARGEST_GROUP:

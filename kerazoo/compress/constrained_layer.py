@@ -48,6 +48,7 @@ class ConstrainedLayer(keras.layers.Wrapper):
     ):
         kwargs.setdefault("name", layer.name)
         kwargs.setdefault("dtype", layer.dtype_policy)
+        kwargs.setdefault("trainable", layer.trainable)
         super().__init__(layer, autocast=False, **kwargs)  # the layer casts its inputs itself
         self.constraints = {
             path: [given] if isinstance(given, WeightConstraint) else list(given)

@@ -63,7 +63,7 @@ class MagnitudePruning(WeightConstraint):
         self.final_sparsity = self.schedule.final_sparsity
         if sparsity is not None:
             self.final_sparsity = check_number("sparsity", sparsity, least=0, below=1)
-        self.pattern = PruningPattern(pattern, tuple(block_size), block_pooling)
+        self.pattern = PruningPattern(pattern, block_size, block_pooling)
         self.input_axis = -check_integer("-input_axis", -input_axis)
 
     def build(self, shape):

@@ -45,6 +45,7 @@ class PolynomialDecay(PruningSchedule):
         power: float = 3,
         frequency: int = 100,
     ):
+        begin_step = check_integer("begin_step", begin_step, least=0)
         check_integer("end_step", end_step, least=begin_step + 1)
         super().__init__(begin_step, end_step, frequency)
         self.initial_sparsity = check_number("initial_sparsity", initial_sparsity, least=0, below=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kerazoo.argument_checks import check_number
 from kerazoo.compress._channel_pruning import prune_channels
 from kerazoo.compress._constrained_model import ModelWeight, constrained_model, weights_of_model
 from kerazoo.compress._pruning_pattern import PruningPattern
@@ -83,7 +84,7 @@ def prune(
             f'`flops` and `multiple_of` are for `pattern="channel"`. Received: '
             f"pattern={pattern!r}, flops={flops}, multiple_of={multiple_of}."
         )
-    form = PruningPattern(pattern, tuple(block_size), block_pooling)
+    form = PruningPattern(pattern, block_size, block_pooling)
     schedule = _schedule(sparsity, schedule, form)
     entries = _chosen(model, skip, policy)
     finals = sparsities(entries, schedule.final_sparsity, budget, form)
@@ -99,6 +100,8 @@ def prune(
 def _schedule(
     sparsity: float | None, schedule: PruningSchedule | None, form: PruningPattern
 ) -> PruningSchedule:
+    if sparsity is not None:
+        sparsity = check_number("sparsity", sparsity, least=0, below=1)
     fixed = form.sparsity if form.sparsity is not None else sparsity
     if schedule is None:
         schedule = ConstantSparsity(0.8 if fixed is None else fixed, begin_step=0)
@@ -129,7 +132,7 @@ def _chosen(
     entries = [entry for entry in weights_of_model(model, skip) if allows(entry.weight.owner)]
     if not entries:
         raise ConfigError(
-            f"The model {model.name!r} has no weight to prune. Received: skip={list(skip)}, "
+            f"The model {model.name!r} has no weight to prune. Received: skip={skip!r}, "
             f"policy={policy!r}. Kernels and tables of embeddings are pruned; see `skip`, `policy`."
         )
     return entries

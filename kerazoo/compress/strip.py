@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerazoo.compress._clone_layer import clone_layer
-from kerazoo.compress._constrained_model import copy_model
+from kerazoo.compress._constrained_model import check_model, copy_model
 from kerazoo.compress._unquantized import is_quantized, unquantized
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 
@@ -22,13 +22,14 @@ def strip(model: keras.Model) -> keras.Model:
     Returns: the model, not compiled.
 
     Raises:
-        ConfigError: `model` is neither Sequential nor functional.
+        ConfigError: `model` is neither Sequential nor functional, or not built.
 
     >>> from kerazoo.compress import prune
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="head")])
     >>> type(prune(model).layers[0]).__name__, type(strip(prune(model)).layers[0]).__name__
     ('ConstrainedLayer', 'Dense')
     """
+    check_model(model)
     if is_quantized(model):  # rounded weights have their zeros and few values already
         return copy_model(unquantized(model), _unwrapped)
     return copy_model(model, _enforced)

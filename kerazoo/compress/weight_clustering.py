@@ -54,6 +54,8 @@ class WeightClustering(WeightConstraint):
     [0.0, 1.733, 1.733, 1.733]
     """
 
+    is_last = True
+
     def __init__(
         self,
         clusters: int = 16,

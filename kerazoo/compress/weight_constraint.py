@@ -26,6 +26,10 @@ class WeightConstraint(keras.layers.Layer):
     """Whether the property is of all values together, as the few values of a clustered kernel: a
     quantizer then uses one range for the whole weight."""
 
+    is_last: bool = False
+    """Whether it stands behind all others of the same weight, in whatever order they were given:
+    few values are chosen once the zeros are, so that the zero is one of them."""
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True

@@ -10,6 +10,7 @@ from kerazoo.compress import (
     ConstrainedLayer,
     MagnitudePruning,
     PolynomialDecay,
+    cluster,
     prune,
     strip,
 )
@@ -201,6 +202,38 @@ def test_a_second_pruning_goes_on_from_the_first():
     again = twice.layers[1].layer.kernel.numpy() == 0
     assert again.mean() == 0.75
     assert again[zeros].all()
+
+
+def test_pruned_after_it_was_clustered_the_zero_is_one_of_the_values():
+    """tfmot knows only the other order; here the pruning is put before the clustering."""
+    clustered = cluster(dense_model((64,)), clusters=4)
+    pruned = train(prune(clustered, sparsity=0.5), steps=3, optimizer="adam")
+    kinds = [type(each).__name__ for each in pruned.layers[1].constraints["kernel"]]
+    assert kinds == ["MagnitudePruning", "WeightClustering"]
+    for kernel in (pruned.layers[1].layer.kernel, strip(pruned).layers[1].kernel):
+        assert (kernel.numpy() == 0).mean() == 0.5
+        assert len(np.unique(kernel)) <= 4
+
+
+@pytest.mark.usefixtures("tensorflow_backend")
+def test_inputs_stay_optional_and_layers_frozen():
+    inputs = keras.Input((4,)), keras.Input((4,), optional=True, name="bias")
+    outputs = layers.Dense(2, name="head", trainable=False)(_AddIfGiven(name="sum")(*inputs))
+    model = keras.Model(inputs, outputs)
+    pruned = prune(model, sparsity=0.5)
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(pruned([x, None]), model([x, None]))
+    assert not pruned.get_layer("head").trainable
+    assert not strip(pruned).get_layer("head").trainable
+
+
+@keras.saving.register_keras_serializable("tests")
+class _AddIfGiven(layers.Layer):
+    def call(self, inputs, bias=None):
+        return inputs if bias is None else inputs + bias
+
+    def compute_output_shape(self, *shapes):
+        return shapes[0]
 
 
 def test_a_global_budget_takes_the_smallest_wherever_they_are():
