@@ -30,11 +30,9 @@ class FrozenGraph:
         """Name of the model's input -> name of the operation that stands for it."""
         self.order: dict[str, int] = {}
         """Operation that depends on the inputs -> its place in topological order."""
-        operations = graph.get_operations()  # importing has put makers before takers
-        dead = self._dead(operations)
-        for operation in operations:
+        for operation in graph.get_operations():  # makers before takers
             depends = any(maker in self.order for maker in self.makers(operation.name))
-            if (depends or operation.name in inputs.values()) and operation.name not in dead:
+            if depends or operation.name in inputs.values():
                 for name in [operation.name, *map(_name, operation.outputs[1:])]:
                     self.order[name] = len(self.order)
         self.outputs: dict[str, str] = {name: self._origin(op) for name, op in outputs.items()}
@@ -112,27 +110,9 @@ class FrozenGraph:
 
     def _origin(self, name: str) -> str:
         """The operation whose value is only passed on."""
-        while self.kind(name) in ("Identity", "IdentityN", "Merge"):
+        while self.kind(name) in ("Identity", "IdentityN"):
             name = next(maker for maker in self.makers(name) if maker in self.order)
         return name
-
-    def _dead(self, operations: list[Any]) -> set[str]:
-        """Operations in the branches that constant conditions never take."""
-        switches = {op.name: op.inputs[1].op.name for op in operations if op.type == "Switch"}
-        taken = self.run({}, switches.values()) if switches else {}
-        dead: set[str] = set()
-        for operation in operations:
-            lost = [
-                tensor.op.name in dead
-                or (
-                    tensor.op.name in switches
-                    and tensor.value_index != int(taken[switches[tensor.op.name]])
-                )
-                for tensor in operation.inputs
-            ]
-            if all(lost) and lost if operation.type == "Merge" else any(lost):
-                dead.add(operation.name)
-        return dead
 
     def run(
         self, replaced: Mapping[str, np.ndarray], wanted: Iterable[str]
@@ -144,7 +124,7 @@ class FrozenGraph:
         """
         import tensorflow as tf
 
-        for name in self.inputs.values():  # constants inside of conditions ask for them as well
+        for name in self.inputs.values():
             kind = self._tensor(name).dtype.as_numpy_dtype
             replaced = {name: np.zeros(self.shape(name) or (), kind), **replaced}
         wanted = list(dict.fromkeys(wanted))
@@ -192,19 +172,24 @@ def _freeze(
 
     names = [port.name for port in interface.inputs]
 
+    values = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.variables]
+
     def serve(*tensors):
-        return keras.tree.flatten(call(model, interface, dict(zip(names, tensors, strict=True))))
+        with keras.StatelessScope(values):
+            named = dict(zip(names, tensors, strict=True))
+            return keras.tree.flatten(call(model, interface, named))
 
     specs = [
         tf.TensorSpec((rows, *port.shape), port.dtype, name=port.name) for port in interface.inputs
     ]
     with exporting():
         function = tf.function(serve, autograph=False).get_concrete_function(*specs)
-    frozen = convert_variables_to_constants_v2(function)
-    inputs = [tensor.op.name for tensor in frozen.inputs]
-    outputs = [tensor.op.name for tensor in frozen.outputs]
+    if function.captured_inputs:  # variables of TensorFlow's own
+        function = convert_variables_to_constants_v2(function)
+    inputs = [tensor.op.name for tensor in function.inputs]
+    outputs = [tensor.op.name for tensor in function.outputs]
     return (
-        frozen.graph,
+        function.graph,
         dict(zip(names, inputs, strict=True)),
         dict(zip(interface.outputs, outputs, strict=True)),
     )
