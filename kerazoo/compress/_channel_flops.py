@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kerazoo.compress._channel_rules import TRANSPOSED, ChannelMap
+from kerazoo.compress._channel_rules import ChannelMap
 from kerazoo.compress._channel_surgery import axes_of
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
+from kerazoo.compress._weight_uses import weight_uses
 from kerazoo.errors import ConfigError
 
 
@@ -49,22 +50,16 @@ def _terms(node: Node, channel_map: ChannelMap) -> list[tuple[float, list[np.nda
         if getattr(layer, "groups", 1) > 1:  # whole groups go: both ends shrink as one
             roles = {"out"}
         along = [end for role in sorted(roles) if (end := ends[role]) is not None]
-        terms.append((2.0 * math.prod(weight.shape) * _positions(node), along))
+        terms.append((2.0 * math.prod(weight.shape) * _uses(node, weight), along))
     return terms
 
 
-def _positions(node: Node) -> int:
-    """How often each sample uses a weight: at each place of the output, or of a transposed input.
-
-    The time steps of a recurrent layer are those of its input.
-    """
-    layer: Any = node.operation
-    steps_in = isinstance(layer, TRANSPOSED) or hasattr(layer, "return_sequences")
-    shape = (node.inputs[0] if steps_in else node.outputs[0]).shape[1:-1]
-    sizes = [size for size in shape if size is not None]
-    if len(sizes) < len(shape):
+def _uses(node: Node, weight: Any) -> int:
+    uses = weight_uses(node, weight)
+    if uses is None:
         raise ConfigError(
-            f"`flops` needs an input of known size: the layer {node.name!r} works on {shape}. "
-            f"Give `sparsity` instead, or make the model with `keras.Input` of a fixed shape."
+            f"`flops` needs an input of known size: the layer {node.name!r} works on "
+            f"{node.inputs[0].shape[1:-1]}. Give `sparsity` instead, or make the model with "
+            f"`keras.Input` of a fixed shape."
         )
-    return math.prod(sizes)
+    return uses

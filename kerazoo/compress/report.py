@@ -16,14 +16,9 @@ from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
 from kerazoo.compress._unquantized import is_quantized
+from kerazoo.compress._weight_uses import weight_uses
 from kerazoo.compress.compression_report import CompressionReport, LayerSize, TFLiteSize
 from kerazoo.compress.strip import strip
-
-_TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
 
 
 def report(
@@ -92,21 +87,14 @@ def _kernels(operation: Any) -> list[keras.Variable]:
 
 
 def _flops(node: Node, kernels: Sequence[keras.Variable]) -> int | None:
-    uses = _uses(node)
-    if uses is None:
-        return None
-    products = [kernel for kernel in kernels if not kernel.name.endswith("embeddings")]
-    return sum(2 * math.prod(kernel.shape) for kernel in products) * uses
-
-
-def _uses(node: Node) -> int | None:
-    """How often one sample meets each weight: at the places of the output, or of the input."""
-    is_by_input = isinstance(node.operation, _TRANSPOSED) or hasattr(
-        node.operation, "return_sequences"
-    )
-    places = (node.inputs[0] if is_by_input else node.outputs[0]).shape[1:-1]
-    known = [place for place in places if place is not None]
-    return math.prod(known) if len(known) == len(places) else None
+    """Two for each use of each number of the kernels; a table of embeddings is looked up."""
+    counts = [
+        (math.prod(kernel.shape), weight_uses(node, kernel))
+        for kernel in kernels
+        if not kernel.name.endswith("embeddings")
+    ]
+    known = [2 * size * uses for size, uses in counts if uses is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _gzip_bytes(arrays: Sequence[np.ndarray]) -> int:

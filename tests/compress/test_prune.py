@@ -232,8 +232,8 @@ class _AddIfGiven(layers.Layer):
     def call(self, inputs, bias=None):
         return inputs if bias is None else inputs + bias
 
-    def compute_output_shape(self, *shapes):
-        return shapes[0]
+    def compute_output_shape(self, inputs_shape, bias_shape=None):
+        return inputs_shape
 
 
 def test_a_global_budget_takes_the_smallest_wherever_they_are():

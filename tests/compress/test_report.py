@@ -69,6 +69,31 @@ def test_an_open_size_has_no_count():
     assert report(recurrent).flops == 2 * 5 * (4 * 12 + 3 * 12)
 
 
+def test_operations_of_layers_with_several_kernels_or_axes():
+    def flops(shapes, call):
+        inputs = [keras.Input(shape) for shape in shapes]
+        return report(keras.Model(inputs, call(*inputs))).flops
+
+    attention = layers.MultiHeadAttention(2, 3, output_shape=5)
+    queries, others = 4 * (8 * 6 + 6 * 5), 7 * 2 * (8 * 6)  # keys and values at 7 places
+    assert flops([(4, 8), (7, 8)], attention) == 2 * (queries + others)
+    to_heads = layers.EinsumDense("abc,cde->abde", (None, 2, 3))
+    assert flops([(4, 8)], to_heads) == 2 * 4 * (8 * 2 * 3)
+    for_any_rank = layers.EinsumDense("...x,xy->...y", 5)
+    assert flops([(4, 6, 8)], for_any_rank) == 2 * 4 * 6 * (8 * 5)
+    each = 2 * 2 * 2 * 4 * 3 + 2 * 2 * 3 * 4 * 3  # of the input's 2 channels, and of the 3 units
+    for all_steps in (True, False):
+        moving = layers.ConvLSTM2D(3, 2, return_sequences=all_steps)
+        assert flops([(6, 5, 5, 2)], moving) == 2 * 6 * (4 * 4) * each
+
+
+def test_operations_of_channels_that_come_first():
+    model = keras.Sequential(
+        [keras.Input((3, 8, 8)), layers.Conv2D(4, 3, data_format="channels_first")]
+    )
+    assert report(model).flops == 2 * 6 * 6 * (3 * 3 * 3 * 4)
+
+
 @pytest.mark.slow
 def test_the_file_is_measured(tensorflow_backend):
     result = report(small_model(), tflite=True)
