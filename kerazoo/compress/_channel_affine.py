@@ -11,14 +11,20 @@ from typing import Any
 
 from keras import ops
 
-from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+from kerazoo.compress._bias_steps import rounded_bias
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range, weight_step
 
 
-def channel_affine(inputs: Any, factors: Any, offsets: Any, *, bits: int = 8) -> Any:
+def channel_affine(
+    inputs: Any, factors: Any, offsets: Any, *, bits: int = 8, input_step: Any = None
+) -> Any:
     """inputs * q(factors) + offsets, with `factors` and `offsets` of shape `(channels,)`.
 
-    `inputs`: `(batch, ..., channels)`, any rank of two or more; the result has its shape.
+    `inputs`: `(batch, ..., channels)`, any rank of two or more; the result has its shape. With
+    `input_step`, that of the range of `inputs`, the offsets are rounded as the file's are.
     """
+    step = weight_step(weight_range(_row(factors), per_channel=True), bits=bits)
+    offsets = rounded_bias(offsets, input_step, step)
     kernel = ops.reshape(_quantized_row(factors, bits), (1, 1, -1, 1))
     sizes = ops.shape(inputs)[1:]
     image = inputs if len(sizes) == 3 else ops.reshape(inputs, _image_shape(sizes))
@@ -39,6 +45,10 @@ def quantized_factors(factors: Any, *, bits: int = 8) -> Any:
 
 
 def _quantized_row(factors: Any, bits: int) -> Any:
-    """q(factors) as (1, 1, 1, channels): the converter follows one reshape from there, not two."""
-    row = ops.reshape(ops.convert_to_tensor(factors), (1, 1, 1, -1))
+    """q(factors) as a kernel: the converter follows one reshape from there, not two."""
+    row = _row(factors)
     return quantize_weights(row, weight_range(row, per_channel=True), bits=bits)
+
+
+def _row(factors: Any) -> Any:
+    return ops.reshape(ops.convert_to_tensor(factors), (1, 1, 1, -1))

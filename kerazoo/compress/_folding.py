@@ -22,6 +22,12 @@ def scale_and_offset(normalization: Any) -> tuple[Any, Any]:
     return scale, offset
 
 
+def folded_bias(normalization: Any, bias: Any) -> tuple[Any, Any]:
+    """(g, g * bias + c): the factor of the kernel before BN, and the bias that BN is added to."""
+    scale, offset = scale_and_offset(normalization)
+    return scale, offset if bias is None else offset + scale * bias
+
+
 def uses_batch_statistics(normalization: Any, training: Any) -> bool:
     """Whether a call with this `training` normalizes by its batch: frozen layers never do."""
     return normalization is not None and bool(training) and normalization.trainable

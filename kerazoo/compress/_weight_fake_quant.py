@@ -25,15 +25,20 @@ def weight_range(weights: Any, *, per_channel: bool) -> Any:
     return ops.stop_gradient(ops.maximum(ops.max(weights, axes), -ops.min(weights, axes)))
 
 
+def weight_step(ranges: Any, *, bits: int = 8) -> Any:
+    """The step that `quantize_weights` rounds to, of the shape of `ranges`."""
+    return _floored(ranges) / (2 ** (bits - 1) - 1)
+
+
 def quantize_weights(weights: Any, ranges: Any, *, bits: int = 8) -> Any:
     """q(weights), for `ranges` as `weight_range` gives them, one for each channel or one for all.
 
-    All float32. The gradient with regard to `weights` is the identity, also where `ranges` is
-    smaller than the weights.
+    The result is float32. The gradient with regard to `weights` is the identity, also where
+    `ranges` is smaller than the weights.
     """
     import tensorflow as tf
 
-    ranges = ops.maximum(ranges, ops.maximum(LEAST_SHARE * ops.max(ranges), LEAST_RANGE))
+    ranges = _floored(ranges)
     operation = (
         tf.quantization.fake_quant_with_min_max_vars_per_channel
         if len(ranges.shape)
@@ -46,4 +51,9 @@ def quantize_weights(weights: Any, ranges: Any, *, bits: int = 8) -> Any:
         return quantized, lambda upstream: upstream
 
     # A variable read within would be one more input, and ask for a gradient of its own.
-    return straight_through(tf.convert_to_tensor(weights))
+    return straight_through(tf.cast(tf.convert_to_tensor(weights), "float32"))
+
+
+def _floored(ranges: Any) -> Any:
+    ranges = ops.cast(ranges, "float32")
+    return ops.maximum(ranges, ops.maximum(LEAST_SHARE * ops.max(ranges), LEAST_RANGE))

@@ -11,6 +11,7 @@ from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.compress._calibrating import is_calibrating
 from kerazoo.compress._exporting import is_exporting
 from kerazoo.compress._fake_quant import fake_quantize, fake_quantize_learned
+from kerazoo.compress._tensorflow_only import check_backend
 from kerazoo.compress.scheme import RANGES
 from kerazoo.errors import ConfigError, unknown_name
 
@@ -19,6 +20,8 @@ TINY = 1e-9
 LEAST_RANGE = 1e-4
 """Of an observed range. A tensor of zeros would have the step 0, and runtimes refuse to scale sums
 down to steps far below their own."""
+HAIR = 1e-3
+"""Of a step: more than rounding errors, so that they never decide between two steps."""
 SAMPLED_VALUES = 2**16
 """Percentiles are taken over at most about this many values of a tensor, evenly spread."""
 
@@ -72,6 +75,7 @@ class FakeQuantize(keras.layers.Layer):
         fixed_range: tuple[float, float] | None = None,
         **kwargs: Any,
     ):
+        check_backend("FakeQuantize")
         kwargs["dtype"] = "float32"  # mixed precision is for what surrounds it
         super().__init__(autocast=False, **kwargs)
         if bits not in (8, 16, None):
@@ -146,6 +150,8 @@ class FakeQuantize(keras.layers.Layer):
             step, zero_point = self._step_and_zero_point()
             return fake_quantize_learned(x, step, zero_point, bits=bits, narrow_range=is_narrow)
         low, high = self._observed_range()
+        if not is_narrow:
+            low, high = _with_zero_on_a_step(low, high, self._levels)
         return fake_quantize(x, low, high, bits=bits, narrow_range=is_narrow)
 
     @property
@@ -214,3 +220,14 @@ class FakeQuantize(keras.layers.Layer):
             "percentile": self.percentile,
             "fixed_range": self.fixed_range,
         }
+
+
+def _with_zero_on_a_step(low: Any, high: Any, levels: int) -> tuple[Any, Any]:
+    """The range, moved by half a step at most.
+
+    TensorFlow's operation and the converter do that, too, but where 0 is half-way between two
+    steps, as in -1..1, each its own way. So it is not left to them.
+    """
+    step = (high - low) / levels
+    below = ops.round(HAIR - low / step)
+    return 0.0 - below * step, (levels - below) * step

@@ -6,6 +6,7 @@ import keras
 
 from kerazoo.compress._channel_affine import channel_affine, quantized_factors
 from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
+from kerazoo.compress._input_step import input_step
 from kerazoo.compress._quantized_layer import QuantizedLayer
 
 
@@ -26,7 +27,8 @@ class QuantizedBatchNormalization(QuantizedLayer):
     def call(self, inputs, training=None, mask=None):
         if uses_batch_statistics(self.inner, training):
             return self.layer(inputs, training=True, mask=mask)
-        return channel_affine(self.cast(inputs), *scale_and_offset(self.inner))
+        factors, offsets = scale_and_offset(self.inner)
+        return channel_affine(self.cast(inputs), factors, offsets, input_step=input_step(self))
 
     def quantized_weights(self):
         return {"factors": quantized_factors(scale_and_offset(self.inner)[0])}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.compress._bias_steps import rounded_bias
 from kerazoo.compress._convolution import (
     from_image,
     geometry,
@@ -14,9 +15,10 @@ from kerazoo.compress._convolution import (
     layer_kernel,
     to_image,
 )
-from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
+from kerazoo.compress._folding import folded_bias, scale_and_offset, uses_batch_statistics
+from kerazoo.compress._input_step import input_step
 from kerazoo.compress._normalized_layer import NormalizedLayer
-from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range, weight_step
 
 DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
@@ -29,8 +31,8 @@ class QuantizedConv(NormalizedLayer):
     g = gamma / sqrt(variance + epsilon) that the normalization has for that channel:
     q(K) g = q(K g). In training the normalization is the usual one, on batch statistics; in
     inference, or with the normalization frozen, kernel and bias are the folded ones, g K and
-    g (b - mean) + beta, which is what the file holds. That takes no second convolution and no
-    schedule.
+    g (b - mean) + beta, rounded to the steps in which the file holds them. That takes no second
+    convolution and no schedule.
 
     The layer's own activation is left out: it has a place of its own behind this layer. Rows and
     volumes are computed as images, since integer kernels exist for these alone.
@@ -50,17 +52,14 @@ class QuantizedConv(NormalizedLayer):
         return isinstance(self.inner, DEPTHWISE)
 
     def call(self, inputs, training=None):
-        bias = self.inner.bias if self.inner.use_bias else None
-        if self.normalization is None:
-            outputs = self._convolve(inputs, self._quantized_kernel(), bias)
-        elif uses_batch_statistics(self.normalization, training):
-            outputs = self._convolve(inputs, self._quantized_kernel(), bias)
-            outputs = self.normalization(outputs, training=True)
-        else:
-            scale, offset = scale_and_offset(self.normalization)
-            offset = offset if bias is None else offset + scale * bias
-            outputs = self._convolve(inputs, self._quantized_kernel(scale), offset)
-        return outputs
+        scale, bias = None, self.inner.bias if self.inner.use_bias else None
+        is_by_batch = uses_batch_statistics(self.normalization, training)
+        if self.normalization is not None and not is_by_batch:
+            scale, bias = folded_bias(self.normalization, bias)
+        if not (training and self.trainable):
+            bias = self._rounded(bias, scale)
+        outputs = self._convolve(inputs, self._quantized_kernel(scale), bias)
+        return self.normalization(outputs, training=True) if is_by_batch else outputs
 
     def quantized_weights(self):
         """The kernel, with the factors of the normalization folded in, in the layer's shape."""
@@ -75,14 +74,29 @@ class QuantizedConv(NormalizedLayer):
 
     def _quantized_kernel(self, scale: Any = None) -> Any:
         """q(g K) of the image's convolution, float32; `scale`: g, None for 1."""
-        kernel = image_kernel(ops.convert_to_tensor(self.inner.kernel), self.inner)
-        shape = kernel.shape
-        if self.is_depthwise:  # each input channel and multiplier is a channel of its own
-            kernel = ops.reshape(kernel, (*shape[:2], 1, shape[2] * shape[3]))
-        ranges = weight_range(kernel, per_channel=not self.has_one_range)
-        if scale is not None:
-            kernel, ranges = kernel * scale, ranges * ops.abs(scale)
+        kernel, ranges = self._by_channel(scale)
+        shape = self._image_kernel().shape
         return ops.reshape(quantize_weights(kernel, ranges, bits=self.bits), shape)
+
+    def _by_channel(self, scale: Any) -> tuple[Any, Any]:
+        """g K with the output channels as its last axis, and their ranges."""
+        kernel = self._image_kernel()
+        if self.is_depthwise:  # each input channel and multiplier is a channel of its own
+            height, width, channels, multiplier = kernel.shape
+            kernel = ops.reshape(kernel, (height, width, 1, channels * multiplier))
+        ranges = weight_range(kernel, per_channel=not self.has_one_range)
+        return (kernel, ranges) if scale is None else (kernel * scale, ranges * ops.abs(scale))
+
+    def _image_kernel(self) -> Any:
+        return image_kernel(ops.convert_to_tensor(self.inner.kernel), self.inner)
+
+    def _rounded(self, bias: Any, scale: Any) -> Any:
+        """The bias in the steps of the file; those of the kernel depend on its `scale`."""
+        _, ranges = self._by_channel(scale)
+        return rounded_bias(bias, self._input_step(), weight_step(ranges, bits=self.bits))
+
+    def _input_step(self) -> Any:
+        return input_step(self)
 
     def _convolve(self, inputs: Any, kernel: Any, bias: Any) -> Any:
         image = to_image(self.cast(inputs), self.inner)

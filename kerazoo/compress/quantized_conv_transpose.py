@@ -21,9 +21,9 @@ class QuantizedConvTranspose(QuantizedDense):
     Args: as for `QuantizedDense`, `layer` being channels last.
     """
 
-    def _quantized_kernel(self, scale: Any = None) -> Any:
+    def _scaled(self, scale: Any) -> Any:
         # (..., channels out, channels in): the factors of BN are those of the last but one axis.
-        return super()._quantized_kernel(None if scale is None else scale[:, None])
+        return super()._scaled(None if scale is None else scale[:, None])
 
     def _unfolded(self, kernel: Any, scale: Any) -> Any:
         return super()._unfolded(kernel, scale[:, None])

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.compress._folding import scale_and_offset, uses_batch_statistics
+from kerazoo.compress._bias_steps import rounded_bias
+from kerazoo.compress._folding import folded_bias, scale_and_offset, uses_batch_statistics
+from kerazoo.compress._input_step import input_step
 from kerazoo.compress._normalized_layer import NormalizedLayer
-from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range, weight_step
 
 LEAST_FACTOR = 1e-3
 """Of the largest factor. Dividing by less would blow rounding errors up, so columns that the
@@ -35,15 +37,16 @@ class QuantizedDense(NormalizedLayer):
 
     def call(self, inputs, training=None):
         bias = self.inner.bias if self.inner.use_bias else None
-        if self.normalization is None:
-            return self._multiply(inputs, self._quantized_kernel(), bias)
-        scale, offset = scale_and_offset(self.normalization)
-        kernel = self._quantized_kernel(scale)
-        if uses_batch_statistics(self.normalization, training):
-            outputs = self._multiply(inputs, self._unfolded(kernel, scale), bias)
-            return self.normalization(outputs, training=True)
-        offset = offset if bias is None else offset + scale * bias
-        return self._multiply(inputs, kernel, offset)
+        scale = None
+        if self.normalization is not None:
+            scale, offset = folded_bias(self.normalization, bias)
+            if uses_batch_statistics(self.normalization, training):
+                kernel = self._unfolded(self._quantized_kernel(scale), scale)
+                return self.normalization(self._multiply(inputs, kernel, bias), training=True)
+            bias = offset
+        if not (training and self.trainable):
+            bias = rounded_bias(bias, input_step(self), self._kernel_step(scale))
+        return self._multiply(inputs, self._quantized_kernel(scale), bias)
 
     def quantized_weights(self):
         """The kernel, with the factors of the normalization folded in."""
@@ -58,9 +61,16 @@ class QuantizedDense(NormalizedLayer):
         return {"kernel": self._unfolded(self._quantized_kernel(scale), scale)}
 
     def _quantized_kernel(self, scale: Any = None) -> Any:
-        kernel = ops.convert_to_tensor(self.inner.kernel)
-        kernel = kernel if scale is None else kernel * scale
+        kernel = self._scaled(scale)
         return quantize_weights(kernel, weight_range(kernel, per_channel=False), bits=self.bits)
+
+    def _kernel_step(self, scale: Any) -> Any:
+        return weight_step(weight_range(self._scaled(scale), per_channel=False), bits=self.bits)
+
+    def _scaled(self, scale: Any) -> Any:
+        """g W, before it is rounded; `scale`: g, None for 1."""
+        kernel = ops.convert_to_tensor(self.inner.kernel)
+        return kernel if scale is None else kernel * scale
 
     def _unfolded(self, kernel: Any, scale: Any) -> Any:
         scale = ops.stop_gradient(scale)

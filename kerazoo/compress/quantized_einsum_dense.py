@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerazoo.compress._bias_steps import rounded_bias
+from kerazoo.compress._input_step import input_step
 from kerazoo.compress._quantized_layer import QuantizedLayer
-from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range
+from kerazoo.compress._weight_fake_quant import quantize_weights, weight_range, weight_step
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -21,12 +23,14 @@ class QuantizedEinsumDense(QuantizedLayer):
     Shape: as the layer's.
     """
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         kernel = self.cast(self._quantized_kernel())
         outputs = ops.einsum(self.inner.equation, self.cast(inputs), kernel)
-        if self.inner.bias is None:
-            return outputs
-        return outputs + self.cast(ops.convert_to_tensor(self.inner.bias))
+        bias = self.inner.bias
+        if bias is not None and not (training and self.trainable):
+            ranges = weight_range(ops.convert_to_tensor(self.inner.kernel), per_channel=False)
+            bias = rounded_bias(bias, input_step(self), weight_step(ranges, bits=self.bits))
+        return outputs if bias is None else outputs + self.cast(ops.convert_to_tensor(bias))
 
     def quantized_weights(self) -> dict[str, Any]:
         return {"kernel": self._quantized_kernel()}

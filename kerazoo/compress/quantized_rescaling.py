@@ -9,7 +9,9 @@ import numpy as np
 from keras import ops
 
 from kerazoo.compress._channel_affine import channel_affine, quantized_factors
+from kerazoo.compress._input_step import input_step
 from kerazoo.compress._quantized_layer import QuantizedLayer
+from kerazoo.compress.fake_quantize import HAIR
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -38,11 +40,22 @@ class QuantizedRescaling(QuantizedLayer):
         if self._is_one_number():
             x = x * float(scale.item())
             if offset.item():
-                x = self.scaled_quantizer(x) + float(offset.item())
+                x = self.scaled_quantizer(x) + self._offset_in_steps(offset)
             return self.cast(x)
         channels = inputs.shape[-1]
         factors, offsets = (np.broadcast_to(v.reshape(-1), (channels,)) for v in (scale, offset))
-        return self.cast(channel_affine(x, factors, offsets))
+        return self.cast(channel_affine(x, factors, offsets, input_step=input_step(self)))
+
+    def _offset_in_steps(self, offset: np.ndarray) -> Any:
+        """The one offset as a multiple of the step of what it is added to.
+
+        From 0..255 to -1..1 it is 127.5 steps, and each sum would lie half-way between two steps of
+        its range, where this model and the file may round either way.
+        """
+        if self.scheme.activation_bits is None:
+            return float(offset.item())
+        step = self.scaled_quantizer.step_size()
+        return ops.round(offset.item() / step - HAIR) * step
 
     def _is_one_number(self) -> bool:
         """The converter gives numbers 8 bits, so with activations of 16 they become channels."""

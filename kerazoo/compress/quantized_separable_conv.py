@@ -43,12 +43,12 @@ class QuantizedSeparableConv(QuantizedConv):
     def _reshaped(self, kernel: Any, name: str) -> Any:
         return ops.reshape(kernel, getattr(self.inner, name).shape)
 
-    def _quantized_kernel(self, scale: Any = None) -> Any:
-        kernel = image_kernel(ops.convert_to_tensor(self.inner.pointwise_kernel), self.inner)
-        ranges = weight_range(kernel, per_channel=not self.has_one_range)
-        if scale is not None:
-            kernel, ranges = kernel * scale, ranges * ops.abs(scale)
-        return quantize_weights(kernel, ranges, bits=self.bits)
+    def _image_kernel(self) -> Any:
+        return image_kernel(ops.convert_to_tensor(self.inner.pointwise_kernel), self.inner)
+
+    def _input_step(self) -> Any:
+        """Of the pointwise convolution, which has the bias."""
+        return self.between_quantizer.step_size() if self.between_quantizer.bits else None
 
     def _quantized_depthwise(self) -> Any:
         kernel = image_kernel(ops.convert_to_tensor(self.inner.depthwise_kernel), self.inner)
