@@ -119,8 +119,9 @@ class _RoundedLayer(keras.layers.Layer):
             up = rectified_sigmoid(self.ups[path])
             free = is_free(position)
             floor, nearest = (f(position).astype("float32") for f in (np.floor, np.round))
-            integers = ops.where(free, floor + up, nearest)
-            values[path] = integers * grid.step.astype("float32")
+            # Arrays and tensors do not add up in Python on PyTorch: hence the operations.
+            integers = ops.where(free, ops.add(floor, up), nearest)
+            values[path] = ops.multiply(integers, grid.step.astype("float32"))
             unsettled += ops.sum(ops.where(free, 1 - ops.abs(2 * up - 1) ** self._beta(), 0.0))
             count += max(int(free.sum()), 1)
         if training:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kerazoo.compress._tensorflow_only import check_backend
 from kerazoo.compress.fake_quantize import FakeQuantize
 from kerazoo.compress.scheme import QuantizationScheme
 
@@ -27,6 +28,7 @@ class QuantizedLayer(keras.layers.Wrapper):
     """
 
     def __init__(self, layer: keras.Layer, scheme: Any = None, **kwargs: Any):
+        check_backend(type(self).__name__)  # for a file that another backend loads
         kwargs.setdefault("name", layer.name)
         kwargs["dtype"] = "float32"  # see the class: computing in less is done by `cast`
         super().__init__(layer, autocast=False, **kwargs)

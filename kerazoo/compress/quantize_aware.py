@@ -15,6 +15,7 @@ from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node, Value, free_name
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import activation_quantizer
+from kerazoo.compress._tensorflow_only import check_backend
 from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized
 from kerazoo.compress.fake_quantize import FakeQuantize
 from kerazoo.compress.scheme import SchemeByLayer
@@ -62,6 +63,7 @@ def quantize_aware(
     >>> [layer.name for layer in model.layers if isinstance(layer, FakeQuantize)]
     ['image_range', 'conv_range']
     """
+    check_backend("`quantize_aware`")
     _check_is_new(model)
     schemes = SchemeByLayer(scheme, ranges, skip)
     graph = Graph.from_model(model, expand=is_composite)

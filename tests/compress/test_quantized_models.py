@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import kerazoo
-from kerazoo.compress import calibrate, quantize_aware, strip
+from kerazoo.compress import FakeQuantize, calibrate, quantize_aware, strip
 from kerazoo.errors import ConfigError, DataError, UnknownNameError
 
 
@@ -259,3 +259,10 @@ def test_calibration_takes_any_model_around_and_refuses_what_is_none():
 def test_calibration_data_that_do_not_fit(data):
     with pytest.raises(DataError):
         calibrate(quantize_aware(dense_net()), data)
+
+
+def test_other_backends_are_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    for refused in (lambda: quantize_aware(dense_net()), FakeQuantize):
+        with pytest.raises(ConfigError, match="needs the TensorFlow backend.*'jax'"):
+            refused()
