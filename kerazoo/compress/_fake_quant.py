@@ -37,12 +37,20 @@ def fake_quantize(
 
 
 def fake_quantize_learned(
-    inputs: Any, step: Any, zero_point: Any, *, bits: int = 8, narrow_range: bool = False
+    inputs: Any,
+    factor: Any,
+    first_step: Any,
+    zero_point: Any,
+    *,
+    bits: int = 8,
+    narrow_range: bool = False,
 ) -> Any:
-    """q(inputs) in float32 for a trained `step` and a fixed integer `zero_point`, both scalars.
+    """q(inputs) in float32, s = factor * first_step trained, `zero_point` a fixed integer: scalars.
 
-    d q / d step = round(v) - v inside of the range (v = inputs / step), and the clipped integer
-    minus `zero_point` outside; its sum is scaled by 1 / sqrt(values * (2**bits - 1)).
+    d q / d s = round(v) - v inside of the range (v = inputs / s), and the clipped integer minus
+    `zero_point` outside; its sum is scaled by 1 / sqrt(values * (2**bits - 1)). The gradient given
+    to `factor` is that over `first_step`: gradient descent then moves s as far as it would by
+    itself, and optimizers that forget the gradient's size, as Adam does, move it by a share.
     Source: Esser et al. 2019, arXiv:1902.08153, equations 3 and section 2.2; the zero point is as
     in Bhalgat et al. 2020 (LSQ+), arXiv:2004.09576, but not trained.
     """
@@ -51,7 +59,8 @@ def fake_quantize_learned(
     most = float(2**bits - 1 - narrow_range)
 
     @tf.custom_gradient
-    def with_step_gradient(x, step):
+    def with_step_gradient(x, factor):
+        step = factor * first_step
         low, high = -zero_point * step, (most - zero_point) * step
         outputs = _quantized(x, low, high, bits, narrow_range)
 
@@ -61,12 +70,12 @@ def fake_quantize_learned(
             scale = tf.math.rsqrt(tf.cast(tf.size(x), "float32") * most)
             return (
                 tf.where(inside, upstream, tf.zeros_like(upstream)),
-                tf.reduce_sum(upstream * slope) * scale,
+                tf.reduce_sum(upstream * slope) * scale / first_step,
             )
 
         return outputs, gradient
 
-    return with_step_gradient(inputs, step)
+    return with_step_gradient(inputs, factor)
 
 
 def _quantized(x: Any, low: Any, high: Any, bits: int, narrow_range: bool) -> Any:

@@ -16,7 +16,8 @@ from kerazoo.compress.scheme import RANGES
 from kerazoo.errors import ConfigError, unknown_name
 
 MOST_MOMENTUM = 0.99
-TINY = 1e-9
+LEAST_FACTOR = 1e-3
+"""Of the first step: a trained one stays above 0."""
 LEAST_RANGE = 1e-4
 """Of an observed range. A tensor of zeros would have the step 0, and runtimes refuse to scale sums
 down to steps far below their own."""
@@ -43,7 +44,8 @@ class FakeQuantize(keras.layers.Layer):
         ranges: "moving_average": of the smallest and the largest value of each training batch, the
             first as it is, the n-th with the weight max(1 / n, 0.01); "percentile": of their
             percentiles; "learned": a step `s` that is trained, set from what the first batch of
-            each member (and `calibrate`) showed.
+            each member (and `calibrate`) showed. What is trained is `s` over that first one, so
+            that a step of Adam's is a share of `s`, which may be small.
         percentile: above 50, below 100; of "percentile" only.
         fixed_range: `(low, high)` with low <= 0 < high, instead of an observed one.
 
@@ -103,7 +105,7 @@ class FakeQuantize(keras.layers.Layer):
             for name in ("low", "high", "count")
         )
         if self.ranges == "learned":
-            self.step = self.add_weight((), initializer="zeros", aggregation="mean", name="step")
+            self.factor = self.add_weight((), initializer="ones", aggregation="mean", name="factor")
 
     @property
     def is_calibrated(self) -> bool:
@@ -120,7 +122,8 @@ class FakeQuantize(keras.layers.Layer):
         """(low, high) in force, float32 scalars."""
         if self.ranges != "learned" or not self._has_range:
             return self._observed_range()
-        step, zero_point = self._step_and_zero_point()
+        step, zero_point = self._first_step_and_zero_point()
+        step = self._factor() * step
         return -zero_point * step, (self._levels - zero_point) * step
 
     def step_size(self) -> Any:
@@ -147,8 +150,10 @@ class FakeQuantize(keras.layers.Layer):
     def _quantize(self, x):
         bits, is_narrow = self._bits, self.bits == 16
         if self.ranges == "learned" and self._has_range:
-            step, zero_point = self._step_and_zero_point()
-            return fake_quantize_learned(x, step, zero_point, bits=bits, narrow_range=is_narrow)
+            step, zero_point = self._first_step_and_zero_point()
+            return fake_quantize_learned(
+                x, self._factor(), step, zero_point, bits=bits, narrow_range=is_narrow
+            )
         low, high = self._observed_range()
         if not is_narrow:
             low, high = _with_zero_on_a_step(low, high, self._levels)
@@ -175,10 +180,14 @@ class FakeQuantize(keras.layers.Layer):
             low = -high
         return low, high
 
-    def _step_and_zero_point(self):
+    def _first_step_and_zero_point(self):
+        """Of the observed range, where the training of the step begins."""
         low, high = self._observed_range()
-        zero_point = ops.round(-low * self._levels / (high - low))
-        return ops.maximum(ops.convert_to_tensor(self.step), TINY), zero_point
+        step = (high - low) / self._levels
+        return step, ops.round(-low / step)
+
+    def _factor(self):
+        return ops.maximum(ops.convert_to_tensor(self.factor), LEAST_FACTOR)
 
     def _observe(self, x, member):
         seen = ops.convert_to_tensor(self.count)[member]
@@ -196,8 +205,7 @@ class FakeQuantize(keras.layers.Layer):
         self.high.assign(self.high + weight * is_member * (high - self.high))
         self.count.assign(self.count + is_member)
         if self.ranges == "learned":
-            low, high = self._observed_range()
-            self.step.assign(ops.where(weight > 0, (high - low) / self._levels, self.step))
+            self.factor.assign(ops.where(weight > 0, 1.0, self.factor))
 
     def _batch_range(self, x):
         if self.ranges != "percentile":

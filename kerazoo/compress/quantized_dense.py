@@ -35,14 +35,16 @@ class QuantizedDense(NormalizedLayer):
     Shape: `(batch, ..., features)` to `(batch, ..., units)`.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, mask=None):
         bias = self.inner.bias if self.inner.use_bias else None
         scale = None
         if self.normalization is not None:
             scale, offset = folded_bias(self.normalization, bias)
             if uses_batch_statistics(self.normalization, training):
                 kernel = self._unfolded(self._quantized_kernel(scale), scale)
-                return self.normalization(self._multiply(inputs, kernel, bias), training=True)
+                outputs = self._multiply(inputs, kernel, bias)
+                mask = mask if self.supports_masking else None
+                return self.normalization(outputs, training=True, mask=mask)
             bias = offset
         if not (training and self.trainable):
             bias = rounded_bias(bias, input_step(self), self._kernel_step(scale))

@@ -123,24 +123,38 @@ def test_learned_step_has_the_gradient_of_the_paper():
     layer = FakeQuantize(ranges="learned")
     layer(np.array([-1.0, 1.55], "float32"), training=True)
     step = 2.55 / 255
-    assert float(layer.step) == pytest.approx(step)
+    assert float(layer.step_size()) == pytest.approx(step)
     x = np.float32([-7, 0.123, 0.4567, 9])
     upstream = np.float32([1, 2, 3, 4])
     _, gradient = gradients(layer, x, upstream)
     # Equation 3 with Q_N = 100 and Q_P = 155, and the scale 1 / sqrt(N Q) of section 2.2.
     slope = np.array([-100, 12 - 12.3, 46 - 45.67, 155])
     expected = np.sum(upstream * slope) / np.sqrt(4 * 255)
-    assert float(gradient) == pytest.approx(expected, rel=1e-3)
+    # That of the step; what is trained is the step over the first one, which moves it as far.
+    assert float(gradient) * step == pytest.approx(expected, rel=1e-3)
+
+
+def test_adam_moves_a_learned_step_by_a_share_of_it():
+    inputs = keras.Input((64,))
+    layer = FakeQuantize(ranges="learned")
+    model = keras.Model(inputs, layer(inputs))
+    x = batches(1, (8, 64))[0] / 1000  # a step far below the learning rate
+    model(x, training=True)
+    first = float(layer.step_size())
+    model.compile(keras.optimizers.Adam(1e-2), "mse")
+    model.fit(x, x, epochs=3, verbose=0)
+    assert 0.96 * first < float(layer.step_size()) < 1.04 * first
+    assert float(layer.step_size()) != first
 
 
 def test_learned_step_is_trained_and_no_longer_observed():
     layer = FakeQuantize(ranges="learned")
     layer(np.array([-1.0, 1.0], "float32"), training=True)
-    layer.step.assign(0.5)
+    layer.factor.assign(60.0)
     layer(np.array([-9.0, 9.0], "float32"), training=True)
-    assert float(layer.step) == 0.5
+    assert float(layer.factor) == 60.0
     low, high = range_of(layer)
-    assert high - low == pytest.approx(0.5 * 255)
+    assert high - low == pytest.approx(60 * 2.0)
 
 
 @pytest.mark.parametrize("ranges", ["moving_average", "percentile", "learned"])

@@ -201,6 +201,18 @@ def test_masked_attention_is_stripped():
     np.testing.assert_allclose(strip(nearly(model, x))(x), model(x), atol=0.01)
 
 
+def test_masked_steps_are_not_in_the_statistics_of_a_folded_normalization():
+    words = keras.Input((5,), dtype="int32")
+    x = layers.Dense(4, name="dense")(layers.Embedding(10, 4, mask_zero=True)(words))
+    model = keras.Model(words, layers.BatchNormalization(momentum=0.0, name="norm")(x))
+    quantized = quantize_aware(model)
+    x = np.random.default_rng(0).integers(0, 3, (64, 5))
+    model(x, training=True), quantized(x, training=True)
+    found = quantized.get_layer("dense").normalization
+    exact = model.get_layer("norm").moving_mean
+    np.testing.assert_allclose(found.moving_mean, exact, atol=2e-3)
+
+
 @pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU])
 def test_stripped_recurrent_layers_have_rounded_weights(kind):
     inputs = keras.Input((4, 2))
