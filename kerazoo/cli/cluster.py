@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kerazoo.cli.fine_tuning import LearningRate, Skip, export_and_report, fine_tune
-from kerazoo.cli.output import Json, Set, parse_overrides
+from kerazoo.cli.fine_tuning import LearningRate, Skip, Target, compress_and_export
+from kerazoo.cli.output import Json, Set
 from kerazoo.cli.startup import load_tensorflow
-from kerazoo.cli.training_options import BatchSize, Epochs, Precision, Resume, Seed
+from kerazoo.cli.training_options import BatchSize, Epochs, NameOrConfig, Precision, Resume, Seed
 
 
 def cluster(
-    name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
-    path: Annotated[str, typer.Argument(help=".tflite, .onnx, .keras, or a SavedModel's folder.")],
+    name_or_config: NameOrConfig,
+    path: Target,
     clusters: Annotated[int, typer.Option(help="Distinct values in each kernel.")] = 16,
     init: Annotated[str, typer.Option(help="kmeans++, linear, density, random.")] = "kmeans++",
     skip: Skip = None,
@@ -36,20 +35,18 @@ def cluster(
     Example: kerazoo cluster mnist_cnn digits.tflite --clusters 16 --epochs 2
     """
     load_tensorflow()
-    result = fine_tune(
+    compress_and_export(
         name_or_config,
+        path,
+        {"cluster.clusters": clusters, "cluster.init": init, "cluster.skip": skip},
         learning_rate=learning_rate,
-        overrides={
-            "cluster.clusters": clusters,
-            "cluster.init": init,
-            "cluster.skip": skip or [],
-            **parse_overrides(set_ or []),
-        },
+        output_dir=output_dir,
+        suffix="clustered",
+        set_=set_,
+        json=json,
         epochs=epochs,
         batch_size=batch_size,
         precision=precision,
-        output_dir=output_dir or f"runs/{Path(name_or_config).stem}-clustered",
         resume=resume,
         seed=seed,
     )
-    export_and_report(result.model, path, json=json)

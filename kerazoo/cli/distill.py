@@ -13,6 +13,7 @@ from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import (
     BatchSize,
     Epochs,
+    NameOrConfig,
     Precision,
     Resume,
     Seed,
@@ -22,7 +23,7 @@ from kerazoo.cli.training_options import (
 
 
 def distill(
-    student: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
+    student: NameOrConfig,
     teacher: Annotated[
         str,
         typer.Option(help="A model's name, a .keras or .tflite file, or a SavedModel's folder."),

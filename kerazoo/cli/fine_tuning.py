@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import kerazoo
-from kerazoo.cli.output import print_json
+from kerazoo.cli.output import parse_overrides, print_json
 
+Target = Annotated[
+    str, typer.Argument(metavar="PATH", help=".tflite, .onnx, .keras, or a SavedModel's folder.")
+]
 LearningRate = Annotated[
     float | None, typer.Option(help="Peak of the fine-tuning; absent: a tenth of the recipe's.")
 ]
@@ -19,22 +23,44 @@ Skip = Annotated[
 ]
 
 
-def fine_tune(
-    name_or_config: str, *, learning_rate: float | None, overrides: Mapping[str, Any], **given: Any
-) -> kerazoo.TrainResult:
-    """Run the recipe from the published weights, with a section that compresses.
+def compress_and_export(
+    name_or_config: str,
+    path: str,
+    section: Mapping[str, Any],
+    *,
+    learning_rate: float | None,
+    output_dir: str | None,
+    suffix: str,
+    set_: Sequence[str] | None,
+    json: bool,
+    **given: Any,
+) -> None:
+    """Run the recipe from the published weights, with a section that compresses; write the file.
 
-    `given`: arguments of `kerazoo.train`; `overrides` win over the learning rate.
+    `section`: the recipe's fields, of which those that are None stay as they are. The run folder
+    is called after the model, with `suffix`. `set_` wins over both. `given`: arguments of
+    `kerazoo.train`.
     """
-    from kerazoo.training.recipe import resolve
-    from kerazoo.zoo.config import WarmupCosine
+    check_target(path)
+    fields = {field: value for field, value in section.items() if value is not None}
+    result = kerazoo.train(
+        name_or_config,
+        output_dir=output_dir or f"runs/{Path(name_or_config).stem}-{suffix}",
+        overrides={
+            **_learning_rate(name_or_config, learning_rate),
+            **fields,
+            **parse_overrides(set_ or []),
+        },
+        **given,
+    )
+    export_and_report(result.model, path, json=json)
 
-    rate = resolve(name_or_config, {}, {}).training.optimizer.learning_rate
-    field = "training.optimizer.learning_rate"
-    if isinstance(rate, WarmupCosine):
-        field, rate = f"{field}.peak", rate.peak
-    slower = {field: rate / 10 if learning_rate is None else learning_rate}
-    return kerazoo.train(name_or_config, overrides={**slower, **overrides}, **given)
+
+def check_target(path: str) -> None:
+    """Say before the training what `export` would say of `path` after it."""
+    from kerazoo.exporters import formats
+
+    formats.check_target(Path(path), formats.format_of(path))
 
 
 def export_and_report(model: Any, path: str, *, json: bool, **arguments: Any) -> None:
@@ -47,3 +73,15 @@ def export_and_report(model: Any, path: str, *, json: bool, **arguments: Any) ->
     console = Console(highlight=False)
     console.print(report)
     console.print(compression)
+
+
+def _learning_rate(name_or_config: str, given: float | None) -> dict[str, float]:
+    """The field of the recipe's rate, and the rate to fine-tune with."""
+    from kerazoo.training.recipe import resolve
+    from kerazoo.zoo.config import WarmupCosine
+
+    rate = resolve(name_or_config, {}, {}).training.optimizer.learning_rate
+    field = "training.optimizer.learning_rate"
+    if isinstance(rate, WarmupCosine):
+        field, rate = f"{field}.peak", rate.peak
+    return {field: rate / 10 if given is None else given}

@@ -1,25 +1,31 @@
-"""`kerazoo prune`: a model with most of its weights zero, or with channels removed, as a file."""
+"""`kerazoo prune`: a model with few weights other than zero, or with fewer channels, as a file."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kerazoo.cli.fine_tuning import LearningRate, Skip, export_and_report, fine_tune
-from kerazoo.cli.output import Json, Set, parse_overrides
+from kerazoo.cli.fine_tuning import LearningRate, Skip, Target, compress_and_export
+from kerazoo.cli.output import Json, Set
 from kerazoo.cli.startup import load_tensorflow
-from kerazoo.cli.training_options import BatchSize, Epochs, Precision, Resume, Seed
+from kerazoo.cli.training_options import BatchSize, Epochs, NameOrConfig, Precision, Resume, Seed
 
 
 def prune(
-    name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
-    path: Annotated[str, typer.Argument(help=".tflite, .onnx, .keras, or a SavedModel's folder.")],
-    sparsity: Annotated[float, typer.Option(help="Fraction of zeros, or of channels gone.")] = 0.8,
+    name_or_config: NameOrConfig,
+    path: Target,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(help="Fraction of zeros, 0.8 if absent; or of channels gone, 0.5 if absent."),
+    ] = None,
     pattern: Annotated[str, typer.Option(help="unstructured, 2:4, block, channel.")] = (
         "unstructured"
     ),
+    flops: Annotated[
+        float | None,
+        typer.Option(help="With --pattern channel: share of the operations that may remain."),
+    ] = None,
     skip: Skip = None,
     learning_rate: LearningRate = None,
     epochs: Epochs = None,
@@ -38,20 +44,23 @@ def prune(
     Example: kerazoo prune mnist_cnn digits.tflite --sparsity 0.8 --epochs 4
     """
     load_tensorflow()
-    result = fine_tune(
+    compress_and_export(
         name_or_config,
-        learning_rate=learning_rate,
-        overrides={
+        path,
+        {
             "prune.sparsity": sparsity,
             "prune.pattern": pattern,
-            "prune.skip": skip or [],
-            **parse_overrides(set_ or []),
+            "prune.flops": flops,
+            "prune.skip": skip,
         },
+        learning_rate=learning_rate,
+        output_dir=output_dir,
+        suffix="pruned",
+        set_=set_,
+        json=json,
         epochs=epochs,
         batch_size=batch_size,
         precision=precision,
-        output_dir=output_dir or f"runs/{Path(name_or_config).stem}-pruned",
         resume=resume,
         seed=seed,
     )
-    export_and_report(result.model, path, json=json)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import kerazoo
-from kerazoo.cli.fine_tuning import LearningRate, Skip, export_and_report, fine_tune
-from kerazoo.cli.output import Json, Set, parse_overrides
+from kerazoo.cli.fine_tuning import (
+    LearningRate,
+    Skip,
+    compress_and_export,
+    export_and_report,
+)
+from kerazoo.cli.output import Json, Set
 from kerazoo.cli.startup import load_tensorflow
-from kerazoo.cli.training_options import BatchSize, Epochs, Precision, Resume, Seed
+from kerazoo.cli.training_options import BatchSize, Epochs, NameOrConfig, Precision, Resume, Seed
+from kerazoo.errors import ConfigError
 
 
 def quantize(
-    name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
+    name_or_config: NameOrConfig,
     path: Annotated[str, typer.Argument(help="The .tflite file.")],
     scheme: Annotated[
         str, typer.Option(help="int8, int8_weights, int16x8, int4_weights.")
@@ -47,27 +52,33 @@ def quantize(
     Example: kerazoo quantize mnist_cnn digits.tflite --scheme int8 --epochs 2
     """
     load_tensorflow()
+    if not path.endswith(".tflite"):
+        raise ConfigError(f"Integers are for files that end in .tflite. Received: {path!r}.")
     if post_training:
+        if (epochs, batch_size, learning_rate, output_dir, seed, set_) != (None,) * 6:
+            raise ConfigError(
+                "--post-training trains nothing: leave out --epochs, --batch-size, "
+                "--learning-rate, --output-dir, --seed and --set."
+            )
         _post_training(name_or_config, path, scheme, skip or [], max_accuracy_drop, json=json)
         return
     if max_accuracy_drop is not None:
-        raise kerazoo.errors.ConfigError("--max-accuracy-drop goes with --post-training only.")
-    result = fine_tune(
+        raise ConfigError("--max-accuracy-drop goes with --post-training only.")
+    compress_and_export(
         name_or_config,
+        path,
+        {"quantize.scheme": scheme, "quantize.skip": skip},
         learning_rate=learning_rate,
-        overrides={
-            "quantize.scheme": scheme,
-            "quantize.skip": skip or [],
-            **parse_overrides(set_ or []),
-        },
+        output_dir=output_dir,
+        suffix=scheme,
+        set_=set_,
+        json=json,
         epochs=epochs,
         batch_size=batch_size,
         precision=precision,
-        output_dir=output_dir or f"runs/{Path(name_or_config).stem}-{scheme}",
         resume=resume,
         seed=seed,
     )
-    export_and_report(result.model, path, json=json)
 
 
 def _post_training(
@@ -76,7 +87,7 @@ def _post_training(
     model = kerazoo.get(name)
     if limit is not None:
         if skip:
-            raise kerazoo.errors.ConfigError(
+            raise ConfigError(
                 "--skip and --max-accuracy-drop both choose what stays in float: give one of them."
             )
         export_and_report(model, path, json=json, quantize=scheme, max_accuracy_drop=limit)

@@ -12,6 +12,7 @@ from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import (
     BatchSize,
     Epochs,
+    NameOrConfig,
     Precision,
     Resume,
     Seed,
@@ -21,7 +22,7 @@ from kerazoo.cli.training_options import (
 
 
 def train(
-    name_or_config: Annotated[str, typer.Argument(help="A model's name, or a YAML file.")],
+    name_or_config: NameOrConfig,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     strategy: Strategy = "auto",

@@ -9,6 +9,7 @@ import typer
 import kerazoo
 from kerazoo.cli.output import print_json, print_values
 
+NameOrConfig = Annotated[str, typer.Argument(help="A model's name, or a YAML file.")]
 Epochs = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 BatchSize = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 Strategy = Annotated[str, typer.Option(help="auto, default, cpu, gpu, mirrored.")]

@@ -62,6 +62,11 @@ class PruningPattern:
         """The fraction of zeros that "m:n" fixes, else None."""
         return None if self.kept is None else 1 - self.kept / self.group
 
+    @property
+    def usual_sparsity(self) -> float:
+        """What is meant where no sparsity is said: what "m:n" fixes, else 0.8."""
+        return 0.8 if self.sparsity is None else self.sparsity
+
     def _numbers(self) -> tuple[int, int] | None:
         match = re.fullmatch(r"(\d+):(\d+)", self.name) if isinstance(self.name, str) else None
         return (int(match[1]), int(match[2])) if match else None

@@ -102,9 +102,9 @@ def _schedule(
 ) -> PruningSchedule:
     if sparsity is not None:
         sparsity = check_number("sparsity", sparsity, least=0, below=1)
-    fixed = form.sparsity if form.sparsity is not None else sparsity
     if schedule is None:
-        schedule = ConstantSparsity(0.8 if fixed is None else fixed, begin_step=0)
+        final = form.usual_sparsity if sparsity is None else sparsity
+        schedule = ConstantSparsity(final, begin_step=0)
     schedule = as_schedule(schedule)
     received = (
         f"Received: sparsity={sparsity}, pattern={form.name!r}, final {schedule.final_sparsity}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kerazoo import compress
+from kerazoo.compress._pruning_pattern import PruningPattern
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.errors import ConfigError, WeightsError
 from kerazoo.notices import notice
@@ -76,12 +77,19 @@ def _with_initial_weights(config: ZooConfig) -> keras.Model:
 
 def _pruning(section: Prune, steps: int) -> dict[str, Any]:
     """The arguments of `kerazoo.compress.prune`."""
-    arguments: dict[str, Any] = {"pattern": section.pattern, "skip": section.skip}
+    arguments = msgspec.structs.asdict(section)
+    sparsity = arguments.pop("sparsity")
+    del arguments["begin"], arguments["end"]
     if section.pattern == "channel":
-        return {**arguments, "sparsity": section.sparsity}
+        return {**arguments, "sparsity": sparsity}
+    form = PruningPattern(section.pattern, section.block_size)
     begin, end, frequency = _span(section, steps)
     schedule = compress.PolynomialDecay(
-        0.0, section.sparsity, begin_step=begin, end_step=end, frequency=frequency
+        0.0,
+        form.usual_sparsity if sparsity is None else sparsity,
+        begin_step=begin,
+        end_step=end,
+        frequency=frequency,
     )
     return {**arguments, "schedule": schedule}
 

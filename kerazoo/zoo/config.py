@@ -138,12 +138,18 @@ class Distillation(_Section):
 class Prune(_Section):
     """`kerazoo.compress.prune`: the sparsity grows from 0 to `sparsity` in training.
 
+    `sparsity`: absent: what an m:n `pattern` fixes, of channels 0.5, else 0.8.
     `begin`, `end`: when, as shares of all steps. The best epoch is one that has come to the end.
-    "channel" removes channels before the training; `begin` and `end` then mean nothing.
+    "channel" removes channels before the training; `begin` and `end` then mean nothing, and `flops`
+    may stand for `sparsity`. The other fields are arguments of the function.
     """
 
-    sparsity: Fraction = 0.8
+    sparsity: Fraction | None = None
     pattern: str = "unstructured"
+    block_size: list[Count] = msgspec.field(default_factory=lambda: [1, 4])
+    budget: str = "layer"
+    flops: Fraction | None = None
+    multiple_of: Count = 1
     begin: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     end: Annotated[float, Meta(gt=0, le=1)] = 0.5
     skip: list[str] = []
@@ -154,6 +160,7 @@ class Cluster(_Section):
 
     clusters: Annotated[int, Meta(ge=2)] = 16
     init: str = "kmeans++"
+    per_channel: bool = False
     skip: list[str] = []
 
 

@@ -91,9 +91,16 @@ def test_errors_are_one_line(run):
         ("prune", "mnist_mlp", "x.tflite", "--sparsity", "2"): "prune.sparsity",
         ("cluster", "mnist_mlp", "x.tflite", "--clusters", "1"): "cluster.clusters",
         ("prune", "mnist_mpl", "x.tflite"): "Did you mean 'mnist_mlp'",
+        ("prune", "mnist_mlp", "x.tflit"): "must end in .tflite",
+        ("cluster", "mnist_mlp", "here"): "not empty and holds no SavedModel",
+        ("quantize", "mnist_mlp", "x.keras"): "Integers are for files that end in .tflite",
+        ("quantize", "mnist_mlp", "x.tflite", "--post-training", "--epochs", "1"): "trains nothing",
     }
+    Path("here").mkdir()
+    Path("here/notes").touch()
     for arguments, text in cases.items():
         code, _, err = run(*arguments)
         assert code == 2
         assert text in err
         assert err.strip().count("\n") == 0
+    assert not Path("runs").exists()  # all of it is said before anything is trained

@@ -7,7 +7,7 @@ import pytest
 import kerazoo
 from kerazoo.errors import ConfigError, UnknownNameError, WeightsError
 from kerazoo.training import callbacks
-from kerazoo.training.compression import first_pruned_epoch
+from kerazoo.training.compression import first_pruned_epoch, make_model
 from kerazoo.zoo.config_file import with_overrides
 
 QUANTIZED = {"quantize.scheme": "int8"}
@@ -66,6 +66,34 @@ def test_a_published_model_is_where_compression_begins(tmp_path, notices):
     assert any("begins with the weights 'default'" in line for line in notices())
 
 
+PATTERNS = [
+    ({"pattern": "2:4"}, 0.5),
+    ({"pattern": "1:4", "sparsity": 0.75}, 0.75),
+    ({"pattern": "block", "block_size": [2, 2]}, 0.8),
+    ({"budget": "global", "sparsity": 0.5}, None),
+    ({}, 0.8),
+]
+
+
+@pytest.mark.parametrize(("section", "final"), PATTERNS)
+def test_the_usual_sparsity_is_that_of_the_pattern(short, section, final):
+    model = make_model(with_overrides(short, {"prune": section}), steps=50)
+    chains = model.get_layer("logits").constraints
+    assert final in (None, chains["kernel"][0].final_sparsity)
+    assert chains["kernel"][0].schedule.end_step == 24
+
+
+def test_channels_go_by_operations_and_values_by_channel(short):
+    dense = kerazoo.compress.report(make_model(short, steps=9)).flops
+    by_flops = {"prune": {"pattern": "channel", "flops": 0.5, "multiple_of": 4}}
+    pruned = make_model(with_overrides(short, by_flops), steps=9)
+    assert kerazoo.compress.report(pruned).flops <= 0.5 * dense
+    assert pruned.get_layer("logits").kernel.shape[0] % 4 == 0
+    config = with_overrides(short, {"cluster": {"clusters": 4, "per_channel": True}})
+    kernel = make_model(config, steps=9).get_layer("logits").layer.kernel.numpy()
+    assert all(len(np.unique(kernel[:, channel])) == 4 for channel in range(10))
+
+
 def stop_after(monkeypatch, count):
     steps: list[int] = []
     original = callbacks.MeasureSpeed.on_train_batch_end
@@ -102,6 +130,10 @@ def test_a_quantized_student_resumes_exactly(short, tmp_path, monkeypatch):
         ({"quantize.schemes": "int8"}, ConfigError, "scheme"),
         ({"prune.sparsity": 1.5}, ConfigError, "prune.sparsity"),
         ({"prune.begin": 0.6}, ConfigError, "prune.begin must be below prune.end"),
+        ({"prune": {"pattern": "2:4", "sparsity": 0.8}}, ConfigError, "must agree"),
+        ({"prune.flops": 0.5}, ConfigError, 'for `pattern="channel"`'),
+        ({"prune": {"pattern": "channel", "budget": "global"}}, ConfigError, "at once"),
+        ({"prune.patern": "2:4"}, ConfigError, "Did you mean 'pattern'"),
         ({"cluster.clusters": 1}, ConfigError, "cluster.clusters"),
         ({"training.initial": "defalt"}, WeightsError, "no weights file or tag 'defalt'"),
         ({"training.initial": "auto", **QUANTIZED}, WeightsError, "training.initial=fresh"),
