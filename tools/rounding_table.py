@@ -66,7 +66,7 @@ def accuracy(path: Path, part: tuple[Any, Any]) -> float:
     import kerazoo
 
     x, y = part
-    return float((kerazoo.load_tflite(path).predict(x).argmax(1) == y).mean())
+    return float((kerazoo.load_tflite(path, threads=1).predict(x).argmax(1) == y).mean())
 
 
 if __name__ == "__main__":
