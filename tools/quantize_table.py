@@ -222,12 +222,10 @@ def measured(
     model: Any, path: Path, report: Any, data: Data, options: argparse.Namespace
 ) -> dict[str, Any]:
     """What the file holds and how often it is right, and how often its model calls it alike."""
-    import kerazoo
-
     facts = accuracies(path, data, options)
     if not options.no_test:
         images = data.test[0]
-        file_classes = kerazoo.load_tflite(path).predict(images).argmax(1)
+        file_classes = load(path).predict(images).argmax(1)
         model_classes = model.predict(images, batch_size=500, verbose=0).argmax(1)
         facts["same_class"] = float((file_classes == model_classes).mean())
     return {**facts, "bytes": report.size_bytes, "integer_only": report.integer_only}
@@ -236,15 +234,20 @@ def measured(
 def accuracies(
     path: Path, data: Data, options: argparse.Namespace, *, scale: float = 1.0
 ) -> dict[str, float]:
-    import kerazoo
-
-    file = kerazoo.load_tflite(path)
+    file = load(path)
     parts = {"validation": data.validation} if options.no_test else vars(data)
     return {
         part: float((file.predict(x * scale if scale != 1 else x).argmax(1) == y).mean())
         for part, (x, y) in parts.items()
         if part != "train"
     }
+
+
+def load(path: Path) -> Any:
+    """The file on one thread: TFLite's own kernels for 4 bits wait for each other on several."""
+    import kerazoo
+
+    return kerazoo.load_tflite(path, threads=1)
 
 
 def table_line(result: dict[str, Any]) -> str:
