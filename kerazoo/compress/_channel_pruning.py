@@ -14,8 +14,8 @@ from kerazoo.compress._channel_importance import channel_scores
 from kerazoo.compress._channel_rules import ChannelMap
 from kerazoo.compress._channel_surgery import without_channels
 from kerazoo.compress._composite_layers import is_composite
-from kerazoo.compress._constrained_model import as_patterns
 from kerazoo.compress._graph import Graph
+from kerazoo.compress._layer_patterns import as_patterns
 from kerazoo.errors import ConfigError, unknown_name
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._graph_reader import _functional_class
+from kerazoo.compress._layer_patterns import as_patterns
 from kerazoo.compress._unquantized import is_quantized
 from kerazoo.compress._weights_of import CompressibleWeight, compressible_weights
 from kerazoo.compress.constrained_layer import ConstrainedLayer
@@ -64,14 +65,6 @@ def weights_of_model(model: keras.Model, skip: Sequence[str] = ()) -> list[Model
                 f"training has diverged. Begin with weights from before."
             )
     return chosen
-
-
-def as_patterns(skip: Any) -> list[str]:
-    """`skip` as a list of names; one name may stand for itself."""
-    patterns = [skip] if isinstance(skip, str) else skip
-    if isinstance(patterns, Sequence) and all(isinstance(each, str) for each in patterns):
-        return list(patterns)
-    raise ConfigError(f"`skip` must be a list of names. Received: {skip!r}. Leave it out for none.")
 
 
 def flat_layers(model: keras.Model) -> list[keras.Layer]:

@@ -15,6 +15,7 @@ from kerazoo.compress._node import Node
 from kerazoo.compress._quantized_layer import QuantizedLayer
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.compress.fake_quantize import FakeQuantize
+from kerazoo.errors import ConfigError
 
 LAYER_OF_OUTPUT = "_layer"
 """Ends the name of a layer behind which a range gives the output that has the layer's name."""
@@ -24,6 +25,15 @@ def is_quantized(model: Any) -> bool:
     """Whether `quantize_aware` made `model`."""
     layers = model._flatten_layers()
     return any(isinstance(layer, QuantizedLayer | FakeQuantize) for layer in layers)
+
+
+def check_float(model: Any, name: str) -> None:
+    """Raise a ConfigError if `quantize_aware` made `model`, whose weights `name` would not find."""
+    if isinstance(model, keras.Model) and is_quantized(model):
+        raise ConfigError(
+            f"`{name}` is for models in float, and {model.name!r} is quantized already: begin with "
+            f"the model it came from, or with `kerazoo.compress.strip(model)`."
+        )
 
 
 def unquantized(model: keras.Model) -> keras.Model:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,11 +18,13 @@ from kerazoo.compress._clone_layer import clone_layer
 from kerazoo.compress._fold_normalization import fold_normalization
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._graph_run import GraphRun
+from kerazoo.compress._layer_patterns import as_patterns
 from kerazoo.compress._learned_rounding import learn_rounding
 from kerazoo.compress._node import Node
 from kerazoo.compress._samples import collect_samples
+from kerazoo.compress._unquantized import check_float
 from kerazoo.compress._weight_grid import weight_grid
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, unknown_name
 
 
 def adaround(
@@ -31,7 +34,7 @@ def adaround(
     bits: int = 8,
     steps: int = 1000,
     batch_size: int = 32,
-    skip: tuple[str, ...] = (),
+    skip: Sequence[str] = (),
     seed: int = 0,
     progress: bool = True,
 ) -> keras.Model:
@@ -52,16 +55,17 @@ def adaround(
             layers are held in memory at a time.
         bits: of the weights, 8 or 4.
         steps: of Adam for each layer, on `batch_size` samples each.
-        skip: names of layers that stay in float.
-        seed: of the order of the samples.
+        skip: names or patterns of layers that stay in float.
+        seed: of the order of the samples, 0 or above.
         progress: show a bar on stderr.
 
     Returns: a flat functional model for inference and calibration. Convolutions and dense layers
         are rounded; other kernels (separable, attention, recurrent) stay as they are.
 
     Raises:
-        ConfigError: an argument is out of range, `skip` names no layer, or the model is a subclass
+        ConfigError: an argument is out of range, or the model is quantized already or a subclass
             with a `call` of its own.
+        UnknownNameError: a pattern in `skip` that fits no layer.
         DataError: the data do not fit the model.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
@@ -74,10 +78,12 @@ def adaround(
         raise ConfigError(f"`bits` must be 8 or 4. Received: {bits!r}.")
     check_integer("steps", steps)
     check_integer("batch_size", batch_size)
+    check_integer("seed", seed, least=0)
+    check_float(model, "adaround")
     rounded = fold_normalization(model)
     samples = collect_samples(data, rounded)
     graph = Graph.from_model(rounded)
-    layers = _layers_to_round(graph, skip)
+    layers = _layers_to_round(graph, as_patterns(skip))
     train = functools.partial(learn_rounding, steps=steps, batch_size=batch_size, seed=seed)
     exact, inexact = GraphRun(graph, samples), GraphRun(graph, samples)
     copies: dict[int, Any] = {}
@@ -107,16 +113,17 @@ def _rounded(
     return copy
 
 
-def _layers_to_round(graph: Graph, skip: tuple[str, ...]) -> dict[int, Any]:
-    names = {node.name for node in graph.nodes}
-    unknown = sorted(set(skip) - names)
-    if unknown:
-        raise ConfigError(f"`skip` names layers that are not there: {unknown}.")
+def _layers_to_round(graph: Graph, skip: list[str]) -> dict[int, Any]:
+    names = [node.name for node in graph.nodes if not node.is_input]
+    for pattern in skip:
+        if not fnmatch.filter(names, pattern):
+            raise unknown_name("layer", pattern, names)
     return {id(node.operation): node.operation for node in graph.nodes if _is_rounded(node, skip)}
 
 
-def _is_rounded(node: Node, skip: tuple[str, ...]) -> bool:
-    return type(node.operation) in CHANNELED and node.name not in skip
+def _is_rounded(node: Node, skip: list[str]) -> bool:
+    is_skipped = any(fnmatch.fnmatchcase(node.name, pattern) for pattern in skip)
+    return type(node.operation) in CHANNELED and not is_skipped
 
 
 def _bar(progress: bool) -> Progress:

@@ -16,6 +16,7 @@ from kerazoo.compress._graph import Graph
 from kerazoo.compress._graph_run import BATCH_SIZE, GraphRun
 from kerazoo.compress._quantized_layer import QuantizedLayer
 from kerazoo.compress._samples import collect_samples
+from kerazoo.compress._unquantized import is_quantized
 from kerazoo.errors import ConfigError
 from kerazoo.notices import notice
 
@@ -49,7 +50,7 @@ def correct_bias(model: keras.Model, data: Any) -> keras.Model:
     True
     """
     graph = Graph.from_model(model)
-    if not any(isinstance(node.operation, QuantizedLayer) for node in graph.nodes):
+    if not is_quantized(model):
         raise ConfigError(
             f"The model {model.name!r} is not quantized: pass one that `quantize_aware` returned."
         )

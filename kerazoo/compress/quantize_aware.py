@@ -16,7 +16,7 @@ from kerazoo.compress._node import Node, Value, free_name
 from kerazoo.compress._plan import Place, Plan, RangeGroup, make_plan
 from kerazoo.compress._quantized_layer import activation_quantizer
 from kerazoo.compress._tensorflow_only import check_backend
-from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, is_quantized
+from kerazoo.compress._unquantized import LAYER_OF_OUTPUT, check_float
 from kerazoo.compress.fake_quantize import FakeQuantize
 from kerazoo.compress.scheme import SchemeByLayer
 from kerazoo.errors import ConfigError
@@ -64,7 +64,7 @@ def quantize_aware(
     ['image_range', 'conv_range']
     """
     check_backend("`quantize_aware`")
-    _check_is_new(model)
+    check_float(model, "quantize_aware")
     schemes = SchemeByLayer(scheme, ranges, skip)
     graph = Graph.from_model(model, expand=is_composite)
     plan = make_plan(graph, model, schemes)
@@ -79,14 +79,6 @@ def quantize_aware(
     names = {id(node): node.name for node in graph.nodes}
     _make_way_for_outputs(graph, plan)
     return graph.rebuild(_Builder(graph, plan, names))
-
-
-def _check_is_new(model: Any) -> None:
-    if isinstance(model, keras.Model) and is_quantized(model):
-        raise ConfigError(
-            f"The model {model.name!r} is quantized already: begin with the model it came from, or "
-            f"with `kerazoo.compress.strip(model)`."
-        )
 
 
 def _make_way_for_outputs(graph: Graph, plan: Plan) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from kerazoo.argument_checks import check_number
+from kerazoo.compress._layer_patterns import as_patterns
 from kerazoo.errors import ConfigError, unknown_name
 
 RANGES = ("moving_average", "percentile", "learned")
@@ -79,7 +80,7 @@ class SchemeByLayer:
     """
 
     def __init__(self, scheme: Any = "int8", ranges: str | None = None, skip: Sequence[str] = ()):
-        patterns = {**_patterns(scheme), **dict.fromkeys(_names(skip))}
+        patterns = {**_patterns(scheme), **dict.fromkeys(as_patterns(skip))}
         self.patterns = {
             pattern: _with_ranges(_scheme(value), ranges) for pattern, value in patterns.items()
         }
@@ -92,16 +93,6 @@ class SchemeByLayer:
     def unmatched(self, names: list[str]) -> list[str]:
         """The patterns that match none of the layers `names`: most likely mistyped."""
         return [p for p in self.patterns if p != "*" and not fnmatch.filter(names, p)]
-
-
-def _names(skip: Any) -> list[str]:
-    skip = [skip] if isinstance(skip, str) else skip
-    if not isinstance(skip, Iterable) or not all(isinstance(name, str) for name in skip):
-        raise ConfigError(
-            f"`skip` must be names or patterns of layers, as ['logits', 'head_*']. "
-            f"Received: {skip!r}."
-        )
-    return list(skip)
 
 
 def _patterns(scheme: Any) -> Mapping[str, Any]:

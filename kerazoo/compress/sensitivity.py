@@ -18,8 +18,8 @@ from kerazoo.compress._graph import Graph
 from kerazoo.compress._labelled_samples import labelled_samples
 from kerazoo.compress._lowering import Kind, lowering_of
 from kerazoo.compress._node import Node
-from kerazoo.compress._quantized_layer import QuantizedLayer
 from kerazoo.compress._samples import as_inputs
+from kerazoo.compress._unquantized import check_float
 from kerazoo.compress.quantize_aware import quantize_aware
 from kerazoo.compress.scheme import QuantizationScheme
 from kerazoo.compress.sensitivity_result import LayerCost, SensitivityResult
@@ -70,11 +70,12 @@ def sensitivity(
     >>> [entry.layer for entry in result], result.metric
     (['dense'], 'error')
     """
+    check_float(model, "sensitivity")
+    units = list(_units(Graph.from_model(model, expand=is_composite)))
     samples, targets = labelled_samples(data, model)
     measure, name = _measure(metric, model, targets)
     exact = _outputs(model, samples)
     reference = measure(exact, exact)
-    units = list(_units(_graph(model)))
     costs = []
     for layer, *others in track(
         units,
@@ -90,15 +91,6 @@ def sensitivity(
     costs.sort(key=lambda entry: (-entry.cost, -entry.error))
     shown = 1 - reference if name == "accuracy" else reference
     return SensitivityResult(model.name, str(scheme), name, shown, tuple(costs))
-
-
-def _graph(model: keras.Model) -> Graph:
-    graph = Graph.from_model(model, expand=is_composite)
-    if any(isinstance(node.operation, QuantizedLayer) for node in graph.nodes):
-        raise ConfigError(
-            f"The model {model.name!r} is quantized already: pass the float model it came from."
-        )
-    return graph
 
 
 def _units(graph: Graph) -> Iterator[list[str]]:
@@ -178,6 +170,8 @@ def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tup
         metric = "error" if targets is None or not _are_classes(targets, model) else "accuracy"
     if isinstance(metric, str) and metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
+    if not isinstance(metric, str) and not callable(metric):
+        raise ConfigError(f"`metric` must be a name or a function. Received: {metric!r}.")
     if metric == "error":
         return _relative_error, "error"
     if targets is None:
@@ -199,5 +193,11 @@ def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tup
 def _are_classes(targets: np.ndarray, model: keras.Model) -> bool:
     if len(model.outputs) != 1:
         return False
-    is_one_hot = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
-    return targets.dtype.kind in "biu" or is_one_hot
+    if targets.dtype.kind in "biu":
+        return True
+    has_rows = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
+    return has_rows and targets.dtype.kind == "f" and _are_one_hot(targets)
+
+
+def _are_one_hot(rows: np.ndarray) -> bool:
+    return bool(np.isin(rows, (0, 1)).all() and (rows.sum(axis=-1) == 1).all())

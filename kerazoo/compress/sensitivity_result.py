@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo import atomic
-from kerazoo.errors import MissingDependencyError
+from kerazoo.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -97,14 +98,19 @@ class SensitivityResult:
 
         Raises:
             MissingDependencyError: matplotlib is not installed.
+            ConfigError: a suffix that stands for no format.
             RunError: the file cannot be written.
         """
         try:
+            from matplotlib.backend_bases import FigureCanvasBase
             from matplotlib.figure import Figure
         except ImportError as error:
             raise MissingDependencyError(
                 "Plots need matplotlib: pip install 'kerazoo[plot]'."
             ) from error
+        suffix = Path(path).suffix.lower().removeprefix(".")
+        if suffix not in FigureCanvasBase.filetypes:
+            raise ConfigError(f"`path` must end in .png, .svg or .pdf. Received: {str(path)!r}.")
         figure = Figure(figsize=(8, 1 + 0.3 * len(self.layers)), layout="constrained")
         axes = figure.subplots()
         names = [entry.layer for entry in self.layers]

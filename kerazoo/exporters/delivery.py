@@ -116,6 +116,12 @@ def export(
         model, interface, card, calibration, quantize if is_calibrated else None, verify
     )
     if file_format != "tflite":
+        if file_format == "onnx" and carried_mode(model) is not None:
+            raise ExportError(
+                f"ONNX has no form of the rounding in {model.name!r}: export "
+                "`kerazoo.compress.strip(model)`, its plain layers with the rounded weights, or "
+                "write a .tflite file."
+            )
         return write_other(model, interface, target, file_format, data)
     from kerazoo.exporters.tflite import convert
 
@@ -147,7 +153,8 @@ def _check_arguments(
             )
         if batch not in (1, None):
             raise ExportError("`batch` is for .tflite files; the other formats take any batch.")
-    if batch is not None and (not isinstance(batch, int) or batch < 1):
+    is_number = isinstance(batch, int) and not isinstance(batch, bool)
+    if batch is not None and (not is_number or batch < 1):
         raise ExportError(f"`batch` must be 1 or above, or None. Received: {batch!r}.")
     formats.check_target(target, file_format)
     if file_format == "onnx":

@@ -8,7 +8,7 @@ from keras import layers
 from kerazoo.compress import adaround
 from kerazoo.compress._fold_normalization import fold_normalization
 from kerazoo.compress._weight_grid import weight_grid
-from kerazoo.errors import ConfigError, DataError
+from kerazoo.errors import ConfigError, DataError, UnknownNameError
 
 CONVOLUTIONS = ("conv", "depthwise")
 
@@ -103,7 +103,7 @@ def test_batches_of_a_dataset_are_samples_too():
     [
         (np.zeros((4, 3)), {"bits": 5}, ConfigError, "`bits` must be 8 or 4. Received: 5"),
         (np.zeros((4, 3)), {"steps": 0}, ConfigError, "`steps`"),
-        (np.zeros((4, 3)), {"skip": ("dens",)}, ConfigError, "'dens'"),
+        (np.zeros((4, 3)), {"skip": ("dens",)}, UnknownNameError, "'dens'"),
         (np.zeros((4, 2)), {}, DataError, "must have the shape"),
         (np.full((4, 3), np.nan), {}, DataError, "NaN"),
         ([], {}, DataError, "empty"),

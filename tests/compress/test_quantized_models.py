@@ -239,7 +239,7 @@ def test_nothing_to_quantize(arguments):
 
 @pytest.mark.parametrize("skip", [None, 3, [1], layers.Dense])
 def test_skip_that_is_no_list_of_names(skip):
-    with pytest.raises(ConfigError, match="`skip` must be names or patterns"):
+    with pytest.raises(ConfigError, match="`skip` must be a list of names"):
         quantize_aware(dense_net(), skip=skip)
 
 

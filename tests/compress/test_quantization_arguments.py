@@ -1,0 +1,102 @@
+"""Arguments of the post-training helpers that are wrong, and models they are not for: one line."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerazoo
+from kerazoo.compress import (
+    adaround,
+    calibrate,
+    correct_bias,
+    equalize,
+    quantize_aware,
+    sensitivity,
+)
+from kerazoo.compress._accuracy import accuracy
+from kerazoo.errors import ConfigError, DataError, ExportError, UnknownNameError
+
+pytestmark = pytest.mark.usefixtures("tensorflow_backend")
+X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def net():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,), name="x")
+    hidden = layers.Dense(3, "relu", name="hidden")(inputs)
+    return keras.Model(inputs, layers.Dense(2, name="y")(hidden), name="net")
+
+
+@pytest.fixture(scope="module")
+def quantized(net):
+    return calibrate(quantize_aware(net), X)
+
+
+def test_quantized_models_are_no_input(quantized):
+    for refused in (
+        lambda: equalize(quantized),
+        lambda: adaround(quantized, X, progress=False),
+        lambda: sensitivity(quantized, X, progress=False),
+        lambda: quantize_aware(quantized),
+    ):
+        with pytest.raises(ConfigError, match="'net' is quantized already"):
+            refused()
+
+
+def test_what_is_no_model():
+    for refused in (equalize, lambda m: adaround(m, X), lambda m: sensitivity(m, X)):
+        with pytest.raises(ConfigError, match="`model` must be a keras.Model"):
+            refused("mnist_cnn")
+    with pytest.raises(ConfigError, match="is not built"):
+        sensitivity(keras.Sequential([layers.Dense(2)]), X)
+
+
+@pytest.mark.parametrize("arguments", [{"seed": -1}, {"seed": "a"}, {"skip": None}, {"skip": [1]}])
+def test_adaround(net, arguments):
+    with pytest.raises(ConfigError, match=f"`{next(iter(arguments))}`"):
+        adaround(net, X, steps=1, progress=False, **arguments)
+
+
+def test_adaround_skips_by_pattern(net):
+    rounded = adaround(net, X, steps=1, bits=4, skip="hid*", progress=False)
+    kernels = [model.get_layer("hidden").kernel for model in (rounded, net)]
+    np.testing.assert_array_equal(*kernels)
+    with pytest.raises(UnknownNameError, match="'hiden'.*'hidden'"):
+        adaround(net, X, steps=1, skip="hiden")
+
+
+def test_targets_of_regression_are_no_classes(net):
+    targets = np.random.default_rng(1).normal(size=(16, 2))
+    assert sensitivity(net, (X, targets), progress=False).metric == "error"
+    assert sensitivity(net, (X, np.eye(2)[[0, 1] * 8]), progress=False).metric == "accuracy"
+
+
+def test_accuracy_of_classes_that_the_outputs_do_not_have():
+    with pytest.raises(DataError, match="classes from 0 to 1.*Received: 0 to 2"):
+        accuracy(np.eye(2), np.array([0, 2]))
+    with pytest.raises(DataError, match="classes as numbers"):
+        accuracy(np.eye(2), np.array(["a", "b"]))
+
+
+def test_plots_and_metrics(net, tmp_path):
+    result = sensitivity(net, X, progress=False)
+    with pytest.raises(ConfigError, match=r"must end in .png"):
+        result.plot(tmp_path / "chart.xyz")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="`metric` must be a name or a function"):
+        sensitivity(net, (X, X[:, :2]), metric=3, progress=False)
+
+
+def test_bias_correction_of_a_model_without_weights_changes_nothing():
+    model = quantize_aware(keras.Sequential([keras.Input((4,)), layers.ReLU()]))
+    assert correct_bias(calibrate(model, X), X) is model
+
+
+def test_exports(quantized, tmp_path):
+    with pytest.raises(ExportError, match="`batch` must be 1 or above"):
+        kerazoo.export(quantized, tmp_path / "net.tflite", batch=True)
+    pytest.importorskip("onnx")
+    with pytest.raises(ExportError, match="ONNX has no form of the rounding"):
+        kerazoo.export(quantized, tmp_path / "net.onnx")
