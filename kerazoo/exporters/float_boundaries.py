@@ -31,12 +31,12 @@ def _remove_casts(model: Any, graph: Any) -> bool:
         for output, double in back.items()
         if double in there and output not in ends
     }
-    operators = [op for op in graph.operators or [] if int(op.outputs[0]) not in instead]
+    operators = [op for op in graph.operators or [] if instead.keys().isdisjoint(op.outputs)]
     for operator in operators:
         operator.inputs = [instead.get(int(index), int(index)) for index in operator.inputs]
     read = ends.union(*(operator.inputs for operator in operators))
     unread = set(there) - read
-    graph.operators = [op for op in operators if int(op.outputs[0]) not in unread]
+    graph.operators = [op for op in operators if unread.isdisjoint(op.outputs)]
     return bool(instead)
 
 

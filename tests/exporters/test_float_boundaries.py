@@ -139,3 +139,12 @@ def test_other_uses_of_float64_keep_their_casts(tensorflow_backend):
     (graph,) = unpack(content).subgraphs
     names = [operator_name(unpack(content), operator) for operator in graph.operators]
     assert sorted(names) == ["CAST", "ELU"]
+
+
+def test_operators_without_outputs_stay(tensorflow_backend, tmp_path):
+    """CALL_ONCE, which sets up the seeds of a recurrent layer's dropout, gives nothing."""
+    inputs = keras.Input((4, 3))
+    x = layers.Dense(2)(layers.LSTM(3, dropout=0.1)(inputs))
+    model = quantize_aware(keras.Model(inputs, x))
+    calibrate(model, np.random.default_rng(0).normal(size=(8, 4, 3)).astype("float32"))
+    assert "WHILE" in kerazoo.export(model, tmp_path / "net.tflite").float_ops
