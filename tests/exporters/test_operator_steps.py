@@ -116,19 +116,34 @@ def test_every_operator_is_compared_and_within_a_step(net, report):
     assert max(entry.max_steps for entry in moving) == 0
 
 
+def zero_weights(model, graph):
+    """Make the first convolution wrong."""
+    first = operators(model, graph, "CONV_2D")[0]
+    buffer = model.buffers[graph.tensors[first.inputs[1]].buffer]
+    buffer.data = np.zeros_like(np.asarray(buffer.data))
+
+
 def test_the_inputs_of_an_operator_are_the_files_own(net, content, images):
     """Without that, what is wrong in the first convolution would show in all that follow."""
-
-    def zero_weights(model, graph):
-        first = operators(model, graph, "CONV_2D")[0]
-        buffer = model.buffers[graph.tensors[first.inputs[1]].buffer]
-        buffer.data = np.zeros_like(np.asarray(buffer.data))
-
     steps = compare(net, changed(content, zero_weights), images)
     assert [entry.layer for entry in steps.unsound] == ["stem_relu"]
     assert steps.first_growth().layer == "stem_relu"
     assert not steps.is_sound
     assert steps.coverage == 1.0
+
+
+def test_so_they_are_where_the_file_computes_once_what_the_model_computes_twice(images, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12, 12, 3), name="image")
+    shared = keras.layers.Conv2D(4, 3, name="shared")
+    left = keras.layers.DepthwiseConv2D(3, name="left")(shared(inputs))
+    right = keras.layers.DepthwiseConv2D(3, name="right")(shared(inputs))
+    aware = quantize_aware(keras.Model(inputs, keras.layers.Add(name="sum")([left, right])))
+    calibrate(aware, images)
+    report = exporters.export(aware, tmp_path / "net.tflite", verify=False)
+    assert report.ops["CONV_2D"] == 1
+    steps = compare(aware, changed(report.path.read_bytes(), zero_weights), images)
+    assert [entry.layer for entry in steps.unsound] == ["shared"]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ def layer_norm():
 
 
 @graph
+def convnext_block():
+    x = image(channels=8)
+    y = kl.Conv2D(8, 7, padding="same", groups=8)(x)
+    y = kl.LayerNormalization(epsilon=1e-6)(y)
+    y = kl.Dense(8)(kl.Activation("gelu")(kl.Dense(32)(y)))
+    return keras.Model(x, kl.Add()([x, y]))
+
+
+@graph
 def group_norm():
     x = image(channels=8)
     return keras.Model(x, kl.ReLU()(kl.GroupNormalization(4)(x)))

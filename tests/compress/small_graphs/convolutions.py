@@ -75,6 +75,15 @@ def concat_of_pooled_concat():
 
 
 @graph
+def concat_of_pooled_concat_behind_dropout():
+    x = image()
+    y = kl.Concatenate()([kl.Conv2D(4, 1, activation="relu")(x), kl.MaxPooling2D(1)(x)])
+    y = kl.Concatenate()([kl.Conv2D(4, 2, strides=2)(y), kl.MaxPooling2D(2)(y)])
+    pooled = kl.AveragePooling2D(3, strides=1, padding="same")(kl.Dropout(0.1)(y))
+    return keras.Model(x, kl.Concatenate()([kl.Conv2D(5, 1)(z) for z in (y, y, pooled)]))
+
+
+@graph
 def shared_layer():
     x = image()
     shared = kl.Conv2D(4, 3, padding="same", activation="relu")
