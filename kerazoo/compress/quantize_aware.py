@@ -76,9 +76,27 @@ def quantize_aware(
         )
     if in_float:
         notice(f"Left in float in {model.name!r}: {in_float}.")
+    _say_what_the_converter_rounds(model, plan)
     names = {id(node): node.name for node in graph.nodes}
     _make_way_for_outputs(graph, plan)
     return graph.rebuild(_Builder(graph, plan, names))
+
+
+def _say_what_the_converter_rounds(model: keras.Model, plan: Plan) -> None:
+    """Without ranges nothing holds the converter off the weights of skipped layers."""
+    choices = plan.choices.values()
+    if any(choice.is_quantized for choice in choices):
+        return
+    skipped = {
+        choice.node.name: None
+        for choice in choices
+        if choice.scheme is None and getattr(choice.node.operation, "trainable_weights", None)
+    }
+    if skipped:
+        notice(
+            f"{model.name!r}: the converter stores the weights of {', '.join(skipped)} in 8 bits "
+            f"as well, though they train in float: without rounded activations it takes all layers."
+        )
 
 
 def _make_way_for_outputs(graph: Graph, plan: Plan) -> None:

@@ -237,6 +237,13 @@ def test_nothing_to_quantize(arguments):
         quantize_aware(dense_net(), **arguments)
 
 
+def test_skipped_weights_that_the_converter_rounds_are_named(notices):
+    quantize_aware(dense_net(), scheme="int8_weights", skip=["hidden"])
+    assert "weights of hidden in 8 bits as well" in notices()[-1]
+    quantize_aware(dense_net(), skip=["y"])
+    assert len(notices()) == 1
+
+
 @pytest.mark.parametrize("skip", [None, 3, [1], layers.Dense])
 def test_skip_that_is_no_list_of_names(skip):
     with pytest.raises(ConfigError, match="`skip` must be a list of names"):
