@@ -53,13 +53,14 @@ class QuantizedConv(NormalizedLayer):
 
     def call(self, inputs, training=None):
         scale, bias = None, self.inner.bias if self.inner.use_bias else None
-        is_by_batch = uses_batch_statistics(self.normalization, training)
-        if self.normalization is not None and not is_by_batch:
+        if self.normalization is not None:
+            if uses_batch_statistics(self.normalization, training):
+                outputs = self._convolve(inputs, self._quantized_kernel(), bias)
+                return self.normalization(outputs, training=True)
             scale, bias = folded_bias(self.normalization, bias)
         if not (training and self.trainable):
             bias = self._rounded(bias, scale)
-        outputs = self._convolve(inputs, self._quantized_kernel(scale), bias)
-        return self.normalization(outputs, training=True) if is_by_batch else outputs
+        return self._convolve(inputs, self._quantized_kernel(scale), bias)
 
     def quantized_weights(self):
         """The kernel, with the factors of the normalization folded in, in the layer's shape."""
