@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.table_text import table_text
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -84,12 +86,7 @@ class CompressionReport:
         }
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=100, color_system=None)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get().rstrip()
+        return table_text(self, width=100)
 
     def __rich__(self) -> Table:
         from rich.table import Table

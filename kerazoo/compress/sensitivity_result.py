@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo import atomic
 from kerazoo.errors import ConfigError, MissingDependencyError
+from kerazoo.table_text import table_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,12 +66,7 @@ class SensitivityResult:
         raise KeyError(name)
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=88, color_system=None)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get().rstrip()
+        return table_text(self, width=88)
 
     def __rich__(self) -> Table:
         from rich.table import Table

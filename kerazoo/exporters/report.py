@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.table_text import table_text
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -88,12 +90,7 @@ class ExportReport:
         }
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=88, color_system=None)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get().rstrip()
+        return table_text(self, width=88)
 
     def __rich__(self) -> Table:
         from rich.table import Table
