@@ -96,6 +96,21 @@ def test_attention_reaches_its_target_in_all_four_projections():
     assert ((query.reshape(2, 4, 8) != 0).sum(axis=1) == 2).all()  # of each 4 inputs
 
 
+def test_m_of_n_along_the_inputs_of_every_kind_of_kernel():
+    """tfmot's testMbyNSparsityPruning_SupportedLayers, and the layers that it does not support."""
+    inputs = keras.Input((6, 6, 4))
+    x = layers.SeparableConv2D(8, 1)(layers.Conv2DTranspose(8, 1)(layers.Conv2D(8, 3)(inputs)))
+    x = layers.Conv3D(4, 1)(layers.Reshape((4, 4, 1, 8))(x))
+    x = layers.Conv1DTranspose(8, 1)(layers.Conv1D(8, 1)(layers.Reshape((16, 4))(x)))
+    x = layers.LSTM(4)(layers.EinsumDense("abc,cd->abd", (None, 8))(x))
+    pruned = train(prune(keras.Model(inputs, layers.Dense(4)(x)), pattern="2:4"), steps=1)
+    entries = weights_of_model(pruned)
+    assert len(entries) == 10
+    for entry in entries:
+        kernel = np.moveaxis(entry.weight.variable.numpy(), entry.weight.input_axis, -1)
+        assert ((kernel.reshape(-1, 4) != 0).sum(axis=1) == 2).all(), entry.name
+
+
 def test_tables_are_pruned_and_depthwise_kernels_biases_and_scales_are_not():
     model = keras.Sequential(
         [keras.Input((4,)), layers.Embedding(10, 6), layers.DepthwiseConv1D(2, name="depth"),

@@ -56,7 +56,7 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
-from kerazoo.compress import PolynomialDecay, prune, strip
+from kerazoo.compress import PolynomialDecay, cluster, prune
 
 def train(strategy):
     with strategy.scope():
@@ -64,6 +64,7 @@ def train(strategy):
         layers = [keras.Input((8,)), keras.layers.Dense(8), keras.layers.Dense(1)]
         schedule = PolynomialDecay(0.0, 0.75, begin_step=0, end_step=4, frequency=2)
         model = prune(keras.Sequential(layers), schedule=schedule)
+        model = cluster(model, clusters=4) if CLUSTERED else model
         model.compile(keras.optimizers.SGD(0.1), "mse")
     x = np.random.default_rng(0).normal(size=(24, 8)).astype("float32")
     model.fit(x, x[:, :1], batch_size=8, epochs=2, shuffle=False, verbose=0)
@@ -77,12 +78,14 @@ for ours, theirs in zip(one.weights, two.weights, strict=True):
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
 for local in two.layers[0].layer.kernel.value.values:  # on each device
     assert (local.numpy() == 0).mean() == 0.75
+    assert not CLUSTERED or len(np.unique(local.numpy())) <= 4
 print("equal")
 """
 
 
 @pytest.mark.slow
-def test_two_devices_prune_as_one(tensorflow_backend):
-    code = textwrap.dedent(MIRRORED)
+@pytest.mark.parametrize("is_clustered", [False, True])
+def test_two_devices_prune_and_cluster_as_one(tensorflow_backend, is_clustered):
+    code = textwrap.dedent(MIRRORED).replace("CLUSTERED", str(is_clustered))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip().endswith("equal"), done.stderr[-2000:]
