@@ -51,6 +51,7 @@ def test_quantize_fine_tunes_and_writes_integers(run):
     assert "scheme: int8" in Path("runs/mnist_mlp-int8/config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_post_training_trains_nothing(run, tmp_path):
     code, out, _ = run("quantize", "mnist_mlp", "digits.tflite", "--post-training", "--json")
     assert code == 0
@@ -63,6 +64,7 @@ def test_post_training_trains_nothing(run, tmp_path):
     assert json.loads(out)["export"]["float_layers"] == []
 
 
+@pytest.mark.slow
 def test_prune_and_cluster(run):
     code, out, _ = run("prune", "mnist_mlp", "pruned.tflite", "--sparsity", 0.75, *SHORT)
     assert code == 0

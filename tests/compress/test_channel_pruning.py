@@ -364,6 +364,7 @@ def grown(x, kind):
     return layers.Permute((2, 1, 3))(layers.Maximum()([x, conv(x, channels)]))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(
     kinds=st.lists(st.sampled_from(BLOCKS), min_size=2, max_size=5),

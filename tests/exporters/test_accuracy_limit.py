@@ -50,6 +50,7 @@ def test_the_layer_that_costs_most_stays_in_float(net, data, tmp_path):
     assert "spoilt" in str(report)
 
 
+@pytest.mark.slow
 def test_nothing_stays_in_float_where_the_limit_allows_it(net, data, tmp_path):
     x, y = data
     batches = [(x[:200], y[:200]), (x[200:], y[200:])]
