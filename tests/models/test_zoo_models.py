@@ -22,7 +22,8 @@ IMAGE_CLASSIFIERS = [
 def fresh(name, **overrides):
     """A model without weights; of a network that takes any size, a small one for small images."""
     if name == "efficientnet_lite0":
-        overrides |= {"input_shape": (32, 32, 3), "width_coefficient": 0.5, "depth_coefficient": 0.2}
+        small = {"input_shape": (32, 32, 3), "width_coefficient": 0.5, "depth_coefficient": 0.2}
+        overrides = {**small, **overrides}
     return kerazoo.get(name, weights=None, **overrides)
 
 
