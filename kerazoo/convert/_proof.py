@@ -1,0 +1,167 @@
+"""Runs the old and the new model on the same random inputs, and finds where they part.
+
+Both run with `training=False`. Nothing is proven about training: dropout rates, momenta and
+regularizers are taken over from the config, not compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerazoo.convert._model_calls import calls_of, graph_of
+from kerazoo.errors import ConversionError
+
+SAMPLES = 2
+UNKNOWN_SIZE = 64  # pixels or steps, where the model takes any
+TOLERANCE = 1e-5  # of the largest value, in float32
+HALF_TOLERANCE = 1e-2  # where a layer computes in 16 bits
+WORDS = np.array(["a", "the red fox", "zoo", "1 2 3", ""], dtype=object)
+
+
+def prove_equal(old: Any, new: Any, *, seed: int = 0) -> float:
+    """The largest difference of the two models' outputs, as a fraction of the largest value.
+
+    Args:
+        old, new: functional or Sequential models of Keras 2 or 3.
+        seed: of the inputs: normal numbers, or indices that the model's embeddings know.
+
+    Raises:
+        ConversionError: it is above the tolerance. The first layer that differs is named.
+    """
+    inputs = random_inputs(old, np.random.default_rng(seed))
+    return _compare(old, new, inputs, "")
+
+
+def random_inputs(model: Any, generator: np.random.Generator) -> list[np.ndarray]:
+    """An array for each input, `(2, ...)`."""
+    limit = _embedded(model)
+    arrays = []
+    for tensor in graph_of(model).inputs:
+        shape = [UNKNOWN_SIZE if size is None else size for size in tensor.shape[1:]]
+        shape = [tensor.shape[0] or SAMPLES, *shape]
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        if dtype == "string":
+            arrays.append(generator.choice(WORDS, shape))
+        elif dtype == "bool":
+            arrays.append(generator.random(shape) < 0.5)
+        elif "int" in dtype or id(tensor) in limit:
+            arrays.append(generator.integers(0, limit.get(id(tensor), limit[0]), shape).astype(dtype))
+        else:
+            arrays.append(generator.standard_normal(shape).astype(dtype))
+    return arrays
+
+
+def _embedded(model: Any) -> dict[int, int]:
+    """How many indices each input that an Embedding reads may take, by the input's id; for other
+    integers, under 0, what every Embedding knows."""
+    limits = {0: 10}
+    embeddings = [layer for layer in model._flatten_layers() if type(layer).__name__ == "Embedding"]
+    if embeddings:
+        limits[0] = min(int(layer.input_dim) for layer in embeddings)
+    for call in calls_of(model):
+        if type(call.layer).__name__ == "Embedding":
+            for node in call.layer._inbound_nodes:
+                tensors = getattr(node, "input_tensors", ())
+                for tensor in tensors if isinstance(tensors, list | tuple) else [tensors]:
+                    limits[id(tensor)] = int(call.layer.input_dim)
+    return limits
+
+
+def _compare(old: Any, new: Any, inputs: list[np.ndarray], path: str) -> float:
+    expected, actual = run(old, inputs), run(new, inputs)
+    tolerance = HALF_TOLERANCE if _computes_in_half(new) else TOLERANCE
+    if len(expected) != len(actual):
+        raise ConversionError(
+            f"{path or 'The model'} has {len(actual)} outputs, the original {len(expected)}."
+        )
+    worst = max(map(difference, expected, actual), default=0.0)
+    if worst > tolerance:
+        where = _first_difference(old, new, inputs, path, tolerance)
+        raise ConversionError(
+            f"The converted model's outputs differ from the original's by {worst:.2g} of their "
+            f"largest value (tolerated: {tolerance:g}); {where}."
+        )
+    return worst
+
+
+def difference(expected: np.ndarray, actual: np.ndarray) -> float:
+    """Largest absolute difference over the largest absolute value; infinite where one is NaN."""
+    if expected.shape != actual.shape:
+        return float("inf")
+    if expected.dtype.kind not in "biuf":
+        return 0.0 if (expected == actual).all() else float("inf")
+    expected, actual = expected.astype(np.float64), actual.astype(np.float64)
+    same = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
+    if same.all():
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        largest = float(np.abs(expected).max()) or 1.0
+        worst = float(np.abs(np.where(same, 0.0, actual - expected)).max()) / largest
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def run(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The model's outputs, flat."""
+    graph = graph_of(model)
+    if hasattr(graph, "_nested_inputs"):  # Keras 2
+        import tensorflow as tf
+
+        outputs = graph(tf.nest.pack_sequence_as(graph._nested_inputs, inputs), training=False)
+        return [output.numpy() for output in tf.nest.flatten(outputs)]
+    packed = keras.tree.pack_sequence_as(graph._inputs_struct, inputs)
+    outputs = graph(packed, training=False)
+    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
+
+
+def _first_difference(
+    old: Any, new: Any, inputs: list[np.ndarray], path: str, tolerance: float
+) -> str:
+    """Words for the first layer whose outputs differ."""
+    theirs = {call.key: call for call in calls_of(old)}
+    pairs = [(theirs[call.key], call) for call in calls_of(new) if call.key in theirs]
+    pairs = [pair for pair in pairs if len(pair[0].outputs) == len(pair[1].outputs)]
+    if not pairs:
+        return "no layer's name is in both models"
+    expected = run(_with_outputs(old, [call.outputs for call, _ in pairs]), inputs)
+    actual = run(_with_outputs(new, [call.outputs for _, call in pairs]), inputs)
+    at = 0
+    for call, mine in pairs:
+        upto = at + len(mine.outputs)
+        worst = max(map(difference, expected[at:upto], actual[at:upto]), default=0.0)
+        at = upto
+        if worst > tolerance:
+            name = f"{path}{mine.layer.name}"
+            inner = _inside(call.layer, mine.layer, f"{name}/")
+            return inner or f"the first layer that differs is {name!r}, by {worst:.2g}"
+    return "its layers, run alone, agree: the outputs are connected in another order"
+
+
+def _inside(old: Any, new: Any, path: str) -> str | None:
+    """Where two models in the models part; None if they are no models, or agree on inputs that
+    are random for them too."""
+    if not hasattr(new, "layers") or not hasattr(old, "layers"):
+        return None
+    try:
+        _compare(old, new, random_inputs(old, np.random.default_rng(1)), path)
+    except ConversionError as error:
+        return str(error).rpartition("; ")[2].removesuffix(".")
+    return None
+
+
+def _with_outputs(model: Any, outputs: list[Any]) -> Any:
+    graph = graph_of(model)
+    tensors = [tensor for part in outputs for tensor in part]
+    if hasattr(graph, "_nested_inputs"):
+        import tf_keras
+
+        return tf_keras.Model(graph.inputs, tensors)
+    return keras.Model(graph.inputs, tensors)
+
+
+def _computes_in_half(model: Any) -> bool:
+    return any(
+        "16" in str(getattr(layer, "compute_dtype", "")) for layer in model._flatten_layers()
+    )
