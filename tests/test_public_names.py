@@ -23,6 +23,7 @@ PUBLIC = {
         "export",
         "exporters",
         "get",
+        "hub",
         "info",
         "inspect",
         "layers",
@@ -172,6 +173,7 @@ PUBLIC = {
         "SharpnessAware",
     ],
     "kerazoo.distribute": ["strategy"],
+    "kerazoo.hub": ["HubLayer", "classifier", "trust"],
     "kerazoo.inspect": ["Environment", "environment"],
 }
 ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in names]

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import keras
 
 _SIDES = {
-    **dict.fromkeys(["inception_v3", "inception_res_net_v2", "xception"], 299),
-    "nas_net_large": 331,
-    **{f"efficient_net_b{n}": s for n, s in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
-    **{f"efficient_net_v2_b{n}": s for n, s in enumerate((224, 240, 260, 300))},
-    "efficient_net_v2_s": 384,
-    **dict.fromkeys(["efficient_net_v2_m", "efficient_net_v2_l"], 480),
+    **dict.fromkeys(["InceptionV3", "InceptionResNetV2", "Xception"], 299),
+    "NASNetLarge": 331,
+    **{f"EfficientNetB{n}": s for n, s in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
+    **{f"EfficientNetV2B{n}": s for n, s in enumerate((224, 240, 260, 300))},
+    "EfficientNetV2S": 384,
+    **dict.fromkeys(["EfficientNetV2M", "EfficientNetV2L"], 480),
 }
 """Pixels per side that a network was made for, where that is not 224."""
 
@@ -70,9 +70,7 @@ def build(
 
 def native_side(name: str) -> int:
     """Pixels per side that the network was made for."""
-    from kerazoo.zoo.compilation import snake_case
-
-    return _SIDES.get(snake_case(name), 224)
+    return _SIDES.get(name, 224)
 
 
 def preprocessed(pixels: Any, preprocess: Any) -> Any:

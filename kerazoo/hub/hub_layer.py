@@ -172,6 +172,16 @@ class HubLayer(keras.layers.Layer):
             "sha256": self.sha256,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> HubLayer:
+        """Make the layer from its config; while a file is loaded, nothing is downloaded for it.
+
+        Raises:
+            kerazoo.errors.HubError: a file loaded in safe mode was not named to `trust`, or its
+                SavedModel is not here.
+        """
+        return cls(**config)  # Keras's own would bury the error's one line in the whole config
+
     def save_own_variables(self, store: Any) -> None:
         for variable in self.program_variables:
             store[variable.name] = variable

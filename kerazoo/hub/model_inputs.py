@@ -69,8 +69,8 @@ def not_taken(
     }
     return DataError(
         f"{model.named} was not published for inputs {given} with "
-        f"{dict(options) or 'no arguments'}. It takes: {' or '.join(sorted(taken))}, as it was traced for. `arguments` sets what else "
-        "it is called with, as {'training': False}."
+        f"{dict(options) or 'no arguments'}. It takes: {' or '.join(sorted(taken))}. `arguments` "
+        "sets what else it is called with, as {'training': False}."
     )
 
 

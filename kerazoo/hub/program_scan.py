@@ -91,6 +91,6 @@ def _check_main_graph(graph: MetaGraph, named: str, allowed: set[str]) -> None:
 def _refusal(named: str, operation: str, place: Any) -> HubError:
     return HubError(
         f"{named} holds the operation {operation} (in {place!r}), which is not on the list of "
-        "those that neither touch files nor call other programs. It is not loaded. If you know who made "
-        f"it and why it needs that: kerazoo.hub.trust(source, operations=[{operation!r}])."
+        "those that neither touch files nor call other programs. It is not loaded. If you know "
+        f"who made it and why it needs that: kerazoo.hub.trust(source, operations=[{operation!r}])."
     )
