@@ -89,6 +89,6 @@ def _cleaned(name: str, value: Any) -> Any:
         if name == "dtype":
             return value["config"]["name"]
         if "activation" in name:
-            return value.get("registered_name") or value["config"]
+            return value["config"]
         return None
     return value

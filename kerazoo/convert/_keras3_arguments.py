@@ -99,9 +99,12 @@ def _policy(value: Any) -> Any:
 def keras3_activation(value: Any, name: str) -> Any:
     """An activation by name, or the registered function of that name."""
     if isinstance(value, dict):
-        value = value.get("registered_name") or value["config"]
-        if isinstance(value, dict) or value == "function":
-            raise ConversionError(f"Layer {name!r}: its activation cannot be read from the file.")
+        if not isinstance(value.get("config"), str):
+            raise ConversionError(
+                f"Layer {name!r}: its activation is a {value.get('class_name')}, which is not "
+                "taken from a file. Write the model in Keras 3 and pass it as `model=`."
+            )
+        value = value["config"]
     if value is None or value in OWN_ACTIVATIONS:
         return value and OWN_ACTIVATIONS[value]
     found = keras.saving.get_registered_object(value)
