@@ -26,6 +26,11 @@ _SIDES = {
 }
 """Pixels per side that a network was made for, where that is not 224."""
 
+_WITHOUT = (
+    "Pass the path of Keras's file as `weights`, or None for a fresh network; 'efficientnet_lite0' "
+    "comes with its weights."
+)
+
 
 def names() -> list[str]:
     """As Keras spells them: "MobileNetV2", "EfficientNetB0" and so on."""
@@ -101,21 +106,18 @@ def _with_imagenet_weights(name: str, function: Any, arguments: dict[str, Any]) 
     """Keras keeps the file, and shows what it loads from where."""
     if offline():
         raise WeightsError(
-            f"KERAZOO_OFFLINE is set, and the ImageNet weights of {name} are a download. Pass the "
-            f"path of Keras's file as `weights`, or None for a fresh network; "
-            f"'efficientnet_lite0' comes with its weights."
+            f"KERAZOO_OFFLINE is set, and the ImageNet weights of {name} are a download. {_WITHOUT}"
         )
     notice(
-        f"{name}: its ImageNet weights come from storage.googleapis.com the first time, and stay in "
-        f"Keras's folder (~/.keras/models)."
+        f"{name}: its ImageNet weights come from storage.googleapis.com the first time, and stay "
+        f"in Keras's folder (~/.keras/models)."
     )
     try:
         return function(**arguments, weights="imagenet")
     except Exception as error:  # urllib's, Keras's and h5py's own kinds
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(
-            f"The ImageNet weights of {name} cannot be had: {reason}. Pass the path of Keras's file "
-            f"as `weights`, or None for a fresh network; 'efficientnet_lite0' comes with its weights."
+            f"The ImageNet weights of {name} cannot be had: {reason}. {_WITHOUT}"
         ) from error
 
 

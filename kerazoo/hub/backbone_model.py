@@ -18,15 +18,16 @@ _RESHAPES = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 class Backbone(keras.Model):
     """A functional model: pixels 0..255 in, the last feature map out.
 
-    `(batch, height, width, channels)` to `(batch, height / stride, width / stride, features)`; from a
-    SavedModel whatever that gives, mostly `(batch, features)`. `kerazoo.hub.backbone` makes them.
+    `(batch, height, width, channels)` to `(batch, height / stride, width / stride, features)`;
+    from a SavedModel whatever that gives, mostly `(batch, features)`. `kerazoo.hub.backbone` makes
+    them.
 
     >>> import kerazoo
     >>> backbone = kerazoo.hub.backbone("efficientnet_lite0", weights=None, input_shape=(64, 64, 3))
     >>> backbone.output_shape
     (None, 2, 2, 1280)
     >>> pyramid = backbone.features()
-    >>> {name: shape[1:] for name, shape in pyramid.output_shape.items()}["stride_8"]
+    >>> {name: tensor.shape[1:] for name, tensor in pyramid.output.items()}["stride_8"]
     (8, 8, 240)
     """
 
@@ -62,19 +63,19 @@ class Backbone(keras.Model):
 def _maps(model: keras.Model) -> Iterator[tuple[Any, bool]]:
     """The feature maps in the order of their computation, and whether everything passes there.
 
-    Operations are in topological order; everything passes through one if no earlier tensor is read
-    after it.
+    Everything passes through a tensor if no earlier one is read after it. Keras has no public walk
+    over the calls of a model; a layer may have been called in other models too.
     """
-    operations = [op for op in model.operations if not isinstance(op, keras.layers.InputLayer)]
+    by_depth = sorted(model._nodes_by_depth.items(), reverse=True)
+    nodes = [node for _, nodes in by_depth for node in nodes if not node.is_input]
     last_read: dict[int, int] = {}
-    for number, operation in enumerate(operations):
-        for tensor in keras.tree.flatten(operation.input):
+    for number, node in enumerate(nodes):
+        for tensor in node.input_tensors:
             last_read[id(tensor)] = number
-    reach = max((last_read[id(t)] for t in keras.tree.flatten(model.input)), default=0)
-    for number, operation in enumerate(operations):
-        tensors = keras.tree.flatten(operation.output)
-        (tensor, *others) = tensors
+    reach = max((last_read.get(id(t), 0) for t in keras.tree.flatten(model.input)), default=0)
+    for number, node in enumerate(nodes):
+        (tensor, *others) = node.outputs
         is_map = len(tensor.shape) == 4 and (tensor.shape[1] or 0) > 1
-        if is_map and not others and not isinstance(operation, _RESHAPES):
+        if is_map and not others and not isinstance(node.operation, _RESHAPES):
             yield tensor, reach <= number
-        reach = max([reach, *(last_read.get(id(t), number) for t in tensors)])
+        reach = max([reach, *(last_read.get(id(t), number) for t in node.outputs)])
