@@ -53,7 +53,7 @@ def declare(outputs: Any, shape: Any, inputs: Any, model: LoadedModel) -> Any:
         shapes = [None] * len(outputs) if shape is None else shape
         return [declare(*pair, inputs, model) for pair in zip(outputs, shapes, strict=True)]
     if shape is not None:
-        batch = tf.nest.flatten(inputs)[0].shape[:1]
+        batch = tf.TensorShape(tf.nest.flatten(inputs)[0].shape)[:1]
         return tf.ensure_shape(outputs, batch.concatenate(list(shape)))
     if outputs.shape.rank is None:
         raise ConfigError(
