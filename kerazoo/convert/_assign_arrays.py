@@ -61,7 +61,7 @@ def _paired(layer: Any, name: str, saved: list[SavedArray]) -> Iterable[tuple[An
                 f"Layer {name!r}: {variable.path} has the shape {tuple(variable.shape)}, the "
                 f"file's {array.name or 'array'} {array.value.shape}."
             )
-        if array.name and _last(array.name) != _last(variable.path):
+        if array.name and not _is_same(_last(array.name), _last(variable.path)):
             raise ConversionError(
                 f"Layer {name!r}: the file has {array.name!r} where {variable.path!r} is expected."
             )
@@ -79,6 +79,10 @@ def _in_saved_order(layer: Any) -> tuple[list[Any], list[Any]]:
 
 def _once(variables: list[Any]) -> list[Any]:
     return list({id(variable): variable for variable in variables}.values())
+
+
+def _is_same(old: str, new: str) -> bool:
+    return old == new or (old, new) == ("depthwise_kernel", "kernel")
 
 
 def _last(name: str) -> str:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo.convert._spec import Call, LayerSpec, ModelSpec, TensorRef, map_leaves, refs_in, without_slashes
+from kerazoo.convert._spec import (
+    Call,
+    LayerSpec,
+    ModelSpec,
+    TensorRef,
+    map_leaves,
+    refs_in,
+    without_slashes,
+)
 from kerazoo.errors import ConversionError
 
 MODELS = {"Functional", "Sequential", "Model"}

@@ -20,6 +20,7 @@ MEANINGLESS: dict[str, Any] = {
     "use_cudnn": ANY,
     "value_range": ANY,
 }
+ACTIVATIONS = {"silu": "swish"}
 KINDS_INSIDE = {"layer", "backward_layer", "cell", "cells"}
 RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 
@@ -48,7 +49,9 @@ def _from_saved(saved: dict[str, Any], name: str) -> Any:
             f"Layer {name!r} ({kind}) does not exist in Keras 2. Replace it by layers that do."
         )
     if kind == "Bidirectional":  # which names the layer in it by direction, each time anew
-        config["layer"]["config"]["name"] = config["layer"]["config"]["name"].removeprefix("forward_")
+        config["layer"]["config"]["name"] = config["layer"]["config"]["name"].removeprefix(
+            "forward_"
+        )
     arguments = _arguments(found, config, name)
     try:
         return found(**arguments)
@@ -105,6 +108,7 @@ def _activation(value: Any, name: str) -> Any:
         return None
     if value == "kerazoo>keras2_hard_sigmoid":
         return "hard_sigmoid"
+    value = ACTIVATIONS.get(value, value)
     if value == "hard_sigmoid" or not hasattr(tf_keras.activations, str(value)):
         raise ConversionError(f"Layer {name!r}: Keras 2 has no activation {value!r} of this kind.")
     return value

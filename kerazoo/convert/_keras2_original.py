@@ -68,7 +68,9 @@ def cleaned(saved: dict[str, Any]) -> dict[str, Any]:
         config = {**config, "layers": [cleaned(layer) for layer in config["layers"]]}
         new = {key: config[key] for key in MODEL_PARTS if key in config}
     else:
-        new = {name: _cleaned(name, value) for name, value in config.items() if not _is_left_out(name)}
+        new = {
+            name: _cleaned(name, value) for name, value in config.items() if not _is_left_out(name)
+        }
     others = {key: saved[key] for key in ("name", "inbound_nodes") if key in saved}
     return {"class_name": kind, "config": new, **others}
 

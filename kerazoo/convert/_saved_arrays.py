@@ -33,14 +33,20 @@ def arrays_of_h5(file: h5py.File) -> Arrays:
     found: Arrays = {}
     for layer in read_names(root, "layer_names"):
         group = root[layer]
-        arrays = [SavedArray(name, read_array(group, name)) for name in read_names(group, "weight_names")]
+        arrays = [
+            SavedArray(name, read_array(group, name)) for name in read_names(group, "weight_names")
+        ]
         found[(layer,)] = without_generators(arrays)
     return found
 
 
 def without_generators(arrays: list[SavedArray]) -> list[SavedArray]:
     """Without the states of random generators, which Keras 2 of some years counts as weights."""
-    return [array for array in arrays if not array.name.startswith("StateVar") and "/StateVar" not in array.name]
+    return [
+        array
+        for array in arrays
+        if not array.name.startswith("StateVar") and "/StateVar" not in array.name
+    ]
 
 
 # In which order the parts of a layer hold what `layer.weights` lists; the layer's own come first.
@@ -53,7 +59,9 @@ def arrays_of_archive(file: h5py.File, spec: ModelSpec) -> Arrays:
     return dict(_archived(file, spec, ()))
 
 
-def _archived(group: h5py.Group, spec: ModelSpec, path: Path) -> Iterator[tuple[Path, list[SavedArray]]]:
+def _archived(
+    group: h5py.Group, spec: ModelSpec, path: Path
+) -> Iterator[tuple[Path, list[SavedArray]]]:
     counts: dict[str, int] = {}
     layers = group.get("layers", {})
     for layer in layers_counted(spec):
@@ -117,7 +125,9 @@ class _Checkpoint:
     def __init__(self, reader: Any, graph: Any):
         self.reader, self.nodes = reader, graph.nodes
 
-    def arrays(self, node: int, spec: ModelSpec, path: Path) -> Iterator[tuple[Path, list[SavedArray]]]:
+    def arrays(
+        self, node: int, spec: ModelSpec, path: Path
+    ) -> Iterator[tuple[Path, list[SavedArray]]]:
         children = self._children(node)
         for index, layer in enumerate(layers_counted(spec)):
             child = children.get(f"layer-{index}")
@@ -126,16 +136,34 @@ class _Checkpoint:
                 raise ConversionError(f"The SavedModel's variables do not know layer {here[-1]!r}.")
             if layer.model:
                 yield from self.arrays(child, layer.model, here)
-            elif "variables" in (parts := self._children(child)):
-                listed = self._children(parts["variables"])
-                found = [self._array(listed[str(number)]) for number in range(len(listed))]
-                yield here, without_generators(found)
+            else:
+                found = [self._array(number) for number in self._variables_of(child)]
+                yield here, without_generators([array for array in found if array])
+
+    def _variables_of(self, node: int) -> list[int]:
+        """In the order of `layer.weights`: that of the list, which a SavedModel without traces
+        does not have, else that in which the layer made them."""
+        parts = self._children(node)
+        if "variables" in parts:
+            listed = self._children(parts["variables"])
+            return [listed[str(number)] for number in range(len(listed))]
+        found: dict[int, None] = {}
+        waiting = [node]
+        while waiting:
+            at = waiting.pop(0)
+            if self.nodes[at].attributes:
+                found[at] = None
+            inside = [number for name, number in self._children(at).items() if name != "keras_api"]
+            waiting = [number for number in inside if number not in found] + waiting
+        return list(found)
 
     def _children(self, node: int) -> dict[str, int]:
         return {child.local_name: child.node_id for child in self.nodes[node].children}
 
-    def _array(self, node: int) -> SavedArray:
+    def _array(self, node: int) -> SavedArray | None:
         for attribute in self.nodes[node].attributes:
             if attribute.name == "VARIABLE_VALUE":
-                return SavedArray(attribute.full_name, self.reader.get_tensor(attribute.checkpoint_key))
-        raise ConversionError("The SavedModel's checkpoint lists a variable without a value.")
+                return SavedArray(
+                    attribute.full_name, self.reader.get_tensor(attribute.checkpoint_key)
+                )
+        return None  # a table of a text layer, say

@@ -78,7 +78,9 @@ def _getitem(tensor: Any, slice_spec: Any) -> Any:
             return slice(part["start"], part["stop"], part["step"])
         return part
 
-    return tensor[tuple(map(index, slice_spec)) if isinstance(slice_spec, list | tuple) else index(slice_spec)]
+    return tensor[
+        tuple(map(index, slice_spec)) if isinstance(slice_spec, list | tuple) else index(slice_spec)
+    ]
 
 
 def _resize(images: Any, size: Any, method: str = "bilinear", antialias: bool = False) -> Any:
