@@ -35,13 +35,17 @@ def locate(handle: str | os.PathLike[str], sha256: str | None = None) -> Located
     if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise HubError(f"`sha256` must be 64 hex digits in lower case. Received: {sha256!r}.")
     found = _find(os.fspath(handle), sha256)
+    _check_pinned(str(handle), sha256, found)
+    return found
+
+
+def _check_pinned(handle: str, sha256: str | None, found: Located) -> None:
     if sha256 is not None and sha256 not in (found.sha256, found.archive_sha256):
         archive = f", its archive {found.archive_sha256}" if found.archive_sha256 else ""
         raise HubError(
             f"{handle} is not the SavedModel that was pinned: sha256={sha256!r} was expected, and "
             f"its content has {found.sha256}{archive}."
         )
-    return found
 
 
 def _find(handle: str, sha256: str | None) -> Located:
@@ -55,7 +59,10 @@ def _find(handle: str, sha256: str | None) -> Located:
                 f"{handle} is not in the cache, and KERAZOO_OFFLINE forbids downloads. Fetch it on "
                 "another machine, and give its folder or .tar.gz file instead."
             )
-        return fetch(folder, sha256)
+        archive_sha256 = fetch(folder, sha256)
+        root = root_of(folder, handle)  # compared here, so that another one is not kept
+        _check_pinned(handle, sha256, Located(root, content_sha256(root), archive_sha256))
+        return archive_sha256
 
     # A pinned handle and one that follows its publisher are kept apart.
     key = hashlib.sha256(f"{handle}\n{sha256 or ''}".encode()).hexdigest()
