@@ -1,5 +1,6 @@
 from . import (
     compress,
+    convert,
     datasets,
     distill,
     distribute,
@@ -14,7 +15,7 @@ from . import (
 )
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
-from .training import TrainResult, evaluate, train
+from .training import TrainResult, evaluate, fine_tune, train
 from .zoo import ModelCard, Prediction, add_config, get, info, list_models, predict, register
 
 __version__: str
@@ -28,6 +29,7 @@ __all__ = [
     "TrainResult",
     "add_config",
     "compress",
+    "convert",
     "datasets",
     "distill",
     "distribute",
@@ -35,6 +37,7 @@ __all__ = [
     "evaluate",
     "export",
     "exporters",
+    "fine_tune",
     "get",
     "hub",
     "info",

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "hub", "training.steps")
+PACKAGES = ("layers", "metrics", "distill", "compress", "convert", "hub", "training.steps")
 
 
 def register_with_keras() -> None:

@@ -10,6 +10,7 @@ import typer
 from kerazoo.cli import (
     benchmark,
     cluster,
+    convert,
     demo,
     distill,
     doctor,
@@ -41,6 +42,7 @@ app.command("cluster")(cluster.cluster)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("convert")(convert.convert)
 app.command("benchmark")(benchmark.benchmark)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
