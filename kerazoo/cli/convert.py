@@ -19,8 +19,8 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="Keras 2: .h5, .keras, a SavedModel's folder. TensorFlow 1: a checkpoint's prefix. "
-            "To Keras 2: a model's name or a Keras 3 .keras file."
+            help="Keras 2: .h5, .keras, a SavedModel's folder. TensorFlow 1: a checkpoint's "
+            "prefix. To Keras 2: a model's name or a Keras 3 .keras file."
         ),
     ],
     target: Annotated[str, typer.Argument(help=".keras (Keras 3), or .h5 (Keras 2).")],
@@ -108,7 +108,7 @@ def _pairs(given: list[str]) -> dict[str, str]:
     for pair in given:
         if "=" not in pair:
             raise ConfigError(f"--map is VARIABLE=NAME, such as dense/kernel=fc1/w: {pair!r}.")
-    return dict(pair.split("=", 1) for pair in given)  # type: ignore[misc]
+    return dict(pair.split("=", 1) for pair in given)
 
 
 def _save(model: Any, target: str) -> None:

@@ -164,7 +164,7 @@ def _count_calls_from_zero(spec: ModelSpec) -> None:
 
     def shifted(leaf: Any) -> Any:
         if isinstance(leaf, TensorRef):
-            return TensorRef(leaf.layer, leaf.call - least[leaf.layer], leaf.index)
+            return TensorRef(leaf.layer, leaf.call - least[leaf.layer], leaf.output)
         return leaf
 
     spec.inputs, spec.outputs = (map_leaves(shifted, end) for end in (spec.inputs, spec.outputs))

@@ -27,8 +27,8 @@ def keras2_operation(operation: keras.Operation) -> Callable[..., Any]:
         function = WITH_ARGUMENTS[kind]
         return lambda *args: function(operation, *args)
     raise ConversionError(
-        f"The operation {operation.name!r} ({kind} of keras.ops) has no equivalent here for Keras 2. "
-        "Make it a layer that Keras 2 has."
+        f"The operation {operation.name!r} ({kind} of keras.ops) has no equivalent here for "
+        "Keras 2. Make it a layer that Keras 2 has."
     )
 
 

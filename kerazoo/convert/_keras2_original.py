@@ -1,8 +1,8 @@
 """The original of a saved model, in tf_keras, to compare the converted one with.
 
 tf_keras's own loader of whole files is not used: it makes any object that a config names. It
-gets a cleaned config in its place, in which layers are of the kinds that were converted already, and
-everything else is a number or a name. Initializers, regularizers and constraints, which do not
+gets a cleaned config in its place, in which layers are of the kinds that were converted already,
+and everything else is a number or a name. Initializers, regularizers and constraints, which do not
 change outputs, are left out. The weights are read by tf_keras from the file itself.
 """
 
@@ -66,12 +66,12 @@ def cleaned(saved: dict[str, Any]) -> dict[str, Any]:
         config = {"name": "sequential", "layers": config}
     if kind in MODELS:
         config = {**config, "layers": [cleaned(layer) for layer in config["layers"]]}
-        new = {key: config[key] for key in MODEL_PARTS if key in config}
+        new: dict[str, Any] = {key: config[key] for key in MODEL_PARTS if key in config}
     else:
         new = {
             name: _cleaned(name, value) for name, value in config.items() if not _is_left_out(name)
         }
-    others = {key: saved[key] for key in ("name", "inbound_nodes") if key in saved}
+    others: dict[str, Any] = {key: saved[key] for key in ("name", "inbound_nodes") if key in saved}
     return {"class_name": kind, "config": new, **others}
 
 

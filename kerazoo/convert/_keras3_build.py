@@ -12,7 +12,7 @@ from kerazoo.convert._spec import LayerSpec, ModelSpec, TensorRef, map_leaves, r
 from kerazoo.errors import ConversionError
 
 
-def build_keras3(spec: ModelSpec) -> keras.Model:
+def build_keras3(spec: ModelSpec) -> Any:
     """The model with freshly initialized weights; its layers have their old names.
 
     Raises:
@@ -31,7 +31,9 @@ def _sequential(spec: ModelSpec) -> keras.Model:
         if layer.kind == "InputLayer":
             layers.append(_input(layer.name, layer.config))
         else:
-            layers.append(build_keras3(layer.model) if layer.model else keras3_layer(layer))
+            layers.append(
+                build_keras3(layer.model) if layer.model else keras3_layer(layer, build_keras3)
+            )
     if not all(isinstance(layer, keras.layers.Layer) for layer in layers[1:]):
         return _chain(layers, spec)  # an operation, which a Sequential model cannot hold
     model = keras.Sequential(layers, name=spec.name)
@@ -60,6 +62,8 @@ def _input(name: str, config: dict[str, Any]) -> Any:
             "of yours and pass that as `model=`."
         )
     shape = config.get("batch_input_shape") or config.get("batch_shape")
+    if not shape:
+        raise ConversionError(f"Input {name!r} was saved without a shape.")
     return keras.Input(
         batch_shape=tuple(shape),
         dtype=_dtype(config.get("dtype")),
@@ -89,7 +93,7 @@ class _Functional:
                 self.tensors[TensorRef(layer.name, 0, 0)] = _input(layer.name, layer.config)
             else:
                 self.layers[layer.name] = (
-                    build_keras3(layer.model) if layer.model else keras3_layer(layer)
+                    build_keras3(layer.model) if layer.model else keras3_layer(layer, build_keras3)
                 )
         waiting = [(one, number) for one in self.spec.layers for number in range(len(one.calls))]
         while waiting:

@@ -12,10 +12,11 @@ from keras import ops
 import kerazoo.layers
 from kerazoo.convert._keras2_config import read_keras2_config
 from kerazoo.convert._keras3_arguments import keras3_arguments
-from kerazoo.convert._spec import LayerSpec
+from kerazoo.convert._spec import LayerSpec, ModelSpec
 from kerazoo.convert._tensorflow_operations import tensorflow_operation
 from kerazoo.errors import ConversionError, nearest
 
+Build = Callable[[ModelSpec], Any]
 # They run programs that came with the file, or are no layers of themselves.
 NOT_FROM_FILES = {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Layer", "Wrapper"}
 LAYERS_INSIDE = {"layer", "backward_layer", "cell", "cells"}
@@ -25,8 +26,10 @@ IN_ITS_PLACE = (
 )
 
 
-def keras3_layer(spec: LayerSpec) -> Callable[..., Any]:
+def keras3_layer(spec: LayerSpec, build: Build) -> Callable[..., Any]:
     """What to call in the layer's place: a `keras.Layer`, or a function of `keras.ops`.
+
+    `build` makes the models that wrapping layers hold.
 
     Raises:
         ConversionError: a Lambda, a class that neither Keras 3 nor the caller's program knows, or
@@ -40,13 +43,13 @@ def keras3_layer(spec: LayerSpec) -> Callable[..., Any]:
     if spec.kind in ("TFOpLambda", "SlicingOpLambda"):
         return tensorflow_operation(spec.config.get("function"), spec.name)
     if spec.kind in SPECIAL:
-        return SPECIAL[spec.kind](spec)
+        return SPECIAL[spec.kind](spec, build)
     registered = keras.saving.get_registered_object(spec.kind)
     if registered is not None and not registered.__module__.startswith("keras."):
         return registered.from_config(spec.config)
     kind = _class_of_keras(spec)
     config = {**spec.config, "name": spec.name}
-    inside = {name: _inside(config.pop(name)) for name in LAYERS_INSIDE & set(config)}
+    inside = {name: _inside(config.pop(name), build) for name in LAYERS_INSIDE & set(config)}
     arguments = {**keras3_arguments(kind, config, spec.name), **inside}
     try:
         return kind(**arguments)
@@ -73,48 +76,44 @@ def _class_of_keras(spec: LayerSpec) -> Any:
     return kind
 
 
-def _inside(saved: Any) -> Any:
+def _inside(saved: Any, build: Build) -> Any:
     """The layer, or list of layers, that wraps or is wrapped."""
     if isinstance(saved, list):
-        return [_inside(one) for one in saved]
+        return [_inside(one, build) for one in saved]
     if not isinstance(saved, dict):
         return None
     # Read as a model of one layer, which knows both formats.
     model = read_keras2_config({"class_name": "Sequential", "config": [saved]})
     (spec,) = model.layers
-    if spec.model is not None:
-        from kerazoo.convert._keras3_build import build_keras3
-
-        return build_keras3(spec.model)
-    return keras3_layer(spec)
+    return build(spec.model) if spec.model else keras3_layer(spec, build)
 
 
-def _layer_scale(spec: LayerSpec) -> Any:
+def _layer_scale(spec: LayerSpec, build: Build) -> Any:
     """Of tf_keras.applications' ConvNeXt."""
     return kerazoo.layers.LayerScale(spec.config["init_values"], **_common(spec))
 
 
-def _stochastic_depth(spec: LayerSpec) -> Any:
+def _stochastic_depth(spec: LayerSpec, build: Build) -> Any:
     """Of tf_keras.applications' ConvNeXt."""
     return kerazoo.layers.DropPath(spec.config["drop_path_rate"], **_common(spec))
 
 
-def _custom_scale_layer(spec: LayerSpec) -> Any:
+def _custom_scale_layer(spec: LayerSpec, build: Build) -> Any:
     """Of tf_keras.applications' InceptionResNetV2."""
     return lambda inputs: inputs[0] + inputs[1] * spec.config["scale"]
 
 
-def _thresholded_relu(spec: LayerSpec) -> Any:
+def _thresholded_relu(spec: LayerSpec, build: Build) -> Any:
     theta = float(spec.config["theta"])
     return lambda x: x * ops.cast(x > theta, x.dtype)
 
 
-def _synchronized(spec: LayerSpec) -> Any:
+def _synchronized(spec: LayerSpec, build: Build) -> Any:
     config = {**spec.config, "synchronized": True}
-    return keras3_layer(LayerSpec(spec.name, "BatchNormalization", config))
+    return keras3_layer(LayerSpec(spec.name, "BatchNormalization", config), build)
 
 
-def _leaky_relu(spec: LayerSpec) -> Any:
+def _leaky_relu(spec: LayerSpec, build: Build) -> Any:
     config = dict(spec.config)
     slope = config.pop("alpha", config.pop("negative_slope", 0.3))
     return keras.layers.LeakyReLU(
@@ -123,11 +122,12 @@ def _leaky_relu(spec: LayerSpec) -> Any:
 
 
 def _common(spec: LayerSpec) -> dict[str, Any]:
-    config = {key: spec.config[key] for key in ("trainable", "dtype") if key in spec.config}
-    return keras3_arguments(keras.layers.Layer, {**config, "name": spec.name}, spec.name)
+    config: dict[str, Any] = {"name": spec.name}
+    config |= {key: spec.config[key] for key in ("trainable", "dtype") if key in spec.config}
+    return keras3_arguments(keras.layers.Layer, config, spec.name)
 
 
-SPECIAL: dict[str, Callable[[LayerSpec], Any]] = {
+SPECIAL: dict[str, Callable[[LayerSpec, Build], Any]] = {
     "Custom>CustomScaleLayer": _custom_scale_layer,
     "CustomScaleLayer": _custom_scale_layer,
     "LayerScale": _layer_scale,

@@ -18,7 +18,9 @@ SAMPLES = 2
 UNKNOWN_SIZE = 64  # pixels or steps, where the model takes any
 TOLERANCE = 1e-5  # of the largest value, in float32
 HALF_TOLERANCE = 1e-2  # where a layer computes in 16 bits
-LOOSER = 100  # times the tolerance, for layers before the last: a small difference may be large there
+LOOSER = (
+    100  # times the tolerance, for layers before the last: a small difference may be large there
+)
 WORDS = np.array(["a", "the red fox", "zoo", "1 2 3", ""], dtype=object)
 
 

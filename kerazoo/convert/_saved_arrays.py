@@ -29,7 +29,7 @@ Arrays = dict[Path, list[SavedArray]]
 def arrays_of_h5(file: h5py.File) -> Arrays:
     """From a .h5 file: a list for each layer of the outermost model, in which a model's trainable
     weights come before its others."""
-    root = file["model_weights"] if "model_weights" in file else file
+    root = file.get("model_weights", file)
     found: Arrays = {}
     for layer in read_names(root, "layer_names"):
         group = root[layer]
@@ -78,6 +78,11 @@ def _archived(
 
 
 def _values(group: h5py.Group) -> Iterator[np.ndarray]:
+    if "layers" in group:
+        raise ConversionError(
+            f"{group.name} is a model inside of a wrapping layer, whose order of weights a .keras "
+            "file of Keras 2 does not tell. Save it as .h5 in Keras 2, which does."
+        )
     own = group.get("vars", {})
     for name in sorted(own, key=int):
         yield read_array(own, name)

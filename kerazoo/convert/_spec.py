@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 
 class TensorRef(NamedTuple):
-    """Output number `index` of call number `call` of the layer `layer`; all count from 0."""
+    """Output number `output` of call number `call` of the layer `layer`; all count from 0."""
 
     layer: str
     call: int
-    index: int
+    output: int
 
 
 class Call(NamedTuple):

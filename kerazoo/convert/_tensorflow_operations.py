@@ -27,8 +27,8 @@ def tensorflow_operation(symbol: Any, layer: str) -> Callable[..., Any]:
         close = nearest(str(symbol), OPERATIONS, count=1)
         raise ConversionError(
             f"Layer {layer!r} calls tf.{symbol}, for which no Keras operation is known here"
-            f"{f' (the nearest known: tf.{close[0]})' if close else ''}. Write the model in Keras 3 "
-            "with keras.ops in its place and pass it as `model=`: its weights are taken over."
+            f"{f' (the nearest known: tf.{close[0]})' if close else ''}. Write the model in "
+            "Keras 3 with keras.ops in its place and pass it as `model=`: its weights go over."
         )
     return found
 
@@ -60,7 +60,9 @@ def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
-def _matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **rest: Any):
+def _matmul(
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **rest: Any
+) -> Any:
     if any(rest.values()):
         raise ConversionError(f"tf.matmul with {rest} has no equivalent in keras.ops.")
     a, b = (

@@ -41,12 +41,12 @@ def from_keras2(
     tf_keras from the file and both run on the same random inputs, `training=False`: outputs must
     agree to 1e-5 of their largest value (1e-2 where layers compute in 16 bits), or the first
     layer that differs is named. Of a SavedModel, the Keras model in it is compared, not its
-    program, which is never loaded. Training is not compared. Without tf_keras, or where the model has
-    classes of its author, nothing can be compared, which is said once.
+    program, which is never loaded. Training is not compared. Without tf_keras, or where the model
+    has classes of its author, nothing can be compared, which is said once.
 
     Args:
-        path_or_model: a whole-model .h5 file, a Keras 2 `.keras` file, a SavedModel's folder that Keras 2
-            wrote, or a tf_keras model.
+        path_or_model: a whole-model .h5 file, a Keras 2 `.keras` file, a SavedModel's folder that
+            Keras 2 wrote, or a tf_keras model.
         model: your own Keras 3 model, built, for a file of weights or one whose model cannot be
             converted: it takes the weights, by layer name, or in order where the names differ.
             Shapes and names are checked; there is no original to compare with.
@@ -71,11 +71,17 @@ def from_keras2(
             "`model=`: the weights are taken over."
         )
     spec = read_keras2_config(source.config)
-    converted = build_keras3(spec)
+    try:
+        converted = build_keras3(spec)
+    except ConversionError:
+        raise
+    except Exception as error:  # a config can ask for anything, and Keras and TensorFlow say so
+        problem = " ".join(str(error).split())[:300]
+        raise ConversionError(f"{source.name} cannot be made in Keras 3: {problem}") from error
     if not converted.built:
         raise ConversionError(
-            f"The model {spec.name!r} was saved without the shape of its input. Write it in Keras 3 "
-            "with a `keras.Input` and pass it as `model=`."
+            f"The model {spec.name!r} was saved without the shape of its input. Write it in "
+            "Keras 3 with a `keras.Input` and pass it as `model=`."
         )
     assign_arrays(converted, source.arrays(spec), _saved_names(spec))
     if verify:
@@ -96,8 +102,8 @@ def _prove(source: Source, spec: ModelSpec, converted: keras.Model) -> None:
     own = _classes_of_the_author(spec)
     if not has_keras2():
         notice(
-            f"{source.name} was converted, but not compared with its original: that needs tf_keras, "
-            'pip install "kerazoo[hub]".'
+            f"{source.name} was converted, but not compared with its original: that needs "
+            'tf_keras, pip install "kerazoo[hub]".'
         )
     elif own:
         notice(

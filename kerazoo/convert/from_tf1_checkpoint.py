@@ -34,9 +34,9 @@ def from_tf1_checkpoint(
     of optimizers are left out. Values are taken as they are: layers whose arithmetic differs in
     TensorFlow 1, LSTM cells above all, are not converted.
 
-    **Proof.** With `compare`, the graph in `prefix`.meta and the model run on the same random inputs:
-    outputs must agree to 1e-5 of their largest value. Only operations that compute are run, by
-    the list that kerazoo.hub goes by. Without `compare`, shapes are all that is checked.
+    **Proof.** With `compare`, the graph in `prefix`.meta and the model run on the same random
+    inputs: outputs must agree to 1e-5 of their largest value. Only operations that compute are
+    run, by the list that kerazoo.hub goes by. Without `compare`, shapes are all that is checked.
 
     Args:
         prefix: of the checkpoint: "model.ckpt-1000".
@@ -91,6 +91,6 @@ def _prove(prefix: Any, model: Any, compare: tuple[str, str], feeds: Mapping[str
     if worst > TOLERANCE:
         raise ConversionError(
             f"The model's outputs {actual.shape} differ from {output!r} {expected.shape} by "
-            f"{worst:.2g} of their largest value (tolerated: {TOLERANCE:g}). Look at the pairs that were "
-            "found by number, at the scale of the input, and at the order of the layers."
+            f"{worst:.2g} of their largest value (tolerated: {TOLERANCE:g}). Look at the pairs "
+            "that were found by number, at the scale of the input, and at the order of the layers."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -127,7 +128,9 @@ class _Search:
         for path, names in choices.items():
             rivals = [other for other in choices if set(choices[other]) & set(names)]
             best = _only_best(names, lambda name, path=path: self._common(path, name))
-            if best and path == _only_best(rivals, lambda rival: self._common(rival, best)):
+            if best and path == _only_best(
+                rivals, lambda rival, best=best: self._common(rival, best)
+            ):
                 self.found[path] = (best, "name")
                 return True
         return False
@@ -193,4 +196,4 @@ def _counts_up(names: list[Words]) -> bool:
     """Whether the names, in this order, have the same words and rising numbers."""
     alike = len({(one.kind, one.words) for one in names}) == 1
     numbers = [one.numbers for one in names]
-    return alike and all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
+    return alike and all(a < b for a, b in pairwise(numbers))
