@@ -105,8 +105,9 @@ class HubLayer(keras.layers.Layer):
         self._allow_non_tensor_positional_args = True
         self.handle = os.fspath(handle)
         self.signature = signature
-        self.output_key = list(output_key) if isinstance(output_key, list | tuple) else output_key
+        self.output_key: Any = list(output_key) if _is_list(output_key) else output_key
         self.arguments = dict(arguments or {})
+        self.patterns: tuple[str, ...] = ()
         self.declared_shape = output_shape
         located = _located(self.handle, sha256)
         self.sha256 = located.sha256
@@ -164,9 +165,7 @@ class HubLayer(keras.layers.Layer):
             if self.trainable and self.patterns
             else self.trainable,
             "signature": self.signature,
-            "output_key": list(self.output_key)
-            if isinstance(self.output_key, list)
-            else self.output_key,
+            "output_key": list(self.output_key) if _is_list(self.output_key) else self.output_key,
             "arguments": dict(self.arguments),
             "output_shape": self.declared_shape,
             "sha256": self.sha256,
@@ -211,7 +210,7 @@ class HubLayer(keras.layers.Layer):
         """Make Keras know the SavedModel's own variables: nothing is copied."""
         found = self._program.variables
         self.variable_names = unique_names([variable.name for variable in found])
-        self.patterns: tuple[str, ...] = ()
+        self.patterns = ()
         with keras.name_scope(self.name, caller=self):
             self.program_variables = [
                 keras.Variable(
@@ -245,6 +244,10 @@ class HubLayer(keras.layers.Layer):
         for index, variable in enumerate(self.program_variables):
             losses = placed.get(index)
             variable.regularizer = functools.partial(_sum_of, losses) if losses else None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _sum_of(losses: Sequence[Any], _: Any) -> Any:
