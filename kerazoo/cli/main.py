@@ -16,6 +16,7 @@ from kerazoo.cli import (
     doctor,
     evaluate,
     export,
+    fine_tune,
     info,
     list_models,
     predict,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("list")(list_models.list_models)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.command("fine-tune")(fine_tune.fine_tune)
 app.command("distill")(distill.distill)
 app.command("quantize")(quantize.quantize)
 app.command("prune")(prune.prune)

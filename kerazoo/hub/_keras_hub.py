@@ -20,7 +20,7 @@ def names() -> list[str]:
     import keras_hub
 
     base = keras_hub.models.Backbone
-    classes = [c for c in vars(keras_hub.models).values() if inspect.isclass(c)]
+    classes: list[Any] = [c for c in vars(keras_hub.models).values() if inspect.isclass(c)]
     return [name for c in classes if issubclass(c, base) and c is not base for name in c.presets]
 
 
@@ -31,7 +31,7 @@ def is_preset(name: str) -> bool:
     return name.startswith(_PREFIXES) or is_folder
 
 
-def build(preset: str, weights: str | None, input_shape: tuple[int, ...] | None) -> tuple[Any, Any]:
+def build(preset: str, weights: Any, input_shape: tuple[int, ...] | None) -> tuple[Any, Any]:
     """Input and last feature map of a preset's backbone.
 
     Raises:

@@ -57,6 +57,7 @@ def backbone(
     shape = None if input_shape is None else _checked(input_shape)
     name = os.fspath(name_or_handle)
     applications = {_key(known): known for known in _applications.names()}
+    inputs: Any
     if name in list_models():
         inputs, outputs = _from_zoo(name, weights, shape)
     elif _key(name) in applications:
@@ -72,6 +73,13 @@ def backbone(
     model = Backbone(inputs, outputs, name=_layer_name(name))
     model.trainable = trainable
     return model
+
+
+def native_side(name: str) -> int | None:
+    """Pixels per side that a network of `keras.applications` was made for; None for others."""
+    applications = {_key(known): known for known in _applications.names()}
+    known = applications.get(_key(name))
+    return None if known is None else _applications.native_side(known)
 
 
 def _unknown(name: str, known: list[str]) -> UnknownNameError:

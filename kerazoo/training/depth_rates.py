@@ -1,7 +1,7 @@
 """An optimizer whose learning rate differs from weight to weight.
 
-Discriminative fine-tuning (Howard, Ruder 2018, arXiv:1801.06146, section 3.2): layers near the input
-hold general knowledge, and are changed less than those near the head.
+Discriminative fine-tuning (Howard, Ruder 2018, arXiv:1801.06146, section 3.2): layers near the
+input hold general knowledge, and are changed less than those near the head.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ class DepthRates(keras.optimizers.AdamW):
 
     >>> import keras, numpy as np
     >>> from kerazoo.training import DepthRates
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="out")])
+    >>> inputs = keras.Input((1,))
+    >>> model = keras.Model(inputs, keras.layers.Dense(1, name="out")(inputs))
     >>> model.compile(DepthRates({"out/bias": 0.0}, learning_rate=0.1), "mse")
     >>> _ = model.fit(np.ones((4, 1)), np.full((4, 1), 9.0), verbose=0)
-    >>> float(model.layers[0].bias[0])
+    >>> float(model.layers[1].bias[0])
     0.0
     """
 

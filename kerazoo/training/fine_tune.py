@@ -58,7 +58,7 @@ def fine_tune(
         unfreeze: share of the layers that are trained in each stage, rising, above 0 to 1.
         head_epochs: at most, of the first part.
         batch_size: 1 or more.
-        learning_rate: peak of the second part's, which warms up and falls as a cosine in each stage.
+        learning_rate: peak of the second part's; in each stage it warms up and falls as a cosine.
         class_weights: "balanced", or class to weight (1 if absent) in the loss.
         augment: how images are distorted; "auto" shifts and zooms, and mirrors colour images, or
             does what the dataset's own default is; None leaves them alone.
@@ -70,14 +70,14 @@ def fine_tune(
         precision: "float32", "mixed_bfloat16" or "mixed_float16" for networks by name; "auto" times
             the first two (on a GPU the last) where that pays.
         seed: 0 to 2**31 - 1.
-        output_dir: a new folder for the model and its report; "runs/NAME-fine-tuned" if None, with a
-            number where that exists.
+        output_dir: a new folder for the model and its report; "runs/NAME-fine-tuned" if None, with
+            a number where that exists.
         progress: show a bar and a line per epoch on stderr.
 
-    Returns: the model (float32, compiled, ready for `kerazoo.export`), its figures on the validation
-        part, the folder, and the history, in which "unfrozen" is the share of layers in training.
-        The folder holds model.keras, report.json (precision and recall of each class, the confusion
-        matrix, the worst mistakes), and pictures of these where matplotlib is installed.
+    Returns: the model (float32, compiled, ready for `kerazoo.export`), its figures on the
+        validation part, the folder, and the history, in which "unfrozen" is the share of layers in
+        training. The folder holds model.keras, report.json (precision and recall of each class, the
+        confusion matrix, the worst mistakes), and pictures of these where matplotlib is installed.
 
     Raises:
         UnknownNameError: nobody knows the network.
@@ -89,7 +89,8 @@ def fine_tune(
     >>> result = kerazoo.fine_tune("efficientnet_lite0", "photos")  # doctest: +SKIP
     >>> kerazoo.export(result.model, "photos.tflite", quantize="int8")  # doctest: +SKIP
     """
-    from kerazoo.training.fine_tuning import FineTuning, Settings
+    from kerazoo.training.fine_tune_settings import Settings
+    from kerazoo.training.fine_tuning import FineTuning
 
     settings = Settings(
         num_classes=num_classes,

@@ -4,81 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kerazoo.argument_checks import check_integer, check_number
-from kerazoo.datasets import Augment
-from kerazoo.datasets import info as dataset_info
-from kerazoo.datasets import list_datasets
-from kerazoo.errors import ConfigError, DataError, MissingDependencyError
-from kerazoo.notices import notice
+from kerazoo.errors import ConfigError, MissingDependencyError
 from kerazoo.training import callbacks, checkpoint, lora, report_on_mistakes
 from kerazoo.training.checkpoint import History
 from kerazoo.training.depth_rates import DepthRates
+from kerazoo.training.fine_tune_data import augmentation, class_weights, count_classes, parts
+from kerazoo.training.fine_tune_settings import Settings
 from kerazoo.training.frozen_features import train_head
-from kerazoo.training.labelled_data import LabelledData, labelled_data, split
+from kerazoo.training.labelled_data import LabelledData
 from kerazoo.training.loop import Loop
+from kerazoo.training.new_run_folder import new_run_folder
 from kerazoo.training.precision import choose, dtype_policy
 from kerazoo.training.run import TrainResult
 from kerazoo.training.run_folder import RunFolder
-from kerazoo.training.training_batches import TrainingBatches, balanced, check_files
+from kerazoo.training.training_batches import TrainingBatches, check_files
 from kerazoo.training.transfer_model import TransferModel, transfer_model
-from kerazoo.training.unfreezing import check_stages, depth_factors, unfreeze
+from kerazoo.training.unfreezing import depth_factors, unfreeze
 
-_HELD_OUT = 0.1
 _MONITOR = "val_loss"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The arguments of `fine_tune` that are numbers and choices, checked."""
-
-    num_classes: int | None
-    epochs: int
-    unfreeze: Any
-    head_epochs: int
-    batch_size: int
-    learning_rate: float
-    class_weights: str | Mapping[int, float] | None
-    augment: Augment | str | None
-    image_size: int | None
-    lora_rank: int | None
-    patience: int
-    precision: str
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name in ("head_epochs", "batch_size", "patience"):
-            check_integer(name, getattr(self, name))
-        for name in ("epochs", "seed"):
-            check_integer(name, getattr(self, name), least=0)
-        for name in ("num_classes", "image_size", "lora_rank"):
-            if (value := getattr(self, name)) is not None:
-                check_integer(name, value, least=2 if name == "num_classes" else 1)
-        check_number("learning_rate", self.learning_rate, above=0.0)
-        check_stages(self.unfreeze)
-        if self.precision not in ("auto", "float32", "mixed_bfloat16", "mixed_float16"):
-            raise ConfigError(
-                f"`precision` must be 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'. "
-                f"Received: {self.precision!r}."
-            )
-        if self.augment != "auto" and not isinstance(self.augment, Augment | None):
-            raise ConfigError(
-                f"`augment` must be 'auto', a kerazoo.datasets.Augment or None. "
-                f"Received: {self.augment!r}."
-            )
-
-    @property
-    def stages(self) -> tuple[float, ...]:
-        """Share of the layers that are trained; with LoRA, all layers have their additions."""
-        return (1.0,) if self.lora_rank is not None else check_stages(self.unfreeze)
 
 
 class FineTuning:
@@ -98,21 +47,23 @@ class FineTuning:
                 f"Set KERAS_BACKEND=tensorflow."
             )
         self.settings = settings
-        self.training, self.validation = _parts(train, validation, settings.seed)
-        self.num_classes = _count_classes(self.training, self.validation, settings.num_classes)
-        self.class_weights = _class_weights(settings.class_weights, self.training, self.num_classes)
+        self.training, self.validation = parts(train, validation, settings.seed)
+        self.num_classes = count_classes(self.training, self.validation, settings.num_classes)
+        self.class_weights = class_weights(settings.class_weights, self.training, self.num_classes)
         self.network = model_or_name
-        self.precision = self._choose_precision()
+        self.folder = RunFolder(new_run_folder(output_dir, _name_of(model_or_name)))
+        self._check_precision()
         keras.utils.set_random_seed(settings.seed)
-        self.parts = self._make_model(self.precision)
+        self.parts = self._make_model("float32")
         self.shape = tuple(self.parts.model.input_shape[1:])
-        self.augment = _augmentation(settings.augment, train, self.shape)
-        self.folder = RunFolder(_new_folder(output_dir, self.parts.model.name))
+        self.augment = augmentation(settings.augment, train, self.shape)
         self.history: History = {}
 
     def train(self, *, show_progress: bool) -> TrainResult:
         """All of it."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
+        if (precision := self._chosen_precision()) != "float32":
+            self.parts = self._make_model(precision)
         with self._naming_damaged_files():
             self._add(train_head(self, show_progress=show_progress), unfrozen=0.0)
             checkpoint.save_values(self.folder.best, self.parts.model)
@@ -142,24 +93,29 @@ class FineTuning:
             weighted_metrics=["accuracy"],
         )
 
-    def _choose_precision(self) -> str:
+    def _check_precision(self) -> None:
         """A model that is given keeps its own."""
+        if self._is_given and self.settings.precision != "auto":
+            raise ConfigError(
+                f"`precision` is for networks by name: a model has its own already. "
+                f"Received: {self.settings.precision!r}."
+            )
+
+    @property
+    def _is_given(self) -> bool:
+        return isinstance(self.network, keras.Model) or str(self.network).endswith(".keras")
+
+    def _chosen_precision(self) -> str:
         settings = self.settings
-        if isinstance(self.network, keras.Model) or str(self.network).endswith(".keras"):
-            if settings.precision != "auto":
-                raise ConfigError(
-                    f"`precision` is for networks by name: a model has its own already. "
-                    f"Received: {settings.precision!r}."
-                )
-            return keras.config.dtype_policy().name
-        steps = -(-len(self.training) // settings.batch_size) * settings.epochs
-        shape = self.training.sample_shape
+        if self._is_given:
+            return "float32"
+        source = self.batches(self.training)
         return choose(
             settings.precision,
             False,
             make_model=self._timed_model,
-            batch=self._timed_batch(shape),
-            steps=steps,
+            batch=next(source.one_pass().as_numpy_iterator())[:2],
+            steps=settings.epochs * len(source),
         ).precision
 
     def _timed_model(self, xla: bool) -> keras.Model:
@@ -167,14 +123,6 @@ class FineTuning:
         unfreeze(parts.body, 1.0)
         self.compile(parts.model, keras.optimizers.AdamW())
         return parts.model
-
-    def _timed_batch(self, shape: tuple[int, ...] | None) -> tuple[Any, Any]:
-        size = self.settings.batch_size
-        labels = self.training.labels[:size]
-        if shape is not None:
-            return self.training.inputs[:size], labels
-        shape = tuple(self._make_model("float32").model.input_shape[1:])
-        return np.zeros((len(labels), *shape), np.float32), labels
 
     def _make_model(self, precision: str) -> TransferModel:
         with dtype_policy(precision):
@@ -269,84 +217,18 @@ class FineTuning:
             raise
 
 
+def _name_of(network: Any) -> str:
+    """Of the run's folder."""
+    if isinstance(network, keras.Model):
+        return f"{network.name}-fine-tuned"
+    return f"{os.fspath(network).rstrip('/').split('/')[-1].removesuffix('.keras')}-fine-tuned"
+
+
 def _plain(model: keras.Model) -> keras.Model:
     """float32, without low-rank additions, all of it trainable again."""
     from kerazoo.exporters.precision import in_float32
 
     model = lora.merged(in_float32(model))
-    model.trainable = True
+    for layer in model.layers:
+        layer.trainable = True
     return model
-
-
-def _parts(train: Any, validation: Any, seed: int) -> tuple[LabelledData, LabelledData | None]:
-    """The training part, and what is held out of it or given beside it."""
-    data = labelled_data(train, name="train")
-    if validation is not None and not isinstance(validation, int | float):
-        given = labelled_data(validation, name="validation")
-        if (data.class_names or given.class_names) != (given.class_names or data.class_names):
-            raise DataError("`train` and `validation` have classes of different names.")
-        return data, given
-    fraction = _HELD_OUT if validation is None else validation
-    check_number("validation", fraction, least=0.0, most=0.5)
-    if not fraction:
-        return data, None
-    kept, held_out = split(data, fraction, seed)
-    if validation is None:
-        notice(f"A tenth of the training data is held out for validation: {len(held_out)} samples.")
-    return kept, held_out
-
-
-def _count_classes(
-    training: LabelledData, validation: LabelledData | None, asked: int | None
-) -> int:
-    highest = max(int(data.labels.max()) for data in (training, validation) if data is not None)
-    named = len(training.class_names) if training.class_names else 0
-    count = asked if asked is not None else max(highest + 1, named)
-    if highest >= count or count < 2:
-        raise DataError(
-            f"Labels must be 0 to num_classes - 1, of 2 classes at least. Received: labels up to "
-            f"{highest}, num_classes={count}."
-        )
-    return count
-
-
-def _class_weights(asked: Any, data: LabelledData, num_classes: int) -> np.ndarray | None:
-    if asked is None:
-        return None
-    if asked == "balanced":
-        return balanced(data.labels, num_classes)
-    if not isinstance(asked, Mapping) or any(c not in range(num_classes) for c in asked):
-        raise ConfigError(
-            f"`class_weights` must be 'balanced', or map class numbers 0 to {num_classes - 1} to "
-            f"weights. Received: {asked!r}."
-        )
-    return np.array(
-        [check_number("class_weights", asked.get(c, 1.0), least=0.0) for c in range(num_classes)]
-    )
-
-
-def _augmentation(asked: Any, train: Any, shape: tuple[int, ...]) -> Augment | None:
-    if asked != "auto":
-        return asked
-    if isinstance(train, str) and train in list_datasets():
-        return dataset_info(train).augment
-    if len(shape) != 3:
-        return None
-    return Augment(flip=shape[2] == 3, shift=0.1, zoom=0.1)
-
-
-def _new_folder(output_dir: str | os.PathLike[str] | None, name: str) -> Path:
-    """The one asked for, if it is empty; else the first of runs/NAME, runs/NAME-2 ... that is."""
-    from kerazoo.errors import RunError
-
-    if output_dir is not None:
-        if not _is_free(Path(output_dir)):
-            raise RunError(f"{os.fspath(output_dir)!r} is not empty. Choose another output_dir.")
-        return Path(output_dir)
-    first = Path("runs") / name.replace("_", "-")
-    others = (first.with_name(f"{first.name}-{number}") for number in range(2, 10_000))
-    return next(path for path in (first, *others) if _is_free(path))
-
-
-def _is_free(path: Path) -> bool:
-    return not path.exists() or (path.is_dir() and not any(path.iterdir()))

@@ -16,6 +16,7 @@ from kerazoo.training.callbacks import MeasureSpeed
 from kerazoo.training.labelled_data import LabelledData
 from kerazoo.training.loop import Loop
 from kerazoo.training.training_batches import TrainingBatches
+from kerazoo.training.unfreezing import freeze
 
 if TYPE_CHECKING:
     from kerazoo.training.checkpoint import History
@@ -29,7 +30,7 @@ _RATE, _BATCH = 1e-3, 128
 def train_head(run: FineTuning, *, show_progress: bool) -> History:
     """Train the head of `run` to its best epoch; the network stays as it is."""
     parts, settings = run.parts, run.settings
-    parts.body.trainable = False
+    freeze(parts.body)
     copies = 0 if run.augment is None else DISTORTED_COPIES
     width = int(np.prod(parts.body.output.shape[1:]))
     if 4 * width * len(run.training) * (1 + copies) > _LARGEST:

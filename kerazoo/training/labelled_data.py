@@ -78,8 +78,8 @@ def labelled_data(given: Any, *, name: str) -> LabelledData:
     if hasattr(given, "element_spec"):
         return _from_dataset(given, name)
     raise DataError(
-        f"`{name}` must be a folder with a folder of images for each class, a dataset's name, a pair "
-        f"(inputs, labels), or a tf.data.Dataset. Received: {type(given).__name__}."
+        f"`{name}` must be a folder with a folder of images for each class, a dataset's name, a "
+        f"pair (inputs, labels), or a tf.data.Dataset. Received: {type(given).__name__}."
     )
 
 
@@ -93,6 +93,13 @@ def split(data: LabelledData, fraction: float, seed: int) -> tuple[LabelledData,
         held_out.append(members[:count])
     chosen = np.sort(np.concatenate(held_out))
     return data.part(np.setdiff1d(np.arange(len(data)), chosen)), data.part(chosen)
+
+
+def typical_samples(given: Any, shape: tuple[int, ...], count: int = 200) -> np.ndarray:
+    """Up to `count` of the samples, of all classes, as a model takes them: for calibration."""
+    data = labelled_data(given, name="data")
+    chosen = np.random.default_rng(0).permutation(len(data))[:count]
+    return np.stack([data.sample(int(number), shape) for number in chosen])
 
 
 def _from_folder(folder: Path, name: str) -> LabelledData:

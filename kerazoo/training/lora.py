@@ -31,7 +31,8 @@ def add_lora(body: keras.Model, rank: int) -> int:
             f"`lora_rank`: {body.name!r} has no Dense or EinsumDense layer. Networks of "
             f"convolutions are fine-tuned by `unfreeze`."
         )
-    body.trainable = True  # or Keras would not look for what is trained within
+    for layer in body.layers:  # or Keras would not look for what is trained within
+        layer.trainable = True
     for layer in body._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False

@@ -53,9 +53,11 @@ class TrainingBatches:
         stream = self.batches.starting_at(epoch, step)
         if self.data.is_files:
             stream = stream.map(self._read, tf.data.AUTOTUNE)
-        if self.augment is not None:
+        if (augment := self.augment) is not None:
             first = epoch * len(self) + step
-            stream = stream.enumerate(first).map(self._distort, tf.data.AUTOTUNE)
+            stream = stream.enumerate(first).map(
+                lambda number, pair: self._distort(number, pair, augment), tf.data.AUTOTUNE
+            )
         if self.class_weights is not None:
             weights = tf.constant(self.class_weights, tf.float32)
             stream = stream.map(lambda x, y: (x, y, tf.gather(weights, y)))
@@ -88,13 +90,13 @@ class TrainingBatches:
 
         return tf.map_fn(read, paths, fn_output_signature=tf.float32), labels
 
-    def _distort(self, number: Any, pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    def _distort(self, number: Any, pair: tuple[Any, Any], augment: Augment) -> tuple[Any, Any]:
         import tensorflow as tf
 
         inputs, labels = pair
         inputs.set_shape((None, *self.shape))
         key = tf.stack([tf.constant(self.seed, tf.int64), number])
-        return distort(inputs, self.augment, key), labels
+        return distort(inputs, augment, key), labels
 
 
 def check_files(data: LabelledData, shape: tuple[int, ...]) -> None:

@@ -171,8 +171,9 @@ def _with_resizing(body: keras.Model, sample_shape: tuple[int, ...]) -> tuple[An
             f"The model {body.name!r} takes samples of shape {wanted}; the data has {sample_shape}."
         )
     inputs = keras.Input(sample_shape, name="image")
-    resize = keras.layers.Resizing(*wanted[:2], name="resize")
-    flat = keras.Model(inputs, body.call(resize(inputs)))
+    # Not the layer Resizing: Keras 3.15 takes its `training=True` for the layers that follow.
+    resized = keras.ops.image.resize(inputs, wanted[:2])
+    flat = keras.Model(inputs, body.call(resized))
     # Built anew, so that no layer remembers its call in the other model.
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(flat))
     copy.set_weights(flat.get_weights())

@@ -26,13 +26,19 @@ def check_stages(unfreeze: object) -> tuple[float, ...]:
     return stages
 
 
+def freeze(body: keras.Model) -> None:
+    """Train none of the layers of `body`; the model around them stays able to train others."""
+    for layer in body.layers:
+        layer.trainable = False
+
+
 def unfreeze(body: keras.Model, share: float) -> None:
     """Train the last `share` of the layers that have weights; freeze the others.
 
     BatchNormalization stays frozen, which in Keras also means: in inference mode. A few thousand
     samples would spoil the averages that a million made.
     """
-    body.trainable = False
+    freeze(body)
     layers = _weighted(body)
     for layer in layers[len(layers) - math.ceil(share * len(layers)) :]:
         layer.trainable = True
