@@ -105,7 +105,7 @@ class HubLayer(keras.layers.Layer):
         self._allow_non_tensor_positional_args = True
         self.handle = os.fspath(handle)
         self.signature = signature
-        self.output_key: Any = list(output_key) if _is_list(output_key) else output_key
+        self.output_key: Any = _plain(output_key)
         self.arguments = dict(arguments or {})
         self.patterns: tuple[str, ...] = ()
         self.declared_shape = output_shape
@@ -165,7 +165,7 @@ class HubLayer(keras.layers.Layer):
             if self.trainable and self.patterns
             else self.trainable,
             "signature": self.signature,
-            "output_key": list(self.output_key) if _is_list(self.output_key) else self.output_key,
+            "output_key": _plain(self.output_key),
             "arguments": dict(self.arguments),
             "output_shape": self.declared_shape,
             "sha256": self.sha256,
@@ -246,8 +246,9 @@ class HubLayer(keras.layers.Layer):
             variable.regularizer = functools.partial(_sum_of, losses) if losses else None
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
+def _plain(value: Any) -> Any:
+    """A list where Keras keeps a list of its own kind, or a tuple was given."""
+    return list(value) if isinstance(value, list | tuple) else value
 
 
 def _sum_of(losses: Sequence[Any], _: Any) -> Any:
