@@ -77,12 +77,11 @@ class HubLayer(keras.layers.Layer):
     >>> class Scale(tf.Module):
     ...     def __init__(self):
     ...         self.factor = tf.Variable(2.0, name="factor")
-    ...         self.variables = self.trainable_variables = [self.factor]
     ...     @tf.function(input_signature=[tf.TensorSpec((None, 1))])
     ...     def __call__(self, inputs):
     ...         return inputs * self.factor
-    >>> tf.saved_model.save(Scale(), "/tmp/scale")
-    >>> model = keras.Sequential([keras.Input((1,)), HubLayer("/tmp/scale", trainable=True)])
+    >>> tf.saved_model.save(Scale(), "scale")
+    >>> model = keras.Sequential([keras.Input((1,)), HubLayer("scale", trainable=True)])
     >>> model.count_params(), float(model(tf.constant([[3.0]]))[0, 0])
     (1, 6.0)
     """

@@ -42,7 +42,6 @@ def save(function, folder, **attributes):
 
 def hostile(mark):
     """Name of an operation -> a function that would use it to make or read the file `mark`."""
-    import numpy as np
     import tensorflow as tf
 
     path = str(mark)
@@ -78,8 +77,8 @@ def hostile(mark):
         return inputs + zero
 
     def streamed(inputs):
-        lines = tf.data.TextLineDataset("/etc/passwd")
-        return inputs + lines.reduce(np.float32(0), lambda total, _: total + 1)
+        tf.raw_ops.TextLineDataset(filenames="/etc/passwd", compression_type="", buffer_size=0)
+        return inputs
 
     def nested(inputs):
         inner = tf.function(lambda value: tf.function(written)(value))
