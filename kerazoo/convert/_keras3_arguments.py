@@ -27,6 +27,8 @@ MEANINGLESS = {
     "query_shape": ANY,
     "renorm_clipping": ANY,
     "renorm_momentum": ANY,
+    "rng_type": ANY,
+    "trainable": ANY,  # set where layers are made
     "value_shape": ANY,
     "vocabulary_size": ANY,
 }
@@ -54,10 +56,13 @@ def keras3_arguments(kind: Any, config: dict[str, Any], name: str) -> dict[str, 
 
 
 def _parameters(kind: Any) -> set[str]:
-    """All arguments that the class and its bases take."""
-    names = {"name", "trainable", "dtype"}
+    """All arguments that the class takes, its bases' too where it hands them on."""
+    names: set[str] = set()
     for base in kind.__mro__:
-        names |= set(inspect.signature(base.__init__).parameters)
+        parameters = inspect.signature(base.__init__).parameters.values()
+        names |= {one.name for one in parameters}
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
     return names - {"self", "args", "kwargs"}
 
 
@@ -128,5 +133,5 @@ def _of_package(package: Any, value: dict[str, Any], argument: str, name: str) -
                 "Keras 3 and is left out; outputs do not change, further training would."
             )
         return ANY if package is keras.initializers else None
-    known = _parameters(kind) - {"dtype", "name", "trainable"}
+    known = _parameters(kind)
     return kind(**{key: one for key, one in value["config"].items() if key in known})

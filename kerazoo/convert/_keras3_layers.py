@@ -51,13 +51,17 @@ def keras3_layer(spec: LayerSpec, build: Build) -> Callable[..., Any]:
     config = {**spec.config, "name": spec.name}
     inside = {name: _inside(config.pop(name), build) for name in LAYERS_INSIDE & set(config)}
     arguments = {**keras3_arguments(kind, config, spec.name), **inside}
+    arguments.pop("trainable", None)  # some constructors do not take it
     try:
-        return kind(**arguments)
+        layer = kind(**arguments)
     except (TypeError, ValueError) as error:
         raise ConversionError(
             f"Layer {spec.name!r} ({kind.__name__}) cannot be made in Keras 3: "
             f"{' '.join(str(error).split())[:300]}"
         ) from error
+    if not config.get("trainable", True):
+        layer.trainable = False
+    return layer
 
 
 def _class_of_keras(spec: LayerSpec) -> Any:

@@ -21,6 +21,7 @@ HALF_TOLERANCE = 1e-2  # where a layer computes in 16 bits
 LOOSER = (
     100  # times the tolerance, for layers before the last: a small difference may be large there
 )
+INDEXED = {"CategoryEncoding": "num_tokens", "Embedding": "input_dim"}
 WORDS = np.array(["a", "the red fox", "zoo", "1 2 3", ""], dtype=object)
 
 
@@ -40,7 +41,7 @@ def prove_equal(old: Any, new: Any, *, seed: int = 0) -> float:
 
 def random_inputs(model: Any, generator: np.random.Generator) -> list[np.ndarray]:
     """An array for each input, `(2, ...)`."""
-    limit = _embedded(model)
+    limit = _index_limits(model)
     arrays = []
     for tensor in graph_of(model).inputs:
         shape = [UNKNOWN_SIZE if size is None else size for size in tensor.shape[1:]]
@@ -59,20 +60,24 @@ def random_inputs(model: Any, generator: np.random.Generator) -> list[np.ndarray
     return arrays
 
 
-def _embedded(model: Any) -> dict[int, int]:
-    """How many indices each input that an Embedding reads may take, by the input's id; for other
-    integers, under 0, what every Embedding knows."""
+def _index_limits(model: Any) -> dict[int, int]:
+    """How many values each input that a layer of `INDEXED` reads may take, by the input's id; for
+    other integers, under 0, what all of those layers know."""
     limits = {0: 10}
-    embeddings = [layer for layer in model._flatten_layers() if type(layer).__name__ == "Embedding"]
-    if embeddings:
-        limits[0] = min(int(layer.input_dim) for layer in embeddings)
-    for call in calls_of(model):
-        if type(call.layer).__name__ == "Embedding":
-            for node in call.layer._inbound_nodes:
-                tensors = getattr(node, "input_tensors", ())
+    layers = [layer for layer in model._flatten_layers() if type(layer).__name__ in INDEXED]
+    if layers:
+        limits[0] = min(map(_values_of, layers))
+    for layer in {id(call.layer): call.layer for call in calls_of(model)}.values():
+        if type(layer).__name__ in INDEXED:
+            for node in layer._inbound_nodes:
+                tensors = node.input_tensors
                 for tensor in tensors if isinstance(tensors, list | tuple) else [tensors]:
-                    limits[id(tensor)] = int(call.layer.input_dim)
+                    limits[id(tensor)] = _values_of(layer)
     return limits
+
+
+def _values_of(layer: Any) -> int:
+    return int(getattr(layer, INDEXED[type(layer).__name__]))
 
 
 def _compare(old: Any, new: Any, inputs: list[np.ndarray], path: str) -> float:
