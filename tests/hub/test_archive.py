@@ -92,8 +92,8 @@ def test_a_file_of_holes_is_refused(tmp_path):
     info.pax_headers = {
         "GNU.sparse.major": "0",
         "GNU.sparse.minor": "1",
-        "GNU.sparse.size": str(1 << 40),
-        "GNU.sparse.map": f"{(1 << 40) - 1},1",
+        "GNU.sparse.size": str(1 << 20),
+        "GNU.sparse.map": f"{(1 << 20) - 1},1",
     }
     with tarfile.open(tmp_path / "holes.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         info.size = 1
