@@ -44,7 +44,9 @@ def test_a_saved_model_of_it_takes_texts(saved_models, tmp_path):
     model.export(str(tmp_path / "exported"), verbose=False)
     texts = tf.constant(["good ugly", "unknown"])
     loaded = tf.saved_model.load(str(tmp_path / "exported"))
-    np.testing.assert_allclose(loaded.serve(texts), model.predict(texts, verbose=0), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        loaded.serve(texts), model.predict(texts, verbose=0), rtol=0, atol=1e-6
+    )
 
 
 def test_mixed_precision_is_exported_in_float32(saved_models, rows, tmp_path):
