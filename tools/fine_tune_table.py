@@ -23,7 +23,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PER_CLASS, CHOICE_PER_CLASS = 200, 100
-SETTINGS: dict[str, Any] = {"image_size": 160, "epochs": 10, "unfreeze": 1.0}
+SETTINGS: dict[str, Any] = {"image_size": 128, "epochs": 12, "unfreeze": 1.0}
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ import kerazoo
 from kerazoo.datasets import Augment
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
 from kerazoo.training import lora
-from kerazoo.training.frozen_features import train_head  # noqa: F401  named in monkeypatches
 from kerazoo.training.transfer_model import transfer_model
 from kerazoo.training.unfreezing import depth_factors, unfreeze
 
@@ -155,6 +154,7 @@ def test_the_head_learns_from_features_of_the_frozen_network(tune, monkeypatch):
     np.testing.assert_array_equal(training.labels, np.tile(spots()[1], 3))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(tmp_path):
     def run(seed, folder):
         result = kerazoo.fine_tune(
@@ -226,6 +226,7 @@ def test_a_tenth_of_each_class_is_held_out(tmp_path):
     np.testing.assert_array_equal(again.inputs, held_out.inputs)
 
 
+@pytest.mark.slow
 def test_classes_are_weighted_in_the_loss(tune):
     images, labels = spots(60)
     rare = np.flatnonzero((labels != 2) | (np.arange(60) < 12))  # four of class 2
@@ -337,6 +338,7 @@ def sequences(count=48):
     return rng.normal(size=(count, 6, 4)).astype("float32") + labels[:, None, None], labels
 
 
+@pytest.mark.slow
 def test_lora_trains_additions_alone_and_merges_them(tune):
     network = attention_network()
     before = weights_of(network)
@@ -372,13 +374,13 @@ def test_merging_changes_no_output():
     assert lora.merged(plain) is plain
 
 
+@pytest.mark.slow
 def test_lora_needs_dense_layers(tune):
-    with pytest.raises(
-        ConfigError, match="'functional.*' has no Dense or EinsumDense|has no Dense"
-    ):
+    with pytest.raises(ConfigError, match="has no Dense or EinsumDense layer"):
         tune(lora_rank=2, head_epochs=1)
 
 
+@pytest.mark.slow
 def test_a_network_by_name_in_mixed_precision_ends_in_float32(tune):
     result = tune(
         "mnist_cnn",
@@ -393,6 +395,7 @@ def test_a_network_by_name_in_mixed_precision_ends_in_float32(tune):
     assert result.model.input_shape == (None, 24, 24, 1)
 
 
+@pytest.mark.slow
 def test_it_is_ready_for_export(tune, tmp_path):
     result = tune(epochs=1, head_epochs=5)
     images, _ = spots(30, seed=5)
