@@ -1,10 +1,12 @@
 from . import (
     compress,
+    convert,
     datasets,
     distill,
     distribute,
     errors,
     exporters,
+    hub,
     inspect,
     layers,
     metrics,
@@ -13,7 +15,7 @@ from . import (
 )
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
-from .training import TrainResult, evaluate, train
+from .training import TrainResult, evaluate, fine_tune, train
 from .zoo import ModelCard, Prediction, add_config, get, info, list_models, predict, register
 
 __version__: str
@@ -27,6 +29,7 @@ __all__ = [
     "TrainResult",
     "add_config",
     "compress",
+    "convert",
     "datasets",
     "distill",
     "distribute",
@@ -34,7 +37,9 @@ __all__ = [
     "evaluate",
     "export",
     "exporters",
+    "fine_tune",
     "get",
+    "hub",
     "info",
     "inspect",
     "layers",

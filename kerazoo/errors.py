@@ -5,7 +5,9 @@ KerazooError
 ├── ConfigError            a zoo config, or an argument that becomes one, is wrong
 ├── WeightsError           a weights file is missing, damaged, swapped, or does not fit
 ├── DataError              images, labels or calibration data that cannot be used
+├── HubError               a published model cannot be had, is refused, or does not fit
 ├── RunError               a run folder cannot be written, resumed or repeated
+├── ConversionError        an older model that cannot be read, made anew, or proven equal
 ├── ExportError            a model that cannot become the file that was asked for
 │   └── VerificationError  the exported file disagrees with its model
 └── MissingDependencyError an optional package is not installed
@@ -40,8 +42,16 @@ class DataError(KerazooError, ValueError):
     """Data of the wrong shape, type, range or length, or data that cannot be had."""
 
 
+class HubError(KerazooError, ValueError):
+    """A published model that cannot be had, is not what was asked for, or must not be run."""
+
+
 class RunError(KerazooError, OSError):
     """A run folder that cannot be written, resumed or repeated."""
+
+
+class ConversionError(KerazooError, ValueError):
+    """A model of Keras 2 or TensorFlow 1 that cannot be read, made anew, or proven equal."""
 
 
 class ExportError(KerazooError, ValueError):

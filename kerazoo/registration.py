@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "training.steps")
+PACKAGES = ("layers", "metrics", "distill", "compress", "convert", "hub", "training.steps")
 
 
 def register_with_keras() -> None:
@@ -31,6 +31,7 @@ def _register() -> None:
         module = import_module(f"kerazoo.{package}")
         for name in module.__all__:
             getattr(module, name)
+    import_module("kerazoo.training.depth_rates")  # the other training modules have none
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):

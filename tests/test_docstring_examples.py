@@ -9,14 +9,14 @@ import pytest
 
 import kerazoo
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "training.steps")
+PACKAGES = ("layers", "metrics", "distill", "compress", "hub", "training.steps")
 NEED_TENSORFLOW = {"cache_teacher"}
 GIVEN_BY_FUNCTIONS = {
     *("CompressionReport", "LayerCost", "LayerSize", "SensitivityResult", "TFLiteSize"),
     *("PruningSchedule", "TfmotResult", "WeightConstraint"),
 }
 """Results and bases, like the layers that `quantize_aware` makes: nobody writes them down."""
-WITHOUT_EXAMPLE = {"ContrastiveRepresentation"}
+WITHOUT_EXAMPLE = {"ContrastiveRepresentation", "classifier", "trust"}
 ALL = [
     (package, name)
     for package in PACKAGES
@@ -27,7 +27,7 @@ ALL = [
 
 @pytest.mark.parametrize(("package", "name"), ALL, ids=[".".join(one) for one in ALL])
 def test_an_example_gives_what_it_says(package, name, request, tmp_path, monkeypatch):
-    if name in NEED_TENSORFLOW or package in ("compress", "training.steps"):
+    if name in NEED_TENSORFLOW or package in ("compress", "hub", "training.steps"):
         request.getfixturevalue("tensorflow_backend")
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(f"kerazoo.{package}")

@@ -15,6 +15,7 @@ PUBLIC = {
         "TrainResult",
         "add_config",
         "compress",
+        "convert",
         "datasets",
         "distill",
         "distribute",
@@ -22,7 +23,9 @@ PUBLIC = {
         "evaluate",
         "export",
         "exporters",
+        "fine_tune",
         "get",
+        "hub",
         "info",
         "inspect",
         "layers",
@@ -55,7 +58,7 @@ PUBLIC = {
         "load",
         "load_numpy",
     ],
-    "kerazoo.training": ["Loop", "TrainResult", "evaluate", "train"],
+    "kerazoo.training": ["DepthRates", "Loop", "TrainResult", "evaluate", "fine_tune", "train"],
     "kerazoo.exporters": [
         "QUANTIZE_MODES",
         "ExportReport",
@@ -118,6 +121,14 @@ PUBLIC = {
         "SimilarityPreserving",
         "cache_teacher",
     ],
+    "kerazoo.convert": [
+        "NameMapping",
+        "from_keras2",
+        "from_tf1_checkpoint",
+        "infer_mapping",
+        "keras2_hard_sigmoid",
+        "to_keras2",
+    ],
     "kerazoo.compress": [
         "CompressionReport",
         "ConstantSparsity",
@@ -172,6 +183,7 @@ PUBLIC = {
         "SharpnessAware",
     ],
     "kerazoo.distribute": ["strategy"],
+    "kerazoo.hub": ["Backbone", "HubLayer", "backbone", "classifier", "trust"],
     "kerazoo.inspect": ["Environment", "environment"],
 }
 ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in names]

@@ -62,7 +62,7 @@ def test_any_class_may_be_the_first_thing_that_needs_keras(first):
 
 def test_keras_knows_all_public_classes():
     known = keras.saving.get_custom_objects()
-    for package in ("layers", "metrics", "distill", "compress", "training.steps"):
+    for package in ("layers", "metrics", "distill", "compress", "hub", "training.steps"):
         module = __import__(f"kerazoo.{package}", fromlist=["__all__"])
         for name in module.__all__:
             value = getattr(module, name)

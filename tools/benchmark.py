@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Measure kerazoo against what a user would run instead; both sides in one run, as ratios.
 
-    python tools/benchmark.py import train tflite loop metrics distill compress
+    python tools/benchmark.py import train tflite loop metrics distill compress hub
                               [--rounds 3] [--json] [--torch-python PYTHON] [--tfmot-python PYTHON]
 
 Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmark_compress import suite_compress
 from benchmark_distill import suite_distill
+from benchmark_hub import suite_hub
 from benchmark_loop import suite_loop
 from benchmark_metrics import suite_metrics
 from benchmark_table import Row, fact, print_rows, progress, row
@@ -138,6 +139,7 @@ SUITES = {
     "metrics": suite_metrics,
     "distill": suite_distill,
     "compress": suite_compress,
+    "hub": suite_hub,
 }
 
 

@@ -10,11 +10,13 @@ import typer
 from kerazoo.cli import (
     benchmark,
     cluster,
+    convert,
     demo,
     distill,
     doctor,
     evaluate,
     export,
+    fine_tune,
     info,
     list_models,
     predict,
@@ -34,6 +36,7 @@ app = typer.Typer(
 app.command("list")(list_models.list_models)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.command("fine-tune")(fine_tune.fine_tune)
 app.command("distill")(distill.distill)
 app.command("quantize")(quantize.quantize)
 app.command("prune")(prune.prune)
@@ -41,6 +44,7 @@ app.command("cluster")(cluster.cluster)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("convert")(convert.convert)
 app.command("benchmark")(benchmark.benchmark)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

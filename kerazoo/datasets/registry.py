@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerazoo.datasets import cifar10, diabetes, digits, mnist
+from kerazoo.datasets import cifar10, diabetes, digits, imagenet, mnist
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.errors import unknown_name
 
@@ -12,7 +12,7 @@ def list_datasets() -> list[str]:
 
     >>> import kerazoo
     >>> kerazoo.datasets.list_datasets()
-    ['cifar10', 'diabetes', 'digits', 'mnist']
+    ['cifar10', 'diabetes', 'digits', 'imagenet', 'mnist']
     """
     return sorted(_datasets())
 
@@ -30,5 +30,5 @@ def info(name: str) -> Dataset:
 
 
 def _datasets() -> dict[str, Dataset]:
-    datasets = (cifar10.DATASET, diabetes.DATASET, digits.DATASET, mnist.DATASET)
-    return {dataset.name: dataset for dataset in datasets}
+    modules = (cifar10, diabetes, digits, imagenet, mnist)
+    return {module.DATASET.name: module.DATASET for module in modules}

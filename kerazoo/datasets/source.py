@@ -56,7 +56,7 @@ def download(url: str, *, sha256: str) -> Path | None:
     import pooch
     import requests
 
-    if offline() or not _reachable(url):
+    if offline() or not is_reachable(url):
         return None
     try:
         return Path(
@@ -74,7 +74,7 @@ def download(url: str, *, sha256: str) -> Path | None:
         raise DataError(f"Downloading {url} failed: {' '.join(str(error).split())}") from error
 
 
-def _reachable(url: str) -> bool:
+def is_reachable(url: str) -> bool:
     """Whether a connection opens within seconds. Name look-ups know no time-out: hence a thread."""
     parts = urlsplit(url)
     if urllib.request.getproxies().get(parts.scheme):

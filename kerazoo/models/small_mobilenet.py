@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from kerazoo.models._head import classifier_head
+from kerazoo.models._inverted_residual import conv_norm, inverted_residual
 
 
 def small_mobilenet(
@@ -35,44 +36,16 @@ def small_mobilenet(
     """
     inputs = keras.Input(tuple(input_shape), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-    x = _conv_norm(x, layers.Conv2D(stem_filters, 3, padding="same", use_bias=False, name="stem"))
+    x = conv_norm(x, layers.Conv2D(stem_filters, 3, padding="same", use_bias=False, name="stem"))
     for stage, (expansion, filters, blocks, strides) in enumerate(stages, start=1):
         for block in range(1, blocks + 1):
-            x = _inverted_residual(
+            x = inverted_residual(
                 x,
                 expansion,
                 filters,
                 strides=strides if block == 1 else 1,
                 name=f"stage_{stage}_{block}",
             )
-    x = _conv_norm(x, layers.Conv2D(top_filters, 1, use_bias=False, name="top"))
+    x = conv_norm(x, layers.Conv2D(top_filters, 1, use_bias=False, name="top"))
     x = layers.GlobalAveragePooling2D(name="average")(x)
     return keras.Model(inputs, classifier_head(x, num_classes, classifier_activation))
-
-
-def _inverted_residual(
-    inputs: keras.KerasTensor, expansion: int, filters: int, *, strides: int, name: str
-) -> keras.KerasTensor:
-    """1x1 up, 3x3 depthwise, 1x1 down without activation; the input added where shapes agree."""
-    x, channels = inputs, inputs.shape[-1]
-    if expansion > 1:
-        x = _conv_norm(
-            x, layers.Conv2D(channels * expansion, 1, use_bias=False, name=f"{name}_expand")
-        )
-    x = _conv_norm(
-        x,
-        layers.DepthwiseConv2D(
-            3, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise"
-        ),
-    )
-    project = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project")
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_norm")(project(x))
-    if strides == 1 and channels == filters:
-        x = layers.Add(name=f"{name}_add")([inputs, x])
-    return x
-
-
-def _conv_norm(inputs: keras.KerasTensor, conv: keras.Layer) -> keras.KerasTensor:
-    """A convolution, its normalization, and ReLU6, named after it."""
-    x = layers.BatchNormalization(momentum=0.9, name=f"{conv.name}_norm")(conv(inputs))
-    return layers.ReLU(6.0, name=f"{conv.name}_relu6")(x)

@@ -13,6 +13,7 @@ from kerazoo.zoo import registry
 from kerazoo.zoo.catalogue import find_config, weights_folder
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.package_weights import read_package_weights
 from kerazoo.zoo.weights import assign_weights, read_weights
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def get(
     Raises:
         UnknownNameError: no such model, builder or builder argument.
         WeightsError: the weights are missing, damaged, swapped, or do not fit the overrides.
+        MissingDependencyError: the weights come in a package that is not installed.
 
     >>> import kerazoo
     >>> model = kerazoo.get("mnist_cnn")
@@ -131,6 +133,8 @@ def _find_weights(config: ZooConfig, weights: Any) -> dict[str, Any] | Path | No
         return None
     if weights in config.weights:
         published = config.weights[weights]
+        if published.package is not None:
+            return read_package_weights(published.package, published.file, sha256=published.sha256)
         return read_weights(weights_folder() / published.file, sha256=published.sha256)
     path = Path(weights)
     if not path.is_file():

@@ -199,12 +199,15 @@ class Weights(_Section):
     """One published weights file, and what `kerazoo evaluate` measured with it.
 
     `metrics` and `trained` are written by tools/train_weights.py, never by hand.
+    `package`: the Python package that brings the file, as PyTorch wrote it, in its folder `models`;
+    None where kerazoo does.
     """
 
-    file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\.safetensors$")]
+    file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+\.(safetensors|pth)$")]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
     metrics: dict[str, float] = {}
     trained: dict[str, str | int | float] = {}
+    package: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
 
 
 class Card(_Section):

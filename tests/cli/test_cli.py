@@ -14,7 +14,7 @@ from kerazoo.cli.main import main
 
 COMMANDS = [
     *("list", "info", "train", "distill", "evaluate", "predict", "export", "benchmark", "doctor"),
-    *("quantize", "prune", "cluster", "demo"),
+    *("convert", "quantize", "prune", "cluster", "demo"),
 ]
 
 

@@ -1,0 +1,118 @@
+"""`kerazoo fine-tune`: a pretrained network on images of one's own."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import kerazoo
+from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.startup import load_tensorflow
+
+
+def fine_tune(
+    backbone: Annotated[
+        str,
+        typer.Argument(help="efficientnet_lite0, MobileNetV2, a SavedModel, a .keras file ..."),
+    ],
+    data: Annotated[
+        str, typer.Argument(help="A folder with a folder of images for each class, or a dataset.")
+    ],
+    validation: Annotated[
+        str | None, typer.Option(help="Likewise, or a share to hold out; absent: a tenth.")
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option(help="Also write this .tflite, .onnx or .keras file, or folder.")
+    ] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="Of the exported file: float16, dynamic, int8, int8_io.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="With the network unfrozen; 0: the head only.")] = 12,
+    unfreeze: Annotated[
+        list[float],
+        typer.Option(help="Share of the layers in training, one for each stage; repeatable."),
+    ] = [0.5, 1.0],  # noqa: B006  typer copies it
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Peak, at the head.")] = 5e-4,
+    class_weights: Annotated[
+        str | None, typer.Option(help="balanced: every class counts alike.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Pixels per side; absent: the network's own.")
+    ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(help="Train low-rank additions to dense layers instead.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="auto, float32, mixed_bfloat16, mixed_float16.")
+    ] = "auto",
+    output_dir: Annotated[
+        str | None, typer.Option(help="A new folder; runs/NAME-fine-tuned if absent.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+    json: Json = False,
+) -> None:
+    """Train a head, then the network, on images of your own; report, and export.
+
+    Example: kerazoo fine-tune efficientnet_lite0 photos/ --export photos.tflite --quantize int8
+    """
+    load_tensorflow()
+    result = kerazoo.fine_tune(
+        backbone,
+        data,
+        _share_or_data(validation),
+        epochs=epochs,
+        unfreeze=unfreeze,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        class_weights=class_weights,
+        image_size=image_size,
+        lora_rank=lora_rank,
+        precision=precision,
+        output_dir=output_dir,
+        seed=seed,
+    )
+    report = None if export is None else _export(result, data, export, quantize)
+    if json:
+        print_json(
+            {
+                "metrics": result.metrics,
+                "run_dir": str(result.run_dir),
+                "history": result.history,
+                **({} if report is None else {"export": report.to_dict()}),
+            }
+        )
+        return
+    print_values({**result.metrics, "run folder": result.run_dir})
+    if report is not None:
+        Console(highlight=False).print(report)
+
+
+def _export(
+    result: kerazoo.TrainResult, data: str, path: str, quantize: str | None
+) -> kerazoo.ExportReport:
+    """With the names of the classes, and with training images to calibrate and compare on."""
+    from kerazoo.training.labelled_data import typical_samples
+
+    report = json_module.loads((result.run_dir / "report.json").read_text(encoding="utf-8"))
+    shape = tuple(result.model.input_shape[1:])
+    return kerazoo.export(
+        result.model,
+        path,
+        quantize=quantize,
+        calibration=typical_samples(data, shape),
+        labels=list(report["classes"]) if path.endswith(".tflite") else None,
+    )
+
+
+def _share_or_data(text: str | None) -> str | float | None:
+    if text is None or Path(text).exists():
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text

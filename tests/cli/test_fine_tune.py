@@ -1,0 +1,66 @@
+"""`kerazoo fine-tune`: from a folder of images to a checked file with their names in it."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.cli.main import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def run_line(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kerazoo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return (stopped.value.code, *capsys.readouterr())
+
+    return run_line
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Dark and light images of different sizes, nine of each."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 180)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(9):
+            image = rng.integers(low, low + 70, (20 + number, 24, 1)).astype("uint8")
+            tf.io.write_file(
+                str(tmp_path / "photos" / name / f"{number}.png"), tf.io.encode_png(image)
+            )
+    return tmp_path / "photos"
+
+
+def test_from_a_folder_to_a_file(run, photos):
+    code, out, err = run(
+        *("fine-tune", "mnist_cnn", photos, "--validation", 0.3, "--epochs", 0, "--export"),
+        *("shades.tflite", "--quantize", "dynamic", "--precision", "float32", "--json"),
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["metrics"]["val_accuracy"] == 1.0
+    assert found["run_dir"] == "runs/mnist_cnn-fine-tuned"
+    file = kerazoo.load_tflite("shades.tflite")
+    assert file.labels == ["dark", "light"]
+    bright = np.full((1, 28, 28, 1), 220, np.float32)
+    assert file.labels[int(np.asarray(file.predict(bright)).argmax())] == "light"
+
+
+def test_an_unknown_network_is_one_line(run, photos):
+    code, _, err = run("fine-tune", "mnist_cn", photos)
+    assert code == 2
+    assert err.splitlines()[-1].startswith("kerazoo: Unknown backbone 'mnist_cn'. Did you mean")
+
+
+def test_help_shows_an_example(run):
+    code, out, _ = run("fine-tune", "--help")
+    assert code == 0
+    assert "Example: kerazoo fine-tune" in out
