@@ -99,13 +99,20 @@ class _Names:
             found.add(self._graph.outputs[tensor.output])
         for part in tensor.name.split(";"):
             part = re.sub(r"^(StatefulPartitionedCall(_\d+)?/)+", "", part)
-            # The converter counts up by digits at the end: "convolution" becomes "convolution1".
-            spellings = [part[: len(part) - cut] for cut in range(len(part))]
-            digits = len(part) - len(part.rstrip("0123456789"))
-            exact = [name for name in spellings[: digits + 1] if name in order]
-            found.update(exact[:1] or self._plain.get(_plain(part), ()))
+            exact = self._exact(part)
+            fitting = [name for name in exact if _same(self._graph, name, tensor)]
+            found.update((fitting or exact)[:1] or self._plain.get(_plain(part), ()))
         outputs = {one for name in found for one in self._graph.siblings(name) if one in order}
         return sorted(outputs | found, key=order.__getitem__)
+
+    def _exact(self, part: str) -> list[str]:
+        """The converter counts up by digits at the end: "slice12" is that, or "slice1" or "slice".
+
+        The longest that there is comes first.
+        """
+        digits = len(part) - len(part.rstrip("0123456789"))
+        spellings = [part[: len(part) - cut] for cut in range(digits + 1)]
+        return [name for name in spellings if name in self._graph.order]
 
 
 def _plain(name: str) -> str:
