@@ -23,7 +23,15 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PER_CLASS, CHOICE_PER_CLASS = 200, 100
-SETTINGS: dict[str, Any] = {"image_size": 128, "epochs": 12, "unfreeze": 1.0}
+SETTINGS: dict[str, Any] = {
+    "image_size": 160,
+    "epochs": 8,
+    "unfreeze": 1.0,
+    "learning_rate": 2e-4,
+}
+"""The best of four by --choose (2026-11-24, one seed, 1,000 images: +-1.1 points): 85.2 %. Others:
+128 pixels, 12 epochs, rate 5e-4: 83.5 %; 224 pixels: 84.7 %; 10 epochs, with zoom and
+rotation: 84.2 %."""
 
 
 def main() -> None:
