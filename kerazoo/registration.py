@@ -14,7 +14,15 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "convert", "hub", "training.steps")
+PACKAGES = ("layers", "metrics", "distill", "compress", "training.steps")
+"""Whose public names are such classes, most of them."""
+MODULES = (
+    "convert.keras2_hard_sigmoid",
+    "hub.backbone_model",
+    "hub.hub_layer",
+    "training.depth_rates",
+)
+"""Of packages whose other modules nothing has to wait for."""
 
 
 def register_with_keras() -> None:
@@ -31,7 +39,8 @@ def _register() -> None:
         module = import_module(f"kerazoo.{package}")
         for name in module.__all__:
             getattr(module, name)
-    import_module("kerazoo.training.depth_rates")  # the other training modules have none
+    for name in MODULES:
+        import_module(f"kerazoo.{name}")
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder):

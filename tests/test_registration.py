@@ -60,6 +60,23 @@ def test_any_class_may_be_the_first_thing_that_needs_keras(first):
     assert run.returncode == 0, run.stderr[-2000:]
 
 
+def test_every_decorated_class_is_registered_by_the_import():
+    """No module that holds one is missing from what registration imports."""
+    decorated = re.compile(
+        r"^@keras\.saving\.register_keras_serializable\(.*\)\n(?:@.*\n)*(?:class|def) (\w+)", re.M
+    )
+    root = Path(kerazoo.__file__).parent
+    expected = {
+        name for file in root.rglob("*.py") for name in decorated.findall(file.read_text("utf-8"))
+    }
+    program = "import keras, kerazoo; print(*keras.saving.get_custom_objects())"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert len(expected) > 50
+    assert expected <= {name.removeprefix("kerazoo>") for name in run.stdout.split()}
+
+
 def test_keras_knows_all_public_classes():
     known = keras.saving.get_custom_objects()
     for package in ("layers", "metrics", "distill", "compress", "hub", "training.steps"):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import kerazoo
-from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.fine_tuning import check_target
+from kerazoo.cli.output import Json
 from kerazoo.cli.startup import load_tensorflow
+from kerazoo.cli.training_options import print_result
 
 
 def fine_tune(
@@ -61,6 +62,8 @@ def fine_tune(
     Example: kerazoo fine-tune efficientnet_lite0 photos/ --export photos.tflite --quantize int8
     """
     load_tensorflow()
+    if export is not None:
+        check_target(export)
     result = kerazoo.fine_tune(
         backbone,
         data,
@@ -77,19 +80,7 @@ def fine_tune(
         seed=seed,
     )
     report = None if export is None else _export(result, data, export, quantize)
-    if json:
-        print_json(
-            {
-                "metrics": result.metrics,
-                "run_dir": str(result.run_dir),
-                "history": result.history,
-                **({} if report is None else {"export": report.to_dict()}),
-            }
-        )
-        return
-    print_values({**result.metrics, "run folder": result.run_dir})
-    if report is not None:
-        Console(highlight=False).print(report)
+    print_result(result, json=json, export=report)
 
 
 def _export(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 import kerazoo
 from kerazoo.cli.output import print_json, print_values
@@ -18,15 +19,18 @@ Resume = Annotated[bool, typer.Option(help="Continue a stopped run in the folder
 Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 
 
-def print_result(result: kerazoo.TrainResult, *, json: bool) -> None:
-    """The metrics and the run folder; with `json` the history too."""
+def print_result(
+    result: kerazoo.TrainResult, *, json: bool, export: kerazoo.ExportReport | None = None
+) -> None:
+    """The metrics and the run folder, and the report of a file made of it; `json`: history too."""
     if json:
-        print_json(
-            {
-                "metrics": result.metrics,
-                "run_dir": str(result.run_dir),
-                "history": result.history,
-            }
-        )
+        found = {
+            "metrics": result.metrics,
+            "run_dir": str(result.run_dir),
+            "history": result.history,
+        }
+        print_json(found if export is None else {**found, "export": export.to_dict()})
         return
     print_values({**result.metrics, "run folder": result.run_dir})
+    if export is not None:
+        Console(highlight=False).print(export)

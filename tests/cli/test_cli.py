@@ -10,25 +10,11 @@ import pytest
 import tensorflow as tf
 
 import kerazoo
-from kerazoo.cli.main import main
 
 COMMANDS = [
     *("list", "info", "train", "distill", "evaluate", "predict", "export", "benchmark", "doctor"),
     *("convert", "quantize", "prune", "cluster", "demo"),
 ]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; gives exit code, stdout, stderr."""
-
-    def run_line(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kerazoo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return (stopped.value.code, *capsys.readouterr())
-
-    return run_line
 
 
 def test_answers_from_yaml_need_no_tensorflow():

@@ -1,32 +1,23 @@
 """`kerazoo quantize`, `prune` and `cluster`: run folder, file, and what they report."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.cli.main import main
 from kerazoo.datasets import loading
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command line on the small MNIST; gives exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def _small_mnist(monkeypatch, tmp_path):
+    """The MNIST that pip brings, in a folder of the test's own."""
     monkeypatch.delenv("KERAZOO_DATA", raising=False)
     monkeypatch.setenv("KERAZOO_CACHE", "/nonexistent")
     loading._read_once.cache_clear()
     monkeypatch.chdir(tmp_path)
-
-    def run_line(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kerazoo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return (stopped.value.code, *capsys.readouterr())
-
-    yield run_line
+    yield
     loading._read_once.cache_clear()
 
 

@@ -2,28 +2,13 @@
 
 import io
 import json
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerazoo.cli.main import main
 from tests.convert.old_files import MODELS, mixed_data
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; gives exit code, stdout, stderr."""
-
-    def run_line(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kerazoo", "convert", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return (stopped.value.code, *capsys.readouterr())
-
-    return run_line
 
 
 @pytest.fixture
@@ -44,7 +29,7 @@ def small(tmp_path):
 
 def test_a_keras_2_file(run, tmp_path):
     target = tmp_path / "new" / "new.keras"
-    code, out, _ = run(MODELS / "mixed.h5", target, "--no-verify", "--json")
+    code, out, _ = run("convert", MODELS / "mixed.h5", target, "--no-verify", "--json")
     assert code == 0
     assert json.loads(out)["model"] == "mixed"
     inputs, expected = mixed_data()
@@ -57,12 +42,12 @@ def test_a_checkpoint_is_shown_before_it_is_taken(run, small, tmp_path, monkeypa
     prefix, model = small
     target = tmp_path / "new.keras"
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    code, _, err = run(prefix, target, "--model", model)
+    code, _, err = run("convert", prefix, target, "--model", model)
     assert code == 2
     assert "dense/kernel  fc/W        3x2    only one of this shape" in err
     assert err.splitlines()[-1].startswith("kerazoo: The mapping above is inferred")
     assert not target.exists()
-    code, out, _ = run(prefix, target, "--model", model, "--yes")
+    code, out, _ = run("convert", prefix, target, "--model", model, "--yes")
     assert code == 0
     assert "8 parameters" in out
     assert keras.saving.load_model(target)(np.ones((1, 3))).numpy().tolist() == [[4.0, 4.0]]
@@ -71,7 +56,7 @@ def test_a_checkpoint_is_shown_before_it_is_taken(run, small, tmp_path, monkeypa
 def test_a_mapping_that_is_given_is_not_asked_for(run, small, tmp_path):
     prefix, model = small
     pairs = ("--map", "dense/kernel=fc/W", "--map", "dense/bias=fc/b")
-    code, _, _ = run(prefix, tmp_path / "new.keras", "--model", model, *pairs)
+    code, _, _ = run("convert", prefix, tmp_path / "new.keras", "--model", model, *pairs)
     assert code == 0
 
 
@@ -91,7 +76,7 @@ def test_a_mapping_that_is_given_is_not_asked_for(run, small, tmp_path):
 def test_wrong_input_is_one_line(run, small, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     names = {"prefix": small[0], "model": small[1]}
-    code, out, err = run(*(argument.format(**names) for argument in arguments))
+    code, out, err = run("convert", *(argument.format(**names) for argument in arguments))
     assert code == 2
     assert message in err
     assert err.count("\n") == 1

@@ -1,26 +1,17 @@
 """`kerazoo fine-tune`: from a folder of images to a checked file with their names in it."""
 
 import json
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.cli.main import main
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+@pytest.fixture(autouse=True)
+def _folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-
-    def run_line(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kerazoo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return (stopped.value.code, *capsys.readouterr())
-
-    return run_line
 
 
 @pytest.fixture
@@ -58,6 +49,13 @@ def test_an_unknown_network_is_one_line(run, photos):
     code, _, err = run("fine-tune", "mnist_cn", photos)
     assert code == 2
     assert err.splitlines()[-1].startswith("kerazoo: Unknown backbone 'mnist_cn'. Did you mean")
+
+
+def test_the_file_is_refused_before_the_training(run, photos):
+    code, _, err = run("fine-tune", "efficientnet_lite0", photos, "--export", "photos.tflit")
+    assert code == 2
+    assert ".tflit'" in err.splitlines()[-1]
+    assert not Path("runs").exists()
 
 
 def test_help_shows_an_example(run):

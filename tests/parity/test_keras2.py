@@ -176,7 +176,9 @@ def test_a_sequence_to_sequence_model_with_states():
     target = tf_keras.Input((6, 3))
     decoded = K.LSTM(5, return_sequences=True)(target, initial_state=state)
     model = tf_keras.Model([source, target], K.Dense(2)(decoded))
-    kerazoo.convert.to_keras2(kerazoo.convert.from_keras2(model))
+    back = kerazoo.convert.to_keras2(kerazoo.convert.from_keras2(model))
+    data = [np.random.default_rng(0).normal(size=shape) for shape in ((2, 4, 3), (2, 6, 3))]
+    np.testing.assert_allclose(back.predict(data, verbose=0), model.predict(data, verbose=0), 1e-5)
 
 
 def test_importing_tf_keras_switches_nothing():
