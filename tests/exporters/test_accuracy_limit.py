@@ -33,6 +33,7 @@ def data(net):
     return x, net.predict(x, verbose=0).argmax(-1)
 
 
+@pytest.mark.slow
 def test_the_layer_that_costs_most_stays_in_float(net, data, tmp_path):
     path = tmp_path / "net.tflite"
     report = kerazoo.export(

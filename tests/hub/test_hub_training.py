@@ -33,6 +33,7 @@ print(json.dumps([one, two]))
 """
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one(on_two_devices, saved_models, tmp_path):
     code = TRAINING.format(folder=saved_models("reusable"), path=str(tmp_path / "model.keras"))
     one, two = json.loads(on_two_devices(code).splitlines()[-1])

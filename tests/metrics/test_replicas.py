@@ -1,5 +1,7 @@
 """All metrics spread over two replicas give the value of one."""
 
+import pytest
+
 CODE = """
 import keras, numpy as np
 from kerazoo.metrics import *
@@ -63,6 +65,7 @@ for name in one:
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_give_the_value_of_one(on_two_devices):
     printed = on_two_devices(CODE)
     assert printed.count("fit_") == 6 + 4 + 3

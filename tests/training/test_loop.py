@@ -437,6 +437,7 @@ for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True)
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_give_the_losses_of_one_and_resume_exactly(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", MIRRORED, str(tmp_path)],

@@ -211,6 +211,7 @@ def test_another_config_or_a_strangers_folder_is_refused(tiny, tmp_path):
     assert (tmp_path / "mine" / ".cache.abcd1234").exists()
 
 
+@pytest.mark.slow
 def test_mirrored_over_two_devices_gives_the_single_device_losses(tmp_path):
     """In a process of its own, since devices are fixed once TensorFlow has started."""
     import subprocess

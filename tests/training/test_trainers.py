@@ -55,6 +55,7 @@ def test_another_step_and_a_teacher_change_the_weights(tiny, tmp_path):
         assert np.abs(other - plain).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_teacher_may_be_a_file(tiny, tmp_path):
     kerazoo.get("mnist_cnn").save(tmp_path / "teacher.keras")
     kerazoo.export("mnist_cnn", tmp_path / "teacher.tflite", quantize="int8", verify=False)
