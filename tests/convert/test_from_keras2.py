@@ -5,7 +5,7 @@ tf_keras is not needed here: what it computed lies in keras2_models/.
 
 import base64
 import marshal
-import sys
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ FORMATS = ["mixed.h5", "mixed.keras", "mixed"]
 @pytest.fixture(autouse=True)
 def without_keras2(monkeypatch, request):
     """As where tf_keras is not installed."""
-    monkeypatch.setattr(sys.modules["kerazoo.convert.from_keras2"], "has_keras2", lambda: False)
+    monkeypatch.setattr(import_module("kerazoo.convert.from_keras2"), "has_keras2", lambda: False)
 
 
 def convert(path, **arguments):

@@ -1,6 +1,6 @@
 """Conversions to and from Keras 2, proven against tf_keras itself."""
 
-import sys
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def test_files_are_proven_and_go_back(name, tmp_path, notices):
 
 def spoilt(monkeypatch, layer_name):
     """`from_keras2` as if it had put a wrong value into one layer."""
-    module = sys.modules["kerazoo.convert.from_keras2"]
+    module = import_module("kerazoo.convert.from_keras2")
     assign = module.assign_arrays
 
     def assign_wrongly(model, arrays, names):
@@ -65,7 +65,7 @@ def test_the_proof_names_the_first_layer_that_differs(monkeypatch, layer):
 
 
 def test_the_proof_of_to_keras2_names_it_too(monkeypatch):
-    module = sys.modules["kerazoo.convert.to_keras2"]
+    module = import_module("kerazoo.convert.to_keras2")
     filled = module._filled
 
     def filled_wrongly(converted, model):
