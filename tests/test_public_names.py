@@ -182,7 +182,7 @@ PUBLIC = {
         "RDrop",
         "SharpnessAware",
     ],
-    "kerazoo.distribute": ["strategy"],
+    "kerazoo.distribute": ["beat", "strategy"],
     "kerazoo.hub": ["Backbone", "HubLayer", "backbone", "classifier", "trust"],
     "kerazoo.inspect": ["Environment", "environment"],
 }

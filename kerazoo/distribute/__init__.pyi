@@ -1,3 +1,4 @@
+from .heartbeat import beat
 from .strategies import strategy
 
-__all__ = ["strategy"]
+__all__ = ["beat", "strategy"]
