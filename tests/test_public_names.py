@@ -182,7 +182,7 @@ PUBLIC = {
         "RDrop",
         "SharpnessAware",
     ],
-    "kerazoo.distribute": ["beat", "strategy"],
+    "kerazoo.distribute": ["Cluster", "beat", "cluster_from_environment", "strategy"],
     "kerazoo.hub": ["Backbone", "HubLayer", "backbone", "classifier", "trust"],
     "kerazoo.inspect": ["Environment", "environment"],
 }
