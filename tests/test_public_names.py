@@ -57,6 +57,8 @@ PUBLIC = {
         "list_datasets",
         "load",
         "load_numpy",
+        "shard",
+        "shard_files",
     ],
     "kerazoo.training": ["DepthRates", "Loop", "TrainResult", "evaluate", "fine_tune", "train"],
     "kerazoo.exporters": [
@@ -182,7 +184,15 @@ PUBLIC = {
         "RDrop",
         "SharpnessAware",
     ],
-    "kerazoo.distribute": ["Cluster", "beat", "cluster_from_environment", "strategy"],
+    "kerazoo.distribute": [
+        "Cluster",
+        "HostCommand",
+        "beat",
+        "cluster_from_environment",
+        "host_commands",
+        "launch",
+        "strategy",
+    ],
     "kerazoo.hub": ["Backbone", "HubLayer", "backbone", "classifier", "trust"],
     "kerazoo.inspect": ["Environment", "environment"],
 }

@@ -18,6 +18,7 @@ from kerazoo.cli import (
     export,
     fine_tune,
     info,
+    launch,
     list_models,
     predict,
     prune,
@@ -46,6 +47,8 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("benchmark")(benchmark.benchmark)
+# What follows the first word of the command is the command's.
+app.command("launch", context_settings={"allow_interspersed_args": False})(launch.launch)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

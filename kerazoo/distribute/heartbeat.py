@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from kerazoo.errors import RunError
 
@@ -40,15 +41,22 @@ def beat(step: int) -> None:
         ) from error
 
 
-def last_beat(path: str | os.PathLike[str]) -> tuple[int, float] | None:
-    """The step of the last beat and its time, in seconds since 1970; None before the first one."""
+class Beat(NamedTuple):
+    """A sign of life: the steps done, and when, in seconds since 1970."""
+
+    step: int
+    time: float
+
+
+def last_beat(path: str | os.PathLike[str]) -> Beat | None:
+    """The newest one; None before the first."""
     try:
         with open(path, "rb") as file:
             text = file.read(_WIDTH)
             when = os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return None
-    return (int(text), when) if text.strip() else None
+    return Beat(int(text), when) if text.strip() else None
 
 
 def _descriptor(path: str) -> int:
