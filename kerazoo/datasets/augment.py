@@ -52,46 +52,52 @@ def check_augment(augment: Augment, shape: tuple[int, ...]) -> None:
         )
 
 
-def distort(images: Any, augment: Augment, seed: Any) -> tf.Tensor:
+def distort(
+    images: Any, augment: Augment, seed: Any, *, place: tuple[Any, Any] | None = None
+) -> tf.Tensor:
     """Distort each image of a batch by amounts of its own.
 
     Args:
         images: any numeric dtype, `(batch, height, width, channels)`; outside them all is 0.
         augment: the largest amounts.
         seed: int, `(2,)`; equal seeds and batch sizes give equal images.
+        place: where the images are a part of a batch: the number of the first one in it, and the
+            size of the whole. They come out as they would in the whole.
 
     Returns: float32, the same shape, in the range of `images`.
     """
     import tensorflow as tf
 
     images = tf.cast(images, tf.float32)
-    if augment.flip:
-        images = _flip_some(images, seed)
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    rows, columns = _source_grid(augment, batch, height, width, seed)
+    first, whole = place or (0, batch)
+    own = slice(first, first + batch)
+    if augment.flip:
+        images = _flip_some(images, whole, seed, own)
+    rows, columns = _source_grid(augment, whole, height, width, seed, own)
     if augment.elastic:
-        bend = _elastic_field(augment.elastic, batch, height, width, seed)
+        bend = _elastic_field(augment.elastic, whole, height, width, seed, own)
         rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     return _sample_bilinear(images, rows, columns)
 
 
-def _flip_some(images: tf.Tensor, seed: Any) -> tf.Tensor:
+def _flip_some(images: tf.Tensor, whole: Any, seed: Any, own: slice) -> tf.Tensor:
     """Each image as it is or its mirror image, with equal chance."""
     import tensorflow as tf
 
     # A seed of its own, so that flipping leaves the other draws as they are.
     seed = tf.convert_to_tensor(seed) + tf.constant([0, 2], tf.convert_to_tensor(seed).dtype)
-    flipped = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
+    flipped = tf.random.stateless_uniform([whole, 1, 1, 1], seed)[own] < 0.5
     return tf.where(flipped, images[:, :, ::-1], images)
 
 
 def _source_grid(
-    augment: Augment, batch: Any, height: int, width: int, seed: Any
+    augment: Augment, whole: Any, height: int, width: int, seed: Any, own: slice = slice(None)
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Where each output pixel comes from: `(batch, height, width)` rows and columns, in pixels."""
     import tensorflow as tf
 
-    draw = tf.random.stateless_uniform([5, batch, 1, 1], seed, -1.0, 1.0)
+    draw = tf.random.stateless_uniform([5, whole, 1, 1], seed, -1.0, 1.0)[:, own]
     angle = draw[0] * math.radians(augment.rotate)
     scale_rows, scale_columns = 1.0 + draw[1] * augment.zoom, 1.0 + draw[2] * augment.zoom
     shift_rows, shift_columns = (draw[3] * augment.shift * height, draw[4] * augment.shift * width)
@@ -105,12 +111,14 @@ def _source_grid(
     return rows, columns
 
 
-def _elastic_field(deviation: float, batch: Any, height: int, width: int, seed: Any) -> tf.Tensor:
+def _elastic_field(
+    deviation: float, whole: Any, height: int, width: int, seed: Any, own: slice = slice(None)
+) -> tf.Tensor:
     """Smooth random displacements in pixels, `(batch, height, width, 2)`."""
     import tensorflow as tf
 
     seed = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.convert_to_tensor(seed).dtype)
-    coarse = tf.random.stateless_normal([batch, _GRID, _GRID, 2], seed, stddev=deviation)
+    coarse = tf.random.stateless_normal([whole, _GRID, _GRID, 2], seed, stddev=deviation)[own]
     return tf.image.resize(coarse, [height, width], method="bicubic")
 
 

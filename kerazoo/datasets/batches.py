@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from kerazoo.datasets import pipeline
 from kerazoo.datasets.augment import Augment, check_augment
 from kerazoo.datasets.checksum import checksum
-from kerazoo.errors import DataError
+from kerazoo.datasets.pipeline import LastBatch
+from kerazoo.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,14 +26,19 @@ class Batches:
     Args:
         inputs: any dtype, `(samples, ...)`; stays in memory as it is.
         targets: `(samples, ...)`.
-        batch_size: samples per batch, 1 or more; the last batch of an epoch may be smaller.
+        batch_size: samples per batch, 1 or more; over all devices and workers together.
         shuffle: over all samples, anew in each epoch.
         augment: how far images are distorted, anew in each epoch; None leaves them alone.
         seed: 0 to 2**31 - 1.
+        last_batch: of an epoch, where the samples do not fill it: "smaller"; or, for TPUs, which
+            want one shape: "dropped", or "padded" with other samples, and each batch then is
+            (inputs, targets, weights) with 0.0 for those, 1.0 else, float32 `(batch_size,)`. Keras
+            heeds the weights in losses and `weighted_metrics`, not in `metrics`.
 
     Raises:
-        DataError: the arrays differ in length or are empty, `batch_size` is below 1, or `augment`
-            is out of its ranges or asked for what is no image.
+        DataError: the arrays differ in length or are empty, `batch_size` is below 1, all samples
+            would be dropped, or `augment` is out of its ranges or asked for what is no image.
+        UnknownNameError: there is no such `last_batch`.
 
     >>> import kerazoo, numpy as np
     >>> batches = kerazoo.datasets.Batches(np.arange(10), np.arange(10), batch_size=4, seed=1)
@@ -52,6 +59,7 @@ class Batches:
         shuffle: bool = True,
         augment: Augment | None = None,
         seed: int = 0,
+        last_batch: LastBatch = "smaller",
     ):
         self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
         if not len(self.inputs) or len(self.inputs) != len(self.targets):
@@ -61,14 +69,22 @@ class Batches:
             )
         if batch_size < 1:
             raise DataError(f"`batch_size` must be 1 or above. Received: {batch_size}.")
+        if last_batch not in get_args(LastBatch):
+            raise unknown_name("last_batch", last_batch, get_args(LastBatch))
+        if last_batch == "dropped" and len(self.inputs) < batch_size:
+            raise DataError(
+                f"{len(self.inputs)} samples do not fill one batch of {batch_size}, and would all "
+                f"be dropped. Lower `batch_size`, or take last_batch='padded'."
+            )
         if augment is not None:
             check_augment(augment, self.inputs.shape)
-        self.batch_size, self.shuffle = batch_size, shuffle
+        self.batch_size, self.shuffle, self.last_batch = batch_size, shuffle, last_batch
         self.augment, self.seed = augment, seed
+        self._part = (0, 1)
 
     def __len__(self) -> int:
-        """Steps per epoch, the last and smaller batch counted."""
-        return pipeline.steps_per_epoch(len(self.inputs), self.batch_size)
+        """Steps per epoch, the last batch counted unless it is dropped."""
+        return pipeline.steps_per_epoch(len(self.inputs), self.batch_size, self.last_batch)
 
     def starting_at(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
         """The batches from step `step` of epoch `epoch` on, epoch after epoch, without an end."""
@@ -81,15 +97,28 @@ class Batches:
             shuffle=self.shuffle,
             augment=self.augment,
             seed=self.seed,
+            last_batch=self.last_batch,
+            part=self._part,
         )
 
         def batches_of(number: tf.Tensor) -> tf.data.Dataset:
             return make_epoch(number, tf.where(number == epoch, tf.cast(step, tf.int64), 0))
 
         epochs = tf.data.Dataset.range(epoch, tf.int64.max)
-        return epochs.flat_map(batches_of).prefetch(tf.data.AUTOTUNE)
+        batches = epochs.flat_map(batches_of).prefetch(tf.data.AUTOTUNE)
+        return pipeline.with_policy(batches, "DATA" if self._part == (0, 1) else "OFF")
+
+    def part(self, index: int, workers: int) -> Batches:
+        """What `kerazoo.datasets.shard` gives: as many batches, of each a part."""
+        if self._part != (0, 1):
+            raise DataError("These batches are a worker's part already: divide the whole.")
+        own = copy.copy(self)
+        own._part = (index, workers)
+        return own
 
     def fingerprint(self) -> str:
-        """What a resumed run compares: it changes with any sample, and with every argument."""
+        """What a resumed run compares: it changes with any sample, and with every argument; a
+        worker's part has that of the whole."""
         data = checksum(self.inputs, self.targets)
-        return f"{data} {self.batch_size} {self.shuffle} {self.augment} {self.seed}"
+        last = "" if self.last_batch == "smaller" else f" {self.last_batch}"
+        return f"{data} {self.batch_size} {self.shuffle} {self.augment} {self.seed}{last}"

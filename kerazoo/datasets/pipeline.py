@@ -7,13 +7,16 @@ Arrays stay in memory as they are (uint8 images are a quarter of float32) and ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kerazoo.datasets.augment import Augment, check_augment, distort
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
+
+
+LastBatch = Literal["smaller", "dropped", "padded"]
 
 
 def repeatable_epoch(
@@ -39,12 +42,24 @@ def repeatable_epoch(
     if batch_size is None:
         batches = batches.unbatch()
     count = len(inputs) if batch_size is None else steps_per_epoch(len(inputs), batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+    return with_policy(batches.prefetch(tf.data.AUTOTUNE), "DATA")
 
 
-def steps_per_epoch(samples: int, batch_size: int) -> int:
-    """Number of batches, the last and smaller one counted."""
-    return -(-samples // batch_size)
+def with_policy(dataset: tf.data.Dataset, policy: str) -> tf.data.Dataset:
+    """Says how tf.distribute divides it among workers: "DATA": each takes its part of each batch.
+    Left to itself it would look for files to divide, and say at length that there are none."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    policies = tf.data.experimental.AutoShardPolicy
+    options.experimental_distribute.auto_shard_policy = policies[policy]
+    return dataset.with_options(options)
+
+
+def steps_per_epoch(samples: int, batch_size: int, last_batch: LastBatch = "smaller") -> int:
+    """Number of batches, the last one counted unless it is dropped."""
+    return samples // batch_size if last_batch == "dropped" else -(-samples // batch_size)
 
 
 def epoch_maker(
@@ -55,8 +70,13 @@ def epoch_maker(
     shuffle: bool,
     augment: Augment | None,
     seed: int,
+    last_batch: LastBatch = "smaller",
+    part: tuple[int, int] = (0, 1),
 ) -> Any:
-    """A function from an epoch's number (any int64) and a step to its batches from there on."""
+    """A function from an epoch's number (any int64) and a step to its batches from there on.
+
+    `part`: (index, workers): of each batch the part that `part_of` gives that worker.
+    """
     import tensorflow as tf
 
     if augment is not None:
@@ -71,16 +91,40 @@ def epoch_maker(
         order = tf.range(len(inputs))
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, key)
+        if last_batch == "padded":  # to whole batches, with samples from the beginning
+            total = steps_per_epoch(len(inputs), batch_size) * batch_size
+            order = tf.gather(order, tf.range(total) % len(inputs))
 
-        def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            samples = tf.gather(all_inputs, indices)
+        def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            whole = indices.shape[0] or tf.shape(indices)[0]  # a number, where shapes are static
+            first, stop = part_of(whole, *part)
+            own = indices[first:stop]
+            samples = tf.gather(all_inputs, own)
             if augment is not None:
                 # A multiple of a large odd number, so that batches do not share keys with epochs.
-                samples = distort(samples, augment, key + tf.stack([number * 2_654_435_761, 0]))
-            return samples, tf.gather(all_targets, indices)
+                batch_key = key + tf.stack([number * 2_654_435_761, 0])
+                samples = distort(samples, augment, batch_key, place=(first, whole))
+            if last_batch != "padded":
+                return samples, tf.gather(all_targets, own)
+            places = number * batch_size + tf.range(first, stop, dtype=tf.int64)
+            return samples, tf.gather(all_targets, own), tf.cast(places < len(inputs), tf.float32)
 
         rest = tf.data.Dataset.from_tensor_slices(order[first_step * batch_size :])
-        batches = rest.batch(batch_size).enumerate(first_step)
-        return batches.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        batches = rest.batch(batch_size, drop_remainder=last_batch != "smaller")
+        return batches.enumerate(first_step).map(
+            gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
 
     return make
+
+
+def part_of(samples: Any, index: int, workers: int) -> tuple[Any, Any]:
+    """The first sample, and that after the last, of worker `index`'s part of a batch.
+
+    The parts are the batch, in its order, and differ in length by one at most; with more workers
+    than samples some are empty. `samples`: an int, or an integer tensor.
+
+    >>> [part_of(10, index, 4) for index in range(4)]
+    [(0, 2), (2, 5), (5, 7), (7, 10)]
+    """
+    return samples * index // workers, samples * (index + 1) // workers

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerazoo.datasets import Augment, Batches
-from kerazoo.errors import DataError
+from kerazoo.errors import DataError, UnknownNameError
 
 NUMBERS = np.arange(23)
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 1)).astype("uint8")
@@ -82,3 +82,54 @@ def test_texts_have_fingerprints_too(dtype):
 def test_what_makes_no_batches_is_refused(inputs, targets, changes, says):
     with pytest.raises(DataError, match=says):
         Batches(inputs, targets, **{"batch_size": 4, **changes})
+
+
+@pytest.mark.parametrize(("size", "samples"), [(5, 23), (23, 23), (7, 3)])
+def test_padded_batches_have_one_shape_and_weights_that_count_each_sample_once(size, samples):
+    few = NUMBERS[:samples]
+    batches = Batches(few, few, batch_size=size, shuffle=False, last_batch="padded")
+    assert [spec.shape for spec in batches.starting_at().element_spec] == [(size,)] * 3
+    found = run(batches, epochs=2)
+    assert len(found) == 2 * len(batches) == 2 * -(-samples // size)
+    for epoch in (found[: len(batches)], found[len(batches) :]):
+        x, y, weights = (np.concatenate(parts) for parts in zip(*epoch, strict=True))
+        np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(x[weights == 1], few)
+        assert set(weights.tolist()) <= {0.0, 1.0}
+    np.testing.assert_array_equal(run(batches, 1, step=len(batches) - 1)[0][2], epoch[-1][2])
+
+
+def test_padding_leaves_the_numbers_of_evaluate_as_they_are(tensorflow_backend):
+    import keras
+
+    x = np.random.default_rng(0).normal(size=(11, 4)).astype("float32")
+    y = np.arange(11) % 3
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(loss=loss, weighted_metrics=["accuracy"])
+    padded = Batches(x, y, batch_size=4, shuffle=False, last_batch="padded")
+    dataset = padded.starting_at().take(len(padded))
+    found = model.evaluate(dataset, verbose=0, return_dict=True)
+    logits = model(x).numpy()
+    assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == y))
+
+
+def test_dropped_batches_have_one_shape_and_are_the_whole_ones():
+    batches = Batches(NUMBERS, NUMBERS, batch_size=5, seed=3, last_batch="dropped")
+    assert [spec.shape for spec in batches.starting_at().element_spec] == [(5,)] * 2
+    whole = run(Batches(NUMBERS, NUMBERS, batch_size=5, seed=3), epochs=2)
+    expected = [y.tolist() for _, y in whole if len(y) == 5]
+    assert len(batches) == 4
+    assert [y.tolist() for _, y in run(batches, epochs=2)] == expected
+    with pytest.raises(DataError, match="23 samples do not fill one batch of 24"):
+        Batches(NUMBERS, NUMBERS, batch_size=24, last_batch="dropped")
+
+
+def test_the_last_batch_is_part_of_the_fingerprint_and_its_kinds_are_known():
+    prints = {
+        Batches(NUMBERS, NUMBERS, batch_size=5, last_batch=kind).fingerprint()
+        for kind in ("smaller", "dropped", "padded")
+    }
+    assert len(prints) == 3
+    with pytest.raises(UnknownNameError, match="Did you mean 'padded'"):
+        Batches(NUMBERS, NUMBERS, batch_size=5, last_batch="pad")
