@@ -43,9 +43,9 @@ def launch(
     """Run a command in several processes on this machine that train one model together.
 
     Each finds the others by TF_CONFIG, so that `kerazoo.distribute.strategy("auto")` in it is
-    "multi_worker". Its lines are printed with "[worker 0] " and so on in front; those with "[launch] "
-    there, on stderr, say what happens. When one worker fails, all are ended (SIGTERM; SIGKILL after
-    10 s). Nothing that they started stays behind, not even when the launcher itself is killed.
+    "multi_worker". Its lines are printed with "[worker 0] " and so on in front; what happens to the
+    workers is said on stderr, after "[launch] ". When one fails, all are ended: by SIGTERM, and by
+    SIGKILL after 10 s. Nothing that they started stays behind, even when the launcher is killed.
 
     Ctrl-C, SIGTERM and SIGHUP are passed on to the workers, which save and end; a second one kills
     them.
