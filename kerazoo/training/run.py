@@ -24,6 +24,7 @@ from kerazoo.training.run_folder import RunFolder
 from kerazoo.training.trainers import Trainer, make_trainer
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Metric, Training, ZooConfig
+from kerazoo.zoo.learning_rate_scaling import scaled_training
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -60,7 +61,12 @@ class Run:
             tf.config.experimental.enable_op_determinism()
         self.config, self.folder = config, folder
         self.checkpoints = Checkpoints(folder.checkpoints)
-        self.devices = distribute.strategy(config.distribution.strategy)
+        self.devices = distribute.strategy(
+            config.distribution.strategy,
+            devices=config.distribution.devices,
+            memory_limit=config.distribution.memory_limit,
+            communication=config.distribution.communication,
+        )
         training_data, self.validation_data = _split(config)
         self.batches = Batches(
             *training_data,
@@ -197,7 +203,7 @@ def _with_an_average_in_time(config: ZooConfig, steps: int) -> Training:
     The average starts at the initial weights and remembers 1 / (1 - ema) steps: after five times
     as many, under one per cent of those is left in it; before that they spoil the model.
     """
-    training = config.training
+    training = scaled_training(config)
     if training.ema is None or steps * (1 - training.ema) >= 5:
         return training
     notice(

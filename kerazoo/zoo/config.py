@@ -173,16 +173,32 @@ class Quantize(_Section):
 
 
 class Distribution(_Section):
-    """Where and how the steps run.
+    """Where and how the steps run. `data.batch_size` is that of all devices and workers together.
 
+    `strategy`, `devices`, `communication`, `memory_limit`: as `kerazoo.distribute.strategy` takes
+    them, the limit in MiB.
     `precision` and `xla` "auto": a few steps of each are timed, the fastest is taken.
     `deterministic`: TensorFlow's deterministic kernels, for the rest of the process; slower.
+    `learning_rate_scaling`: "linear" or "sqrt": the learning rate is for batches of
+    `base_batch_size`, and grows with `data.batch_size`, or with its square root.
     """
 
     strategy: str = "auto"
+    devices: list[str] | None = None
+    communication: Literal["auto", "nccl", "ring", "copy"] = "auto"
+    memory_limit: Count | None = None
     precision: Precision = "auto"
     xla: Literal["auto"] | bool = "auto"
     deterministic: bool = False
+    learning_rate_scaling: Literal["none", "linear", "sqrt"] = "none"
+    base_batch_size: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.learning_rate_scaling != "none" and self.base_batch_size is None:
+            raise ValueError(
+                f"learning_rate_scaling {self.learning_rate_scaling!r} needs base_batch_size, the "
+                f"batch size that the learning rate is for"
+            )
 
 
 class TFLite(_Section):
