@@ -82,17 +82,24 @@ class MagnitudePruning(WeightConstraint):
         weight = ops.convert_to_tensor(weight)
         mask, sparsity = ops.convert_to_tensor(self.mask), ops.convert_to_tensor(self.sparsity)
         step = ops.convert_to_tensor(self.step)
-        target = self.sparsity_at(step)
-        is_due = self.schedule.is_due(step) & (target != sparsity)
-        mask = ops.cond(is_due, lambda: self.choose(weight, target), lambda: mask)
+        # All that is not needed in every step is inside: the step of a small net is that short.
+        mask, sparsity = ops.cond(
+            self.schedule.is_due(step),
+            lambda: self._chosen(weight, mask, sparsity, self.sparsity_at(step)),
+            lambda: (mask, sparsity),
+        )
         self.mask.assign(mask)
-        self.sparsity.assign(ops.where(is_due, target, sparsity))
+        self.sparsity.assign(sparsity)
         self.step.assign(step + 1)
         return weight * ops.cast(mask, weight.dtype)
 
     def enforce(self, weight):
         weight = ops.convert_to_tensor(weight)
         return weight * ops.cast(ops.convert_to_tensor(self.mask), weight.dtype)
+
+    def _chosen(self, weight: Any, mask: Any, sparsity: Any, target: Any) -> tuple[Any, Any]:
+        is_other = target != sparsity
+        return ops.cond(is_other, lambda: self.choose(weight, target), lambda: mask), target
 
     def sparsity_at(self, step: Any) -> Any:
         """Fraction of zeros that the update number `step` aims at: float32."""
