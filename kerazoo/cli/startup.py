@@ -20,7 +20,8 @@ def load_tensorflow() -> None:
         import keras  # noqa: F401
         import tensorflow as tf
 
-        tf.config.list_logical_devices()  # creates the devices, which prints too
+        # Finding the devices prints too. They are not created yet: strategies have a say in that.
+        tf.config.list_physical_devices()
     if terminal:
         print(" " * 22, end="\r", file=sys.stderr, flush=True)
 

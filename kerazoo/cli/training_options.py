@@ -13,7 +13,9 @@ from kerazoo.cli.output import print_json, print_values
 NameOrConfig = Annotated[str, typer.Argument(help="A model's name, or a YAML file.")]
 Epochs = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 BatchSize = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
-Strategy = Annotated[str, typer.Option(help="auto, default, cpu, gpu, mirrored.")]
+Strategy = Annotated[
+    str, typer.Option(help="auto, default, cpu, gpu, mirrored, multi_worker, tpu.")
+]
 Precision = Annotated[str, typer.Option(help="auto, float32, mixed_bfloat16, mixed_float16.")]
 Resume = Annotated[bool, typer.Option(help="Continue a stopped run in the folder.")]
 Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
