@@ -7,6 +7,7 @@ KerazooError
 ├── DataError              images, labels or calibration data that cannot be used
 ├── HubError               a published model cannot be had, is refused, or does not fit
 ├── RunError               a run folder cannot be written, resumed or repeated
+│   └── WorkerLostError    another worker of the training is gone, or hangs
 ├── ConversionError        an older model that cannot be read, made anew, or proven equal
 ├── ExportError            a model that cannot become the file that was asked for
 │   └── VerificationError  the exported file disagrees with its model
@@ -48,6 +49,11 @@ class HubError(KerazooError, ValueError):
 
 class RunError(KerazooError, OSError):
     """A run folder that cannot be written, resumed or repeated."""
+
+
+class WorkerLostError(RunError):
+    """Another worker of the training is gone, or hangs: this one cannot go on alone. Started again
+    together, they go on from the last checkpoint."""
 
 
 class ConversionError(KerazooError, ValueError):
