@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.notices import notice
 from kerazoo.training.run_folder import RunFolder
-from kerazoo.zoo.catalogue import find_config
+from kerazoo.zoo.catalogue import find_config, of_data
 from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.config_file import read_config, with_overrides
 
@@ -91,7 +91,7 @@ def resolve(
     if isinstance(name_or_config, ZooConfig):
         config = name_or_config
     elif str(name_or_config).endswith(".yaml"):
-        config = read_config(Path(name_or_config))
+        config = of_data(read_config(Path(name_or_config)))
     else:
         config = find_config(str(name_or_config))
     changes = {**{k: v for k, v in given.items() if v is not None}, **overrides}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.errors import ConfigError, KerazooError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo import registry
-from kerazoo.zoo.catalogue import find_config, weights_folder
+from kerazoo.zoo.catalogue import find_any_config, weights_folder
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import AnyConfig, ZooConfig
 from kerazoo.zoo.package_weights import read_package_weights
 from kerazoo.zoo.weights import assign_weights, read_weights
 
@@ -38,7 +38,7 @@ def get(
         weights: "default", the published weights where the model has some, else fresh ones; another
             published tag; None, fresh weights; or a path to a `.safetensors`, `.keras` or
             `.weights.h5` file.
-        compile: with the loss, metrics and optimizer of its recipe.
+        compile: with the loss, metrics and optimizer of its recipe; an agent's network has none.
         overrides: the builder's own arguments. `num_classes=5` keeps every published weight that
             fits and makes a fresh head, and says so.
 
@@ -54,15 +54,15 @@ def get(
     >>> model.output_shape
     (None, 10)
     """
-    config = find_config(name)
+    config = find_any_config(name)
     model = build_with_weights(config, weights, **overrides)
-    if compile:
+    if compile and isinstance(config, ZooConfig):
         compile_model(model, config.training)
     return model
 
 
 def build_with_weights(
-    config: ZooConfig, weights: str | os.PathLike[str] | None, **overrides: Any
+    config: AnyConfig, weights: str | os.PathLike[str] | None, **overrides: Any
 ) -> keras.Model:
     """The uncompiled model of a config with the weights, and the errors, of `get`."""
     arrays = _find_weights(config, weights)
@@ -109,7 +109,7 @@ def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
         raise WeightsError(f"Cannot load the model {str(name_or_path)!r}: {reason}") from error
 
 
-def build_model(config: ZooConfig, **overrides: Any) -> keras.Model:
+def build_model(config: AnyConfig, **overrides: Any) -> keras.Model:
     """The fresh, uncompiled model of a config, named after it."""
     builder = registry.find_builder(config.model.builder)
     arguments = {**config.model.arguments, **overrides}
@@ -127,7 +127,7 @@ def build_model(config: ZooConfig, **overrides: Any) -> keras.Model:
     return model
 
 
-def _find_weights(config: ZooConfig, weights: Any) -> dict[str, Any] | Path | None:
+def _find_weights(config: AnyConfig, weights: Any) -> dict[str, Any] | Path | None:
     """Read the weights before the model is built: what is wrong with them is said first."""
     if weights is None or (weights == "default" and not config.weights):
         return None

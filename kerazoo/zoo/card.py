@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from kerazoo.zoo.catalogue import find_config, weights_folder
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.catalogue import find_any_config, weights_folder
+from kerazoo.zoo.config import AgentConfig, AnyConfig
 from kerazoo.zoo.weights import count_parameters
 
 
@@ -15,6 +15,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """The facts of one zoo model.
 
     Attributes:
+        dataset: what it learned from; empty where that was an environment.
+        environment: Gymnasium's name of what it learned in; empty where it learned from data.
         arguments: what the builder is called with.
         parameters: number of weights in the published file; None where there is none.
         metrics: what `kerazoo evaluate NAME` prints with the published weights; empty without.
@@ -26,6 +28,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     task: str
     summary: str
     dataset: str
+    environment: str
     builder: str
     arguments: dict[str, Any]
     parameters: int | None
@@ -52,17 +55,22 @@ def info(name: str) -> ModelCard:
     >>> kerazoo.info("mnist_cnn").dataset
     'mnist'
     """
-    return card_of(find_config(name))
+    return card_of(find_any_config(name))
 
 
-def card_of(config: ZooConfig) -> ModelCard:
+def card_of(config: AnyConfig) -> ModelCard:
     """The card of a config that need not be in the zoo."""
     published = config.weights.get("default")
+    if isinstance(config, AgentConfig):
+        dataset, environment = "", config.reinforcement.environment.name
+    else:
+        dataset, environment = config.data.dataset, ""
     return ModelCard(
         name=config.name,
         task=config.task,
         summary=config.summary,
-        dataset=config.data.dataset,
+        dataset=dataset,
+        environment=environment,
         builder=config.model.builder,
         arguments=dict(config.model.arguments),
         parameters=count_parameters(weights_folder() / published.file) if published else None,

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from kerazoo.errors import ConfigError, unknown_name
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import AnyConfig, ZooConfig
 from kerazoo.zoo.config_file import read_config
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -37,22 +37,37 @@ def list_models(
     """
     names = sorted(name for name in _paths() if fnmatchcase(name, pattern))
     if task is not None:
-        tasks = {name: find_config(name).task for name in _paths()}
+        tasks = {name: find_any_config(name).task for name in _paths()}
         if task not in tasks.values():
             raise unknown_name("task", task, set(tasks.values()))
         names = [name for name in names if tasks[name] == task]
     if pretrained is not None:
-        names = [name for name in names if bool(find_config(name).weights) == pretrained]
+        names = [name for name in names if bool(find_any_config(name).weights) == pretrained]
     return names
 
 
 def find_config(name: str) -> ZooConfig:
-    """The config of the model called `name`.
+    """The config of the model called `name`, which learns from a data set.
 
     Raises:
         UnknownNameError: there is none; the message has the nearest names.
-        ConfigError: its file is wrong.
+        ConfigError: its file is wrong, or it learns by reinforcement.
     """
+    return of_data(find_any_config(name))
+
+
+def of_data(config: AnyConfig) -> ZooConfig:
+    """`config`, if it learns from a data set. Raises `ConfigError` otherwise."""
+    if isinstance(config, ZooConfig):
+        return config
+    raise ConfigError(
+        f"{config.name!r} learns in an environment, not from data: use kerazoo.rl.train, "
+        f"kerazoo.rl.evaluate and kerazoo.rl.export."
+    )
+
+
+def find_any_config(name: str) -> AnyConfig:
+    """The config of the model called `name`, however it learns. Raises as `find_config`."""
     paths = _paths()
     if name not in paths:
         raise unknown_name("model", name, paths)
@@ -101,7 +116,7 @@ def _paths() -> dict[str, Path]:
 
 
 @cache
-def _read_once(path: Path) -> ZooConfig:
+def _read_once(path: Path) -> AnyConfig:
     config = read_config(path)
     if config.name != path.stem:
         raise ConfigError(

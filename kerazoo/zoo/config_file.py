@@ -9,18 +9,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 import yaml
 from msgspec import inspect
 
 from kerazoo.errors import ConfigError, nearest
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import AgentConfig, AnyConfig, ZooConfig
 from kerazoo.zoo.yaml_reader import plain_scalar, read_yaml
 
+Config = TypeVar("Config", bound=AnyConfig)
 
-def read_config(path: Path) -> ZooConfig:
+
+def read_config(path: Path) -> AnyConfig:
     """The config in a YAML file, checked.
 
     Raises:
@@ -29,20 +31,22 @@ def read_config(path: Path) -> ZooConfig:
     return to_config(read_yaml(path), source=str(path))
 
 
-def to_config(data: dict[str, Any], *, source: str) -> ZooConfig:
+def to_config(data: dict[str, Any], *, source: str) -> AnyConfig:
     """Plain data, checked and typed; `source` is what error messages call it."""
-    for path, name, known in _unknown_fields(data, inspect.type_info(ZooConfig), ""):
+    kind: type[AgentConfig] | type[ZooConfig]
+    kind = AgentConfig if "reinforcement" in data else ZooConfig
+    for path, name, known in _unknown_fields(data, inspect.type_info(kind), ""):
         close = nearest(name, known)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
         raise ConfigError(f"{source}: unknown field {path!r}. {hint}")
     try:
-        return msgspec.convert(data, ZooConfig)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`").replace(" - at `", " at field `")
         raise ConfigError(f"{source}: {text}.") from error
 
 
-def with_overrides(config: ZooConfig, overrides: Mapping[str, Any]) -> ZooConfig:
+def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
     """A changed copy of `config`.
 
     Args:
@@ -71,10 +75,11 @@ def with_overrides(config: ZooConfig, overrides: Mapping[str, Any]) -> ZooConfig
                 f"{section!r}, not a section. Set it as a whole."
             )
         section[leaf] = value.tolist() if hasattr(value, "tolist") else value  # NumPy's numbers
-    return to_config(data, source=f"{config.name} with {', '.join(overrides)} set")
+    changed = to_config(data, source=f"{config.name} with {', '.join(overrides)} set")
+    return cast(Config, changed)  # of the same kind: no override adds or takes `reinforcement`
 
 
-def to_plain(config: ZooConfig) -> dict[str, Any]:
+def to_plain(config: AnyConfig) -> dict[str, Any]:
     """The config as nested dicts, lists and scalars, every default written out."""
     return msgspec.to_builtins(config)
 
@@ -111,7 +116,7 @@ def _unknown_fields(
 ) -> Iterator[tuple[str, str, list[str]]]:
     """(path, name, known names) of every field of `data` that `kind` does not have."""
     if isinstance(kind, inspect.UnionType):
-        kind = next((k for k in kind.types if isinstance(k, inspect.StructType)), kind)
+        kind = _meant(data, kind)
     if isinstance(kind, inspect.DictType) and isinstance(data, dict):
         for key, value in data.items():
             yield from _unknown_fields(value, kind.value_type, f"{path}{key}.")
@@ -126,3 +131,12 @@ def _unknown_fields(
                 yield f"{path}{key}", key, known
             elif key in fields:
                 yield from _unknown_fields(value, fields[key], f"{path}{key}.")
+
+
+def _meant(data: Any, union: inspect.UnionType) -> inspect.Type:
+    """The struct of a union that `data` names by its tag; without one, the first struct."""
+    structs = [kind for kind in union.types if isinstance(kind, inspect.StructType)]
+    for struct in structs:
+        if isinstance(data, dict) and struct.tag_field and data.get(struct.tag_field) == struct.tag:
+            return struct
+    return structs[0] if structs else union

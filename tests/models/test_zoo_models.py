@@ -13,7 +13,11 @@ from kerazoo import models
 from kerazoo.zoo.catalogue import find_config
 
 SIZES_OF_ONE_BUILDER = {"efficientnet_lite1", "efficientnet_lite2"}  # Lite0 stands for them
-NAMES = [name for name in kerazoo.list_models() if name not in SIZES_OF_ONE_BUILDER]
+NAMES = [  # agents learn in environments: tests/rl
+    name
+    for name in kerazoo.list_models()
+    if name not in SIZES_OF_ONE_BUILDER and kerazoo.info(name).dataset
+]
 IMAGE_CLASSIFIERS = [
     name for name in kerazoo.list_models(task="image-classification") if name in NAMES
 ]

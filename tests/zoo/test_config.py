@@ -1,13 +1,16 @@
 """Zoo configs: what is wrong is said with file, field and the nearest name; nothing is guessed."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
 
+import kerazoo
 from kerazoo import list_models
 from kerazoo.errors import ConfigError
-from kerazoo.zoo.catalogue import configs_folder, find_config
+from kerazoo.zoo.catalogue import configs_folder, find_any_config
+from kerazoo.zoo.config import AgentConfig, Reinforce
 from kerazoo.zoo.config_file import read_config, to_config, to_plain, to_yaml, with_overrides
 from kerazoo.zoo.yaml_reader import parse_yaml
 
@@ -169,7 +172,7 @@ def test_a_bad_override_is_refused(path, value, words):
 
 @pytest.mark.parametrize("name", list_models())
 def test_every_config_of_the_zoo_survives_being_written_out(name):
-    config = find_config(name)
+    config = find_any_config(name)
     text = to_yaml(to_plain(config))
     assert to_config(parse_yaml(text), source=name) == config
 
@@ -185,7 +188,7 @@ def test_a_file_and_its_field_are_named_together(tmp_path):
 
 def test_the_zoos_configs_are_named_after_their_files():
     files = sorted(path.stem for path in configs_folder().glob("*.yaml"))
-    assert [find_config(name).name for name in files] == files
+    assert [find_any_config(name).name for name in files] == files
 
 
 def test_numpy_numbers_are_numbers():
@@ -193,3 +196,49 @@ def test_numpy_numbers_are_numbers():
         to_config(SMALLEST, source="net.yaml"), {"training.epochs": np.int64(7)}
     )
     assert changed.training.epochs == 7
+
+
+AGENT = {
+    "name": "my_agent",
+    "task": "reinforcement-learning",
+    "summary": "Acts.",
+    "model": {"builder": "observation_mlp", "arguments": {"observation_shape": [4], "outputs": 2}},
+    "reinforcement": {
+        "environment": {"name": "CartPole-v1"},
+        "agent": {"algorithm": "reinforce", "discount": 0.9},
+        "optimizer": {"learning_rate": 0.001},
+        "steps": 100,
+        "evaluation": {"every": 50},
+    },
+    "card": {"license": "Apache-2.0"},
+}
+
+
+def test_the_section_reinforcement_makes_an_agents_config():
+    config = to_config(AGENT, source="my_agent.yaml")
+    assert isinstance(config, AgentConfig)
+    assert config.reinforcement.agent == Reinforce(discount=0.9)
+    changed = with_overrides(config, {"reinforcement.agent.entropy": 0.01})
+    assert changed.reinforcement.agent.entropy == 0.01
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ({"algorithm": "reinforce", "clip": 0.2}, "unknown field 'reinforcement.agent.clip'"),
+        ({"algorithm": "reinforce", "discout": 1}, "Did you mean 'discount'"),
+        ({"algorithm": "a3c"}, "a3c"),
+        ({"algorithm": "reinforce", "discount": 2.0}, "reinforcement.agent.discount"),
+    ],
+)
+def test_an_agents_wrong_field_is_named_for_its_algorithm(agent, words):
+    data = {**AGENT, "reinforcement": {**AGENT["reinforcement"], "agent": agent}}
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        to_config(data, source="my_agent.yaml")
+
+
+def test_what_learns_from_data_says_so_of_an_agent(tmp_path):
+    path = tmp_path / "my_agent.yaml"
+    path.write_text(to_yaml(AGENT))
+    with pytest.raises(ConfigError, match=r"kerazoo\.rl\.train"):
+        kerazoo.train(path)
