@@ -1,4 +1,5 @@
-"""`kerazoo`: the commands, and how errors are told: one line on stderr, exit code 2."""
+"""`kerazoo`: the commands, and how errors are told: one line on stderr and exit code 2, or 75 where
+the same command may come out better."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from kerazoo.cli import (
     quantize,
     train,
 )
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, WorkerLostError
 
 app = typer.Typer(
     name="kerazoo",
@@ -58,6 +59,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except WorkerLostError as error:
+        _fail(str(error))
+        _leave_at_once(75)  # EX_TEMPFAIL
     except KerazooError as error:
         sys.exit(_fail(str(error)))
     except KeyboardInterrupt:
@@ -79,6 +83,13 @@ def main() -> None:
 def _fail(message: str) -> int:
     print("kerazoo: " + " ".join(message.split()), file=sys.stderr)
     return 2
+
+
+def _leave_at_once(code: int) -> None:
+    """End without tidying up: TensorFlow would wait there for workers that are gone."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

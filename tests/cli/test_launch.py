@@ -28,6 +28,25 @@ def test_the_exit_code_is_that_of_the_worker(run):
         assert "worker 0 ended with exit code 3; all are ended, with exit code 3." in err
 
 
+def test_a_lost_worker_is_exit_code_75_at_once():
+    # The thread stands for those of TensorFlow, which the interpreter would wait for at its end.
+    code = """
+import sys, threading, time
+import kerazoo.cli.main as command_line
+from kerazoo.errors import WorkerLostError
+def app(*arguments, **options):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    print("before", end="")
+    raise WorkerLostError("Worker 1 is gone.")
+command_line.app = app
+command_line.main()
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 75
+    assert (done.stdout, done.stderr) == ("before", "kerazoo: Worker 1 is gone.\n")
+
+
 def test_what_is_wrong_is_one_line(run):
     for arguments, message in (
         (("launch", "--", "trian"), "Unknown command or program 'trian'"),
