@@ -23,6 +23,10 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         class_names: in label order; None for regression.
         augment: what `load(..., augment=True)` does.
         read: split to (inputs, targets).
+        parse: one sample from what a person has at hand, a text or the path of a file; None where
+            samples are pictures or come as arrays only. Raises `DataError`.
+        is_series: whether samples follow each other in time, so that what is held out for
+            validation is the latest of them.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     license: str
     read: Callable[[str], tuple[np.ndarray, np.ndarray]]
     augment: Augment = Augment()
+    parse: Callable[[str], np.ndarray] | None = None
+    is_series: bool = False
 
     @property
     def num_classes(self) -> int | None:

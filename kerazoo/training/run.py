@@ -220,6 +220,8 @@ def _split(config: ZooConfig) -> tuple[Arrays, Arrays | None]:
     if not count:
         return (inputs, targets), None
     order = np.random.RandomState(0).permutation(len(inputs))
+    if datasets.info(config.data.dataset).is_series:  # neighbours in time are almost the same
+        order = np.arange(len(inputs))[::-1]
     held_out, kept = np.sort(order[:count]), np.sort(order[count:])
     return (inputs[kept], targets[kept]), (inputs[held_out], targets[held_out])
 
