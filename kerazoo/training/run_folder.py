@@ -28,7 +28,7 @@ from kerazoo import atomic
 from kerazoo.errors import ConfigError, RunError
 from kerazoo.training.checkpoint import History
 from kerazoo.training.precision import Choice
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import AnyConfig
 from kerazoo.zoo.config_file import to_config, to_plain, to_yaml
 from kerazoo.zoo.yaml_reader import read_yaml
 
@@ -55,7 +55,7 @@ class RunFolder:
         """Whether the run came to its end."""
         return self.model.exists() and self.metrics.exists()
 
-    def open(self, config: ZooConfig, *, resume: bool) -> None:
+    def open(self, config: AnyConfig, *, resume: bool) -> None:
         """Make the folder ready for a run of `config`, keeping what an earlier one left or not.
 
         Raises:
@@ -71,8 +71,8 @@ class RunFolder:
             self._refuse_foreign()
             atomic.write_text(self.config, to_yaml(to_plain(config)))
 
-    def write_environment(self, choice: Choice, **facts: Any) -> None:
-        """Write what the result depends on beside the config."""
+    def write_environment(self, choice: Choice | None = None, **facts: Any) -> None:
+        """Write what the result depends on beside the config; `choice`: of a precision."""
         packages = ("kerazoo", "keras", "tensorflow", "numpy")
         environment = {
             "command": sys.argv,
@@ -80,7 +80,7 @@ class RunFolder:
             "machine": platform.platform(),
             "versions": {name: metadata.version(name) for name in packages},
             **facts,
-            **msgspec.to_builtins(choice),
+            **(msgspec.to_builtins(choice) if choice else {}),
         }
         atomic.write_text(self.environment, json.dumps(environment, indent=2))
 
@@ -97,13 +97,13 @@ class RunFolder:
                 f"Start anew with resume=False."
             ) from error
 
-    def write_history(self, history: History) -> None:
-        """Write history.csv anew: a row per epoch, a column per value."""
+    def write_history(self, history: History, *, row: str = "epoch") -> None:
+        """Write history.csv anew: a row per epoch, or what `row` says, and a column per value."""
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(["epoch", *history])
-        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
-            writer.writerow([epoch, *values])
+        writer.writerow([row, *history])
+        for number, values in enumerate(zip(*history.values(), strict=True), start=1):
+            writer.writerow([number, *values])
         atomic.write_text(self.history, text.getvalue())
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
@@ -119,7 +119,7 @@ class RunFolder:
         """What `write_metrics` wrote."""
         return json.loads(self.metrics.read_text(encoding="utf-8"))
 
-    def _check_same(self, config: ZooConfig) -> None:
+    def _check_same(self, config: AnyConfig) -> None:
         try:
             there = to_plain(to_config(read_yaml(self.config), source=str(self.config)))
         except ConfigError as error:
