@@ -24,6 +24,8 @@ def doctor(json: Json = False) -> None:
             "processor": f"{found.processor}, {found.cores} cores",
             "instruction sets": ", ".join(found.instruction_sets) or "unknown",
             "devices": ", ".join(found.devices) or "none",
+            "TPU": found.tpu,
+            "cluster": found.cluster,
             **found.versions,
             **found.data,
             **{

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from kerazoo.errors import DataError
+from kerazoo.distribute.cluster import cluster_from_environment
+from kerazoo.distribute.tpu import find_tpu
+from kerazoo.errors import ConfigError, DataError
 
 PACKAGES = ("kerazoo", "keras", "tensorflow", "ai-edge-litert", "numpy", "safetensors")
 # What each matters for: vector width, half precision in training, int8 in TFLite.
@@ -27,6 +29,10 @@ class Environment(msgspec.Struct, frozen=True):
     Attributes:
         versions: package -> version, "missing" where it is not installed.
         devices: as TensorFlow names them, "CPU:0"; empty where it does not load.
+        tpu: the name or address of a TPU that the machine speaks of, "local" on a TPU VM, else
+            "none"; nothing is connected to.
+        cluster: what this process is of the cluster that its environment names, else "none"; or
+            what is wrong with these variables.
         instruction_sets: of the processor, as Linux names them; empty elsewhere.
         missing_extras: extra -> the requirements that are not installed.
         data: where each dataset would come from.
@@ -38,6 +44,8 @@ class Environment(msgspec.Struct, frozen=True):
     cores: int
     versions: dict[str, str]
     devices: list[str]
+    tpu: str
+    cluster: str
     instruction_sets: list[str]
     missing_extras: dict[str, list[str]]
     data: dict[str, str]
@@ -62,6 +70,8 @@ def environment() -> Environment:
         cores=os.cpu_count() or 1,
         versions={package: _version(package) or "missing" for package in PACKAGES},
         devices=_devices(),
+        tpu=find_tpu() or "none",
+        cluster=_cluster(),
         instruction_sets=[flag for flag in _INSTRUCTION_SETS if flag in flags],
         missing_extras=_missing_extras(),
         data=_data(),
@@ -85,6 +95,16 @@ def _devices() -> list[str]:
         return []
     names = [device.name for device in tf.config.list_physical_devices()]
     return [name.removeprefix("/physical_device:") for name in names]
+
+
+def _cluster() -> str:
+    try:
+        found = cluster_from_environment()
+    except ConfigError as error:  # wrong variables are just what is looked for here
+        return str(error)
+    if found is None:
+        return "none"
+    return f"{found.job} {found.index} of {len(found.jobs[found.job])} ({found.source})"
 
 
 def _version(package: str) -> str | None:

@@ -31,3 +31,15 @@ def test_a_missing_package_names_its_extra(monkeypatch):
 def test_a_wrong_data_folder_is_part_of_the_answer(monkeypatch):
     monkeypatch.setenv("KERAZOO_DATA", "/nonexistent")
     assert "no folder" in kerazoo.inspect.environment().data["mnist"]
+
+
+def test_a_tpu_and_a_cluster_that_the_environment_names(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert kerazoo.inspect.environment().cluster == "none"
+    monkeypatch.setenv("TPU_NAME", "mine")
+    cluster = kerazoo.distribute.Cluster(("a:1", "b:1", "c:1"), index=2)
+    monkeypatch.setenv("TF_CONFIG", cluster.tf_config())
+    found = kerazoo.inspect.environment()
+    assert (found.tpu, found.cluster) == ("mine", "worker 2 of 3 (TF_CONFIG)")
+    monkeypatch.setenv("TF_CONFIG", "worker 2")
+    assert kerazoo.inspect.environment().cluster.startswith("TF_CONFIG is no JSON")
