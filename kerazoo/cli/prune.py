@@ -26,6 +26,10 @@ def prune(
         float | None,
         typer.Option(help="With --pattern channel: share of the operations that may remain."),
     ] = None,
+    multiple_of: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --pattern channel: widths are rounded up to multiples."),
+    ] = None,
     skip: Skip = None,
     learning_rate: LearningRate = None,
     epochs: Epochs = None,
@@ -51,6 +55,7 @@ def prune(
             "prune.sparsity": sparsity,
             "prune.pattern": pattern,
             "prune.flops": flops,
+            "prune.multiple_of": multiple_of,
             "prune.skip": skip,
         },
         learning_rate=learning_rate,

@@ -1,4 +1,4 @@
-"""Models that carry their quantization: what `quantize_aware` made, trained or calibrated."""
+"""What models carry into their file: their quantization, their zeros and few values."""
 
 from __future__ import annotations
 
@@ -71,6 +71,22 @@ def for_conversion(model: Any, mode: str | None) -> Any:
     from kerazoo.compress._unquantized import unquantized
 
     return unquantized(model)
+
+
+def constrained(model: Any) -> Any:
+    """`model` with plain layers whose weights have the zeros and few values that `prune` and
+    `cluster` promise, whatever was assigned to them since: `use_ema` assigns averages."""
+    from kerazoo.compress import strip
+    from kerazoo.compress.constrained_layer import ConstrainedLayer
+
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    if carried_mode(model) is not None or not any(
+        isinstance(layer, ConstrainedLayer) for layer in layers
+    ):
+        return model
+    plain = strip(model)
+    plain.name = model.name
+    return plain
 
 
 def fake_quantizations(model: Any) -> Iterator[Any]:

@@ -8,20 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.errors import DataError, ExportError
+from kerazoo.errors import ExportError
 from kerazoo.exporters import formats, metadata
-from kerazoo.exporters.modes import CALIBRATED_MODES, check_mode
+from kerazoo.exporters.modes import check_mode
 
 if TYPE_CHECKING:
-    from kerazoo.exporters.calibration import Samples
-    from kerazoo.exporters.checking import CheckData
     from kerazoo.exporters.interface import Interface
     from kerazoo.exporters.report import ExportReport
-
-LABELLED_SAMPLES = 2048
-HELD_OUT_SAMPLES = 200
-CHECKED_CALIBRATION_SAMPLES = 100
-"""Of both kinds enough to see a disagreement of one per cent, in a few seconds of running."""
 
 
 def export(
@@ -90,19 +83,26 @@ def export(
     model, card = _model_and_card(model_or_name)
     _check_backend(file_format)
 
-    from kerazoo.exporters.carried import carried_mode, for_conversion, mode_of, needs_samples
+    from kerazoo.exporters.carried import (
+        carried_mode,
+        constrained,
+        for_conversion,
+        mode_of,
+        needs_samples,
+    )
+    from kerazoo.exporters.chosen_samples import choose_samples, labelled_zoo_samples
     from kerazoo.exporters.interface import describe
     from kerazoo.exporters.precision import in_float32
     from kerazoo.exporters.writing import write_other, write_tflite
 
     describe(model)  # refuses what is no model before anything else looks into it
-    model = model if file_format == "keras" else in_float32(model)
+    model = model if file_format == "keras" else constrained(in_float32(model))
     interface = describe(model)
     limited = None
     if max_accuracy_drop is not None:
         limited = within_limit(
             model,
-            _labelled_zoo_samples(card) if calibration is None else calibration,
+            labelled_zoo_samples(card) if calibration is None else calibration,
             quantize=str(quantize),
             limit=max_accuracy_drop,
             write=lambda candidate, file: export(candidate, file, verify=False),
@@ -112,7 +112,7 @@ def export(
     quantize = mode_of(model, quantize) if file_format == "tflite" else None
     is_calibrated = needs_samples(model, quantize)
     chosen_labels = _labels(labels, card, interface, file_format)
-    calibration_samples, data = _samples(
+    calibration_samples, data = choose_samples(
         model, interface, card, calibration, quantize if is_calibrated else None, verify
     )
     if file_format != "tflite":
@@ -198,93 +198,6 @@ def _labels(
 
     names = datasets.info(card.dataset).class_names
     return list(names) if names and len(names) == interface.classes else None
-
-
-def _samples(
-    model: Any,
-    interface: Interface,
-    card: Any,
-    calibration: Any,
-    quantize: str | None,
-    verify: bool,
-) -> tuple[Samples | None, CheckData | None]:
-    """Calibration samples if the mode needs them, and what to check with if that is wanted."""
-    from kerazoo.exporters.calibration import CALIBRATION_SAMPLES, collect, join, split, take
-    from kerazoo.exporters.checking import CheckData
-    from kerazoo.exporters.samples import random_samples
-
-    needed = quantize in CALIBRATED_MODES
-    if not needed and not verify and calibration is None:
-        return None, None
-    if calibration is not None:
-        most = CALIBRATION_SAMPLES + HELD_OUT_SAMPLES
-        given = collect(calibration, interface.inputs, most=most)
-        ranges, held_out = split(given, first=CALIBRATION_SAMPLES)
-        words = "held-out samples"
-    else:
-        found = _zoo_samples(card, interface, needed)
-        if found is None and needed:
-            raise DataError(
-                f"quantize={quantize!r} needs `calibration`: a few hundred typical inputs of the "
-                "model, as one array per input or a tf.data.Dataset."
-            )
-        if found is None:
-            samples, words = random_samples(model, interface, HELD_OUT_SAMPLES)
-            return None, CheckData(samples, f"{HELD_OUT_SAMPLES} {words}")
-        ranges, held_out, words = found
-    if not verify:
-        return ranges, None
-    checked = take(ranges, CHECKED_CALIBRATION_SAMPLES)
-    counts = [len(next(iter(part.values()))) for part in (checked, held_out)]
-    text = f"{counts[0]} calibration samples" + (f" and {counts[1]} {words}" if counts[1] else "")
-    return ranges, CheckData(join([checked, held_out]), text)
-
-
-def _zoo_samples(
-    card: Any, interface: Interface, needed: bool
-) -> tuple[Samples, Samples, str] | None:
-    """Calibration and held-out samples of the card's data set; None when there are none that fit.
-
-    Raises:
-        DataError: the data set cannot be had, and the export cannot do without it.
-    """
-    from kerazoo import datasets
-    from kerazoo.exporters.calibration import CALIBRATION_SAMPLES, collect
-
-    if card is None or not card.dataset:
-        return None
-    try:
-        train = datasets.load_numpy(card.dataset, "train")[0]
-        try:
-            unseen, words = datasets.load_numpy(card.dataset, "test")[0], "test samples"
-        except DataError:
-            cut = len(train) * 4 // 5
-            train, unseen, words = train[:cut], train[cut:], "samples from the end of training data"
-        return (
-            collect(train, interface.inputs, most=CALIBRATION_SAMPLES),
-            collect(unseen, interface.inputs, most=HELD_OUT_SAMPLES),
-            f"{words} of {card.dataset}",
-        )
-    except DataError:
-        if needed:
-            raise
-        return None
-
-
-def _labelled_zoo_samples(card: Any) -> tuple[Any, Any]:
-    """Inputs and targets of a zoo model's training data, spread evenly over all of it."""
-    import numpy as np
-
-    from kerazoo import datasets
-
-    if card is None or not card.dataset:
-        raise DataError(
-            "`max_accuracy_drop` needs labelled data: pass `calibration` as (x, y), or a dataset "
-            "of such batches."
-        )
-    inputs, targets = datasets.load_numpy(card.dataset, "train")
-    rows = np.unique(np.linspace(0, len(inputs) - 1, LABELLED_SAMPLES).round().astype(int))
-    return inputs[rows], targets[rows]
 
 
 def _metadata(model: Any, card: Any, labels: list[str] | None, quantize: str | None) -> dict:

@@ -16,6 +16,7 @@ from kerazoo.compress import (
 )
 from kerazoo.compress._constrained_model import weights_of_model
 from kerazoo.errors import ConfigError, UnknownNameError
+from kerazoo.exporters.carried import constrained
 
 SHAPE = (6, 8)
 EVERY_STEP = {"begin_step": 0, "frequency": 1}
@@ -190,6 +191,10 @@ def test_averaged_weights_get_their_zeros_when_stripped():
     pruned.fit(x, y, batch_size=4, epochs=3, verbose=0)
     assert (pruned.layers[1].layer.kernel.numpy() == 0).mean() < 0.5  # the averages
     assert (strip(pruned).layers[1].kernel.numpy() == 0).mean() == 0.5
+    plain = constrained(pruned)  # what an export takes
+    assert plain.name == pruned.name
+    assert (plain.layers[1].kernel.numpy() == 0).mean() == 0.5
+    assert constrained(plain) is plain
 
 
 def test_frozen_layers_are_not_pruned_and_gradients_that_accumulate_count_as_keras_counts():
