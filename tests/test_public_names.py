@@ -192,6 +192,7 @@ PUBLIC = {
         "cluster_from_environment",
         "host_commands",
         "launch",
+        "prepare",
         "serve",
         "strategy",
     ],

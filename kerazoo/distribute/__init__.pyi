@@ -1,6 +1,7 @@
 from .cluster import Cluster, cluster_from_environment
 from .heartbeat import beat
 from .hosts import HostCommand, host_commands
+from .keras_trainer import prepare
 from .launcher import launch
 from .parameter_server import AsynchronousLoop
 from .serving import serve
@@ -14,6 +15,7 @@ __all__ = [
     "cluster_from_environment",
     "host_commands",
     "launch",
+    "prepare",
     "serve",
     "strategy",
 ]

@@ -1,0 +1,165 @@
+"""Global batches split over replicas so that any length gives a single device's numbers.
+
+Keras counts each replica's mean loss 1 / replicas, which is right where all have as many samples;
+TensorFlow, besides, hands a replica nothing where a batch is short, and convolutions fail on that.
+Here a part knows what it counts:
+
+- `samples >= replicas`: parts differ by one sample at most, and the loss of a part of n among N
+  counts replicas * n / N times what Keras gives it. Regularization, the same on all, adds up to 1.
+- `samples < replicas`: every replica computes the whole batch, which is small. The mean over
+  replicas is its loss, statistics over all replicas are its statistics, and only the first replica
+  counts it in metrics and predictions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Part(NamedTuple):
+    """One replica's part of a global batch.
+
+    Attributes:
+        data: the samples, in the batch's structure.
+        share: float32 scalar: by what the replica's loss is multiplied, 1 where parts are even.
+        fraction: float32 scalar: of the batch's samples, those that are in `data`.
+        counted: int64 scalar: how many of the samples this replica reports; all of them, or none.
+    """
+
+    data: Any
+    share: Any
+    fraction: Any
+    counted: Any
+
+
+def split_batches(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Any:
+    """`dataset` of global batches as a distributed one of `Part`s, in the order in which Keras puts
+    the replicas' predictions together: local replica j of worker w has part j * workers + w.
+
+    Every worker goes through the whole dataset, and keeps its own parts.
+    """
+    import tensorflow as tf
+
+    def local_parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        replicas, workers = context.num_replicas_in_sync, context.num_input_pipelines
+        own = range(context.input_pipeline_id, replicas, workers)
+
+        def split(*batch: Any) -> tf.data.Dataset:
+            parts = [_part(_element(batch), number, replicas) for number in own]
+            datasets = [tf.data.Dataset.from_tensors(part) for part in parts]
+            return functools.reduce(tf.data.Dataset.concatenate, datasets)
+
+        if len(own) == 1:  # the same in one step instead of three
+            parts = dataset.map(
+                lambda *batch: _part(_element(batch), own[0], replicas),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+        else:
+            parts = dataset.flat_map(split)
+        if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+            # Known not to end, it spares the workers asking each other in every step.
+            parts = parts.apply(
+                tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+            )
+        return parts.prefetch(tf.data.AUTOTUNE)
+
+    return strategy.distribute_datasets_from_function(local_parts)
+
+
+def _element(arguments: tuple[Any, ...]) -> Any:
+    """What tf.data hands to a function as one argument, or, where it is a tuple, as several."""
+    return arguments[0] if len(arguments) == 1 else arguments
+
+
+def _part(batch: Any, number: int, replicas: int) -> Part:
+    """Part `number` of `replicas`."""
+    import tensorflow as tf
+
+    samples = _samples(batch)
+    is_split = samples >= replicas
+    size, rest = samples // replicas, samples % replicas
+    start = tf.where(is_split, number * size + tf.minimum(rest, number), 0)
+    count = tf.where(is_split, size + tf.cast(number < rest, tf.int64), samples)
+    fraction = count / samples
+    share = tf.where(is_split, fraction * replicas, 1.0)
+    counted = tf.where(is_split, count, samples if number == 0 else 0)
+    data = tf.nest.map_structure(lambda tensor: _slice(tensor, start, count), batch)
+    return Part(data, tf.cast(share, tf.float32), tf.cast(fraction, tf.float32), counted)
+
+
+def _samples(batch: Any) -> Any:
+    """Length of a batch's first axis, int64."""
+    import tensorflow as tf
+
+    for tensor in tf.nest.flatten(batch):
+        if isinstance(tensor, tf.RaggedTensor):
+            return tf.cast(tensor.nrows(), tf.int64)
+        if isinstance(tensor, tf.Tensor | tf.SparseTensor) and tensor.shape.rank != 0:
+            return tf.shape(tensor, out_type=tf.int64)[0]
+    raise TypeError("A batch without tensors.")
+
+
+def _slice(tensor: Any, start: Any, count: Any) -> Any:
+    """`count` samples from `start` on. What has no samples (None's stand-in, scalars) stays."""
+    import tensorflow as tf
+
+    if isinstance(tensor, tf.SparseTensor):
+        shape = tensor.dense_shape
+        begin = tf.concat([[start], tf.zeros_like(shape[1:])], 0)
+        return tf.sparse.slice(tensor, begin, tf.concat([[count], shape[1:]], 0))
+    if isinstance(tensor, tf.RaggedTensor):
+        return tensor[start : start + count]
+    if isinstance(tensor, tf.Tensor) and tensor.shape.rank != 0:
+        return tensor[start : start + count]
+    return tensor
+
+
+_step = threading.local()  # each replica of a MirroredStrategy is traced in a thread of its own
+
+
+@contextlib.contextmanager
+def counting(part: Part) -> Iterator[None]:
+    """Inside, losses count as those of `part`."""
+    before = vars(_step).copy()
+    _step.share, _step.fraction, _step.scaled = part.share, part.fraction, set()
+    try:
+        yield
+    finally:
+        vars(_step).clear()
+        vars(_step).update(before)
+
+
+def fraction_here() -> Any:
+    """Of the samples of the step under way, those that are on this replica."""
+    import tensorflow as tf
+
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return getattr(_step, "fraction", 1 / replicas)
+
+
+def scaled(loss: Any, optimizer: Any) -> Any:
+    """This replica's loss as it counts in the step under way, about to be given to `optimizer`."""
+    if not hasattr(_step, "share"):
+        return loss
+    import tensorflow as tf
+
+    _step.scaled.add(id(optimizer))
+    return loss * tf.cast(_step.share, loss.dtype)
+
+
+def scaled_gradients(gradients: list[Any], optimizer: Any) -> list[Any]:
+    """Gradients as they count, if their loss was not scaled: a custom step may leave that out. It
+    is exact unless replicas depend on each other's samples, as synchronized normalization does."""
+    if not hasattr(_step, "share") or id(optimizer) in _step.scaled:
+        return gradients
+    import tensorflow as tf
+
+    return [g if g is None else g * tf.cast(_step.share, g.dtype) for g in gradients]
