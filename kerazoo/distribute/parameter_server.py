@@ -102,19 +102,25 @@ class AsynchronousLoop:
         history: History = {}
         for epoch in range(epochs):
             try:
-                logs = {"loss": self._train(batches.starting_at(epoch, 0).take(len(batches)))}
-                if validation is not None:
-                    logs |= self._validate(validation.starting_at(0, 0).take(len(validation)))
+                logs = self._run_epoch(epoch, batches, validation)
+                for name, value in logs.items():
+                    history.setdefault(name, []).append(value)
+                if progress:
+                    text = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+                    print(f"epoch {epoch + 1}/{epochs}  {text}", file=sys.stderr, flush=True)
+                for function in on_epoch_end:
+                    function(epoch, logs)
             except tf.errors.OpError as error:
                 raise RunError(f"Epoch {epoch + 1} broke off: {_in_a_line(error)}") from error
-            for name, value in logs.items():
-                history.setdefault(name, []).append(value)
-            if progress:
-                text = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
-                print(f"epoch {epoch + 1}/{epochs}  {text}", file=sys.stderr, flush=True)
-            for function in on_epoch_end:
-                function(epoch, logs)
         return history
+
+    def _run_epoch(
+        self, epoch: int, batches: Batches, validation: Batches | None
+    ) -> dict[str, float]:
+        logs = {"loss": self._train(batches.starting_at(epoch, 0).take(len(batches)))}
+        if validation is not None:
+            logs |= self._validate(validation.starting_at(0, 0).take(len(validation)))
+        return logs
 
     def _train(self, dataset: tf.data.Dataset) -> float:
         """One epoch; its mean loss."""

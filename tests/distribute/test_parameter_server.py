@@ -1,5 +1,6 @@
 """Asynchronous training with real processes: a chief, two workers and a parameter server."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -32,7 +33,7 @@ with kerazoo.distribute.strategy("parameter_server").scope():
     model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
 steps = []
 history = kerazoo.distribute.AsynchronousLoop(model).fit(
-    batches, epochs=4, validation=held_out, progress=False,
+    batches, epochs=int(sys.argv[1]), validation=held_out,
     on_epoch_end=[lambda epoch, logs: steps.append(int(model.optimizer.iterations.value.numpy()))],
 )
 plain = keras.models.clone_model(keras.Sequential(layers))
@@ -42,12 +43,12 @@ print(json.dumps({"steps": steps, "history": history, "accuracy": accuracy}))
 """
 
 
-def start(job, index, jobs):
+def start(job, index, jobs, epochs):
     task = {"type": job, "index": index}
     tf_config = json.dumps({"cluster": jobs, "task": task})
     environ = {**os.environ, "TF_CONFIG": tf_config, "TF_GRPC_REUSE_PORT": "true"}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, str(epochs)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,40 +56,55 @@ def start(job, index, jobs):
     )
 
 
-@pytest.fixture
-def jobs():
+@contextlib.contextmanager
+def running_cluster(epochs):
+    """Processes by (job, index), all ended afterwards."""
     with reserved_ports(4) as ports:
         addresses = [f"127.0.0.1:{port}" for port in ports]
-        yield {"chief": addresses[:1], "worker": addresses[1:3], "ps": addresses[3:]}
+        jobs = {"chief": addresses[:1], "worker": addresses[1:3], "ps": addresses[3:]}
+        places = [(job, index) for job in jobs for index in range(len(jobs[job]))]
+        running = {(job, index): start(job, index, jobs, epochs) for job, index in places}
+        try:
+            yield running
+        finally:
+            for process in running.values():
+                process.kill()
+                process.communicate()
 
 
-@pytest.fixture
-def cluster(jobs):
-    """Processes by (job, index), all ended after the test."""
-    running = {
-        (job, index): start(job, index, jobs)
-        for job, addresses in jobs.items()
-        for index in range(len(addresses))
-    }
-    yield running
-    for process in running.values():
-        process.kill()
-        process.communicate()
+def end_of(process, name):
+    """What it printed last; it has to end by itself, and well."""
+    output, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, (name, errors[-2000:])
+    return output
 
 
 @pytest.mark.slow
-def test_no_step_is_lost_the_loss_falls_and_all_processes_end(cluster):
-    output, errors = cluster["chief", 0].communicate(timeout=200)
-    assert cluster["chief", 0].returncode == 0, errors[-2000:]
-    found = json.loads(output.splitlines()[-1])
-    assert found["steps"] == [25, 50, 75, 100]
-    history = found["history"]
-    assert history["loss"][-1] < 0.5 * history["loss"][0]
-    assert history["val_accuracy"][-1] == pytest.approx(found["accuracy"])
-    assert found["accuracy"] > 0.9
-    for name, process in cluster.items():
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, (name, errors[-2000:])
+def test_no_step_is_lost_the_loss_falls_and_all_processes_end():
+    with running_cluster(epochs=4) as cluster:
+        found = json.loads(end_of(cluster["chief", 0], "chief").splitlines()[-1])
+        assert found["steps"] == [25, 50, 75, 100]
+        history = found["history"]
+        assert history["loss"][-1] < 0.5 * history["loss"][0]
+        assert history["val_accuracy"][-1] == pytest.approx(found["accuracy"])
+        assert found["accuracy"] > 0.9
+        for name, process in cluster.items():
+            if name[0] != "chief":
+                end_of(process, name)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_done_without():
+    with running_cluster(epochs=12) as cluster:
+        chief = cluster["chief", 0]
+        for line in chief.stderr:
+            if line.startswith("epoch 1/"):
+                break
+        cluster["worker", 1].kill()
+        found = json.loads(end_of(chief, "chief").splitlines()[-1])
+        assert len(found["steps"]) == 12
+        assert found["steps"][-1] >= 12 * 25  # a step that broke off half-way is done again
+        assert found["accuracy"] > 0.9
 
 
 def environment_of(monkeypatch, job, chief="127.0.0.1:1"):
