@@ -1,0 +1,182 @@
+"""What several workers cost and gain on this machine, and what that predicts for many.
+
+    python tools/scale.py measure [--model mnist_cnn] [--batch-size 256] [--steps 64] [--rounds 3]
+    python tools/scale.py predict --step 0.087
+
+`measure`: seconds per step of one, two and four workers on the same global batch, one thread each;
+of one process with two threads; bytes per step on the loopback interface against the formula of a
+ring all-reduce; seconds from a start to the end of the first step. Everything else on the machine
+should be quiet: the loopback interface counts all that is sent on it.
+
+`predict`: the same formulas for more workers. docs/scale.md says what they assume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmark_table import fact, print_rows, progress, row
+
+WORKER = Path(__file__).with_name("scale_worker.py")
+_UNCOUNTED = 8  # steps at the start: tracing, caches, connections
+
+# A contender: number of workers (0: one process without a launcher), threads of each.
+CONTENDERS = {
+    "1 process, 2 threads": (0, 2),
+    "1 process, 1 thread": (0, 1),
+    "2 workers, 1 thread each": (2, 1),
+    "4 workers, 1 thread each": (4, 1),
+}
+
+
+def ring_bytes(workers: int, gradient_bytes: float) -> float:
+    """What each worker sends per step in a ring all-reduce: 2 (N - 1) / N times the gradient.
+
+    Patarasuk and Yuan 2009, doi:10.1016/j.jpdc.2008.09.002.
+    """
+    return 2 * (workers - 1) / workers * gradient_bytes
+
+
+def step_seconds(
+    workers: int,
+    *,
+    compute: float,
+    gradient_bytes: float,
+    bytes_per_second: float,
+    latency: float = 50e-6,
+) -> float:
+    """Seconds per step of `workers`, each of which computes `compute` seconds on its part.
+
+    Nothing overlaps: first the gradient, then its exchange in 2 (N - 1) rounds, each of which waits
+    once for the network. An upper bound where the exchange begins while gradients are computed.
+    """
+    rounds = 2 * (workers - 1)
+    return compute + ring_bytes(workers, gradient_bytes) / bytes_per_second + rounds * latency
+
+
+def measure(options: argparse.Namespace) -> None:
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
+    for number in range(options.rounds):
+        for name, (workers, threads) in CONTENDERS.items():
+            progress(f"round {number + 1}/{options.rounds}: {name}")
+            results[name].append(_run(workers, threads, options))
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1))
+    print_rows(f"{options.model}, global batch {options.batch_size}", list(_rows(results, options)))
+
+
+def _run(workers: int, threads: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The chief's step times and the bytes that all workers sent, and how long the start took."""
+    from kerazoo import distribute
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(WORKER), f"{folder}/result.json", options.model]
+        command += [str(options.batch_size), str(options.steps)]
+        start = time.time()
+        if workers:
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                code = distribute.launch(command, workers=workers, threads=threads)
+        else:
+            environ = {**os.environ, "TF_NUM_INTRAOP_THREADS": str(threads)}
+            environ["OMP_NUM_THREADS"] = str(threads)
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+            code, said = done.returncode, io.StringIO(done.stderr)
+        if code:
+            sys.exit(said.getvalue())
+        result = json.loads((Path(folder) / "0-result.json").read_text())
+    steps = _differences(result["time"][_UNCOUNTED:])
+    sent = _differences(result["bytes"][_UNCOUNTED:])
+    return {
+        "step": statistics.median(steps),
+        "sent": statistics.median(sent),
+        "first_step": result["time"][0] - start,
+        "gradient_bytes": result["gradient_bytes"],
+    }
+
+
+def _differences(values: list[float]) -> list[float]:
+    return [after - before for before, after in itertools.pairwise(values)]
+
+
+def _rows(
+    results: dict[str, list[dict[str, Any]]], options: argparse.Namespace
+) -> Iterable[dict[str, Any]]:
+    def median(name: str, what: str) -> float:
+        return statistics.median(result[what] for result in results[name])
+
+    one = "1 process, 2 threads"
+    for name in CONTENDERS:
+        yield fact(f"step, {name}, ms", 1000 * median(name, "step"), "")
+    images = {name: options.batch_size / median(name, "step") for name in CONTENDERS}
+    two = "2 workers, 1 thread each"
+    ratio = images[two] / images[one]
+    yield row(f"images/s, {two}", images[two], one, images[one], ratio, ">= 0.75")
+    for name, (workers, _) in CONTENDERS.items():
+        if workers:
+            sent, gradient = median(name, "sent"), median(name, "gradient_bytes")
+            formula = workers * ring_bytes(workers, gradient)
+            yield row(
+                f"MB per step, {name}",
+                sent / 1e6,
+                "formula",
+                formula / 1e6,
+                sent / formula,
+                "0.9 to 1.1",
+            )
+    start, alone = median(two, "first_step"), median(one, "first_step")
+    yield row(f"s to the first step, {two}", start, one, alone, start / alone, "<= 2.5")
+
+
+def predict(options: argparse.Namespace) -> None:
+    """A table of step times and efficiencies, for each network and number of workers."""
+    print(
+        f"{'workers':>8} {'link':>10} {'step, ms':>10} {'of which network':>17} {'efficiency':>11}"
+    )
+    for gigabits in (1, 10, 100):
+        for workers in (1, 2, 8, 64, 1024):
+            seconds = step_seconds(
+                workers,
+                compute=options.step,
+                gradient_bytes=options.gradient_bytes,
+                bytes_per_second=gigabits * 1e9 / 8,
+            )
+            share = 1 - options.step / seconds
+            print(
+                f"{workers:>8} {gigabits:>5} Gb/s {1000 * seconds:>10.1f} {share:>16.0%} "
+                f"{options.step / seconds:>10.0%}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("--model", default="mnist_cnn")
+    measuring.add_argument("--batch-size", type=int, default=256)
+    measuring.add_argument("--steps", type=int, default=64)
+    measuring.add_argument("--rounds", type=int, default=3)
+    measuring.add_argument("--json", help="a file for all medians of all rounds")
+    measuring.set_defaults(run=measure)
+    predicting = commands.add_parser("predict")
+    predicting.add_argument("--step", type=float, required=True, help="seconds, of one worker")
+    predicting.add_argument("--gradient-bytes", type=float, default=13.1e6)
+    predicting.set_defaults(run=predict)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()
