@@ -111,7 +111,7 @@ class AsynchronousLoop:
                 for function in on_epoch_end:
                     function(epoch, logs)
             except tf.errors.OpError as error:
-                raise RunError(f"Epoch {epoch + 1} broke off: {_in_a_line(error)}") from error
+                raise RunError(_what_broke_off(epoch, error)) from error
         return history
 
     def _run_epoch(
@@ -212,6 +212,11 @@ def _count_on_the_server(iterations: Any) -> None:
     iterations.assign_add = assign_add
 
 
-def _in_a_line(error: Exception) -> str:
+def _what_broke_off(epoch: int, error: tf.errors.OpError) -> str:
+    import tensorflow as tf
+
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {(lines or ['no reason was given'])[0].strip()[:200]}"
+    reason = f"{type(error).__name__}: {(lines or ['no reason was given'])[0].strip()[:200]}"
+    if isinstance(error, tf.errors.UnavailableError):  # of workers the coordinator says nothing
+        reason = f"a parameter server is gone ({reason}). Its weights are lost: start all again"
+    return f"Epoch {epoch + 1} broke off: {reason}."

@@ -150,3 +150,21 @@ def test_a_model_of_another_strategy_is_refused(tensorflow_backend):
     model.compile("sgd", "mse")
     with pytest.raises(ConfigError, match="not made in the scope of"):
         AsynchronousLoop(model)
+
+
+def test_what_broke_off_is_one_line():
+    import tensorflow as tf
+
+    from kerazoo.distribute.parameter_server import _what_broke_off
+
+    gone = tf.errors.UnavailableError(
+        None, None, "Socket closed\nAdditional GRPC error information"
+    )
+    assert _what_broke_off(4, gone) == (
+        "Epoch 5 broke off: a parameter server is gone (UnavailableError: Socket closed). Its "
+        "weights are lost: start all again."
+    )
+    wrong = tf.errors.InvalidArgumentError(None, None, "\nlabels out of range\n[[node]]")
+    assert _what_broke_off(0, wrong) == (
+        "Epoch 1 broke off: InvalidArgumentError: labels out of range."
+    )
