@@ -38,7 +38,7 @@ def prepare(model: keras.Model) -> keras.Model:
 
     For those who call `fit`, `evaluate`, `predict` or `train_on_batch` themselves, after `compile`
     or before; `kerazoo.train` and `kerazoo.training.Loop` do it by themselves. Under a
-    `MultiWorkerMirroredStrategy` or a `MirroredStrategy` of several replicas:
+    `MultiWorkerMirroredStrategy` or a `MirroredStrategy`:
 
     - these methods work with several workers, and with any number of samples, exactly;
     - BatchNormalization takes its statistics over all replicas;
@@ -57,7 +57,7 @@ def prepare(model: keras.Model) -> keras.Model:
     Returns: the same model.
 
     Raises:
-        ConfigError: the current strategy has several replicas, and the model was made outside it.
+        ConfigError: the current strategy is such a one, and the model was made outside of it.
 
     >>> import kerazoo
     >>> strategy = kerazoo.distribute.strategy("cpu")
@@ -67,17 +67,21 @@ def prepare(model: keras.Model) -> keras.Model:
     >>> kerazoo.distribute.prepare(model) is model
     True
     """
+    import tensorflow as tf
+
     strategy = model.distribute_strategy
     if isinstance(vars(model).get("_distribute_strategy"), TrainerStrategy):
         return model
-    if not _has_replicas(strategy):
+    kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if not isinstance(strategy, kinds):
         return model
     if model._distribute_strategy is None:
         raise ConfigError(
-            f"The model {model.name!r} was made outside of the strategy with "
-            f"{strategy.num_replicas_in_sync} replicas. Make it inside of `strategy.scope()`."
+            f"The model {model.name!r} was made outside of the {type(strategy).__name__} in whose "
+            f"scope it is to train. Make it inside of `strategy.scope()`."
         )
-    synchronize_normalization(model, strategy.num_replicas_in_sync)
+    if strategy.num_replicas_in_sync > 1:
+        synchronize_normalization(model, strategy.num_replicas_in_sync)
     model._distribute_strategy = TrainerStrategy(strategy)
     model.train_step = _on_part(model, model.train_step)
     model.test_step = _on_part(model, model.test_step)
@@ -87,13 +91,6 @@ def prepare(model: keras.Model) -> keras.Model:
     model.make_test_function = _make_function(model, "test")
     model.train_function = model.test_function = model.predict_function = None  # of before
     return model
-
-
-def _has_replicas(strategy: tf.distribute.Strategy) -> bool:
-    import tensorflow as tf
-
-    kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
-    return isinstance(strategy, kinds) and strategy.num_replicas_in_sync > 1
 
 
 class TrainerStrategy:

@@ -8,6 +8,7 @@ sees the global batch's gradient, as on a single device, and is the same on all 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kerazoo.distribute import uneven_batches
@@ -30,10 +31,20 @@ def sum_gradients_first(optimizer: Any) -> None:
         apply(_summed(grads, trainable_variables), trainable_variables)
 
     optimizer.scale_loss, optimizer.apply = scale_share_of_loss, apply_sums
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales float16 losses
-    inner._all_reduce_sum_gradients = list  # they are sums already
-    if inner.gradient_accumulation_steps:
-        _accumulate_across_replicas(inner)
+    for one in _with_inner_ones(optimizer):
+        one._all_reduce_sum_gradients = list  # they are sums already
+        if one.gradient_accumulation_steps:
+            _accumulate_across_replicas(one)
+
+
+def _with_inner_ones(optimizer: Any) -> Iterator[Any]:
+    """It, and the one to which it passes gradients on, if it scales float16 losses."""
+    import keras
+
+    yield optimizer
+    for value in vars(optimizer).values():
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield from _with_inner_ones(value)
 
 
 def _summed(grads: list[Any], variables: Any) -> list[Any]:

@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from kerazoo import atomic
 from kerazoo.errors import RunError
 from kerazoo.notices import notice
+from kerazoo.training.model_state import Arrays, ModelState, view
 from kerazoo.training.tensor_file import TensorFile, read_tensor_file
 
 if TYPE_CHECKING:
     import keras
 
 History = dict[str, list[Any]]
-Arrays = dict[str, np.ndarray]
 
 _KEPT = 2  # the newest, and one in case that it is damaged
 _NAMES = f"{'[0-9]' * 6}-{'[0-9]' * 8}.safetensors"  # epoch and step; other files are not ours
@@ -54,10 +53,15 @@ class Progress(msgspec.Struct):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in a folder of their own."""
+    """The checkpoints of one run, in a folder of their own.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    Of several workers one is the `writer`. The others take part in `save`, since some state has to
+    be collected from all, and read the same folder.
+    """
+
+    def __init__(self, folder: Path, *, writer: bool = True):
+        self.folder, self.writer = folder, writer
+        self._state: ModelState | None = None
         self._writing: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._file = TensorFile()
@@ -78,31 +82,32 @@ class Checkpoints:
         if newest is None:
             return Progress()
         file, arrays, progress = newest
-        variables = state_variables(model)
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        if shapes != {name: array.shape for name, array in arrays.items()}:
+        if not self._state_of(model).put(arrays):
             raise RunError(
                 f"The checkpoint in {str(self.folder)!r} is of another model or optimizer. "
                 f"Choose another folder, or remove it to start anew."
             )
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
-        atomic.remove_unfinished(self.folder, _NAMES)
-        for damaged in self._files()[: self._files().index(file)]:
-            damaged.unlink(missing_ok=True)
+        if self.writer:
+            self._tidy(file)
         return progress
 
+    def _tidy(self, newest_whole: Path) -> None:
+        atomic.remove_unfinished(self.folder, _NAMES)
+        for damaged in self._files()[: self._files().index(newest_whole)]:
+            damaged.unlink(missing_ok=True)
+
     def save(self, model: keras.Model, progress: Progress) -> None:
-        """Copy the state of `model`, and write it while the training goes on.
+        """Copy the state of `model`, and write it while the training goes on. All workers do it at
+        the same step.
 
         Raises:
             RunError: the checkpoint before could not be written.
         """
         self.wait()
-        self._file.fill(
-            {name: _view(variable) for name, variable in state_variables(model).items()},
-            {"progress": json.dumps(msgspec.to_builtins(progress))},
-        )
+        state = self._state_of(model).copy()
+        if not self.writer:
+            return
+        self._file.fill(state, {"progress": json.dumps(msgspec.to_builtins(progress))})
         name = f"{progress.epoch:06d}-{progress.step:08d}.safetensors"
         self._writing = threading.Thread(target=self._write, args=(self.folder / name,))
         self._writing.start()
@@ -115,6 +120,11 @@ class Checkpoints:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def _state_of(self, model: keras.Model) -> ModelState:
+        if self._state is None or self._state.model is not model:
+            self._state = ModelState(model)
+        return self._state
 
     def _write(self, path: Path) -> None:
         try:
@@ -147,40 +157,10 @@ class Checkpoints:
         return sorted(self.folder.glob(_NAMES), reverse=True)
 
 
-def state_variables(model: keras.Model) -> dict[str, Any]:
-    """Everything that the next step depends on: variables of the model with its seed generators, of
-    its metrics, and of every optimizer that is an attribute of it. Numbered: Keras counts up the
-    names of layers in a process, so that the same model's variables need not have the same paths.
-    """
-    import keras
-
-    sources = {"model": model.variables, "metrics": model.metrics_variables}
-    for attribute, value in vars(model).items():
-        if isinstance(value, keras.optimizers.Optimizer):
-            sources[attribute] = value.variables
-    found: dict[int, tuple[str, Any]] = {}
-    for source, variables in sources.items():
-        for number, variable in enumerate(variables):
-            found.setdefault(id(variable), (f"{source}/{number:04d}", variable))
-    return dict(found.values())
-
-
-def _view(variable: Any) -> np.ndarray:
-    """The values where TensorFlow has them. `numpy()` would copy them into fresh memory, which for
-    a large model takes longer than several steps."""
-    import tensorflow as tf
-
-    values = tf.convert_to_tensor(variable.value)
-    try:
-        return np.asarray(memoryview(values))
-    except ValueError:  # bfloat16, which Python's buffers do not know
-        return values.numpy()
-
-
 def save_values(path: Path, model: keras.Model) -> None:
     """Write the weights of `model` alone, exactly, numbered. Raises `RunError` if that fails."""
     file = TensorFile()
-    file.fill({f"{n:04d}": _view(weight) for n, weight in enumerate(model.weights)}, {})
+    file.fill({f"{n:04d}": view(weight) for n, weight in enumerate(model.weights)}, {})
     with atomic.replacing(path) as temporary:
         file.write(temporary)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerazoo.argument_checks import check_integer
-from kerazoo.errors import ConfigError, MissingDependencyError, RunError
+from kerazoo.distribute import beat, prepare
+from kerazoo.distribute.workers import Workers
+from kerazoo.errors import ConfigError, MissingDependencyError, RunError, WorkerLostError
 from kerazoo.notices import notice
 from kerazoo.training.batch_source import BatchSource, batch_source
 from kerazoo.training.checkpoint import Checkpoints, History, Progress
+from kerazoo.training.compiled_steps import CompiledStep, epoch_results, plain
 from kerazoo.training.interruption import StopRequest
 from kerazoo.training.progress_bar import ShowProgress
 
@@ -25,7 +28,8 @@ class Loop:
 
     Args:
         model: compiled; its `train_step` and `test_step` are what a step does, so that kerazoo's
-            train steps, its `Distiller` and your own run here. Built under any strategy.
+            train steps, its `Distiller` and your own run here. Built under any strategy; with
+            several replicas it is prepared as `kerazoo.distribute.prepare` does.
         checkpoints: a folder. A run that was killed at any step goes on from its last checkpoint
             there, and ends with the weights of the unbroken run. None keeps nothing.
         checkpoint_every: steps between two checkpoints; None saves at the end of each epoch. One
@@ -33,6 +37,9 @@ class Loop:
 
     What a custom train step changes must be in Keras's variables, metrics, seed generators, or in
     optimizers that are attributes of the model: other state is not saved.
+
+    Several workers each make the same loop, with the same batches and a folder that all see. The
+    first one writes and shows the progress; all stop in the same step when any is asked to.
 
     Raises:
         ConfigError: the model is not compiled, or wants several steps per execution.
@@ -70,9 +77,12 @@ class Loop:
             )
         if checkpoint_every is not None:
             check_integer("checkpoint_every", checkpoint_every)
-        self.model = model
+        self.model = prepare(model)
         self.strategy = model.distribute_strategy
-        self.checkpoints = None if checkpoints is None else Checkpoints(Path(checkpoints))
+        self.workers = Workers(self.strategy)
+        self.checkpoints = None
+        if checkpoints is not None:
+            self.checkpoints = Checkpoints(Path(checkpoints), writer=self.workers.is_chief)
         self.checkpoint_every = checkpoint_every
         self.progress = Progress()
         self.stop = StopRequest()
@@ -106,11 +116,13 @@ class Loop:
             DataError: the batches cannot be used, or cannot be repeated.
             RunError: the checkpoints are of another model or of other data, or cannot be written;
                 or SIGTERM stopped the run, and the program's own handler for it returned.
+            WorkerLostError: another worker is gone, or was asked to stop.
         """
         check_integer("epochs", epochs)
+        progress = progress and self.workers.is_chief
         source = batch_source(batches, steps_per_epoch)
         held_out = None if validation is None else batch_source(validation)
-        with self.strategy.scope():
+        with self.strategy.scope(), self.workers.watching():
             stream = self._open(source)
             bar = ShowProgress(self.model.name, epochs=epochs, steps_per_epoch=len(source))
             record = keras.callbacks.LambdaCallback(on_epoch_end=self._record)
@@ -129,15 +141,18 @@ class Loop:
                     bar.stop()
                     if self.checkpoints is not None:
                         self.checkpoints.wait()
-        if self.stop.asked:
+            # All workers come here: none leaves while the last checkpoint is being written.
+            self.stop_agreed = self._any(self.stop.asked)
+        if self.is_stopping:
             self._pass_on_the_stop(len(source))
         return self.progress.history
 
     def _open(self, source: BatchSource) -> Iterator[Any]:
         """Build what a first step would build, restore it, and go to where the run was."""
         dataset = source.starting_at(0, 0)
-        self.train_step = self._compiled(self.model.train_step)
-        self.test_step = self._compiled(self.model.test_step)
+        self.stop_agreed = False
+        self.train_step = CompiledStep(self.model, self.model.train_step, self.workers)
+        self.test_step = CompiledStep(self.model, self.model.test_step, self.workers)
         self._build(dataset)
         if self.checkpoints is not None:
             self._restore(self.checkpoints, source.fingerprint(), len(source))
@@ -151,36 +166,28 @@ class Loop:
         Keras's trainer."""
         if self.model.run_eagerly:
             self.model._symbolic_build(data_batch=dataset.element_spec)
-            self.train_step = self.train_step.python_function
-            self.test_step = self.test_step.python_function
         else:
             self.model._maybe_symbolic_build(data_batch=dataset.element_spec)
-            self.train_step.get_concrete_function(self._iterate(dataset))
+            self.train_step.trace(self._iterate(dataset))
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-
-    def _compiled(self, step: Callable[[Any], dict[str, Any]]) -> Any:
-        """A function that takes one batch from an iterator and runs `step` on every replica."""
-        if self.model.jit_compile:
-            step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
-
-        def run(iterator: Iterator[Any]) -> dict[str, Any]:
-            logs = self.strategy.run(step, args=(next(iterator),))
-            # One replica's will do: metrics are summed over all when they are read between steps.
-            return {k: self.strategy.experimental_local_results(v)[0] for k, v in logs.items()}
-
-        return tf.function(run, autograph=False, reduce_retracing=True)
 
     def _iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         return iter(self.strategy.experimental_distribute_dataset(dataset))
 
     def _restore(self, checkpoints: Checkpoints, fingerprint: str, steps: int) -> None:
         self.progress = checkpoints.restore(self.model)
+        where = f"The run in {str(checkpoints.folder)!r}"
+        places = self.workers.gather([self.progress.epoch, self.progress.step])
+        if (places != places[0]).any():
+            raise RunError(
+                f"{where} is at a different (epoch, step) on each worker: "
+                f"{places.astype(int).tolist()}. All of them must see one folder."
+            )
         if self.progress.data not in ("", fingerprint):
             raise RunError(
-                f"The run in {str(checkpoints.folder)!r} was started on other batches: data, batch "
-                f"size, seed or distortions have changed. Choose another folder, or change them "
-                f"back."
+                f"{where} was started on other batches: data, batch size, seed or distortions have "
+                f"changed. Choose another folder, or change them back."
             )
         self.progress.data = fingerprint
         if done := self._steps_done(steps):
@@ -200,9 +207,9 @@ class Loop:
         logs: dict[str, Any] = {}
         self.model.stop_training = False
         self.callbacks.on_train_begin()
-        while at.epoch < epochs and not at.stopped and not self.stop.asked:
+        while at.epoch < epochs and not at.stopped and not self.is_stopping:
             at.logs = self._train_epoch(stream, steps)
-            if self.stop.asked:
+            if self.is_stopping:
                 self._save()
                 break
             logs = dict(at.logs)
@@ -212,11 +219,20 @@ class Loop:
                 }
             self.callbacks.on_epoch_end(at.epoch, logs)
             at.epoch, at.step, at.logs = at.epoch + 1, 0, {}
-            at.stopped = self.model.stop_training
+            at.stopped = self._any(self.model.stop_training)
             self._save()
-        if not self.stop.asked:
+        if not self.is_stopping:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         self.callbacks.on_train_end(logs)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether somebody asked to stop; where there are several workers, and all know."""
+        return self.stop.asked if self.workers.count == 1 else self.stop_agreed
+
+    def _any(self, own: bool) -> bool:
+        """Whether it is so on any worker."""
+        return bool(self.workers.gather([own]).any())
 
     def _train_epoch(self, stream: Iterator[Any], steps: int) -> dict[str, Any]:
         """The rest of the current epoch, or up to where somebody asks to stop; its results."""
@@ -227,14 +243,15 @@ class Loop:
         if at.step == 0:
             self.model.reset_metrics()
         logs: dict[str, Any] = {}
-        while at.step < steps and not self.stop.asked and not self.model.stop_training:
+        while at.step < steps and not self.is_stopping and not self.model.stop_training:
             self.callbacks.on_train_batch_begin(at.step)
-            logs = self.train_step(stream)
+            logs, self.stop_agreed = self.train_step(stream, self.stop.asked)
             at.step += 1
+            beat(self._steps_done(steps))
             self.callbacks.on_train_batch_end(at.step - 1, logs)
             if at.step < steps and self._is_due(self._steps_done(steps)):
                 self._save()  # at the end of the epoch it comes after the validation
-        return self._results(logs)
+        return epoch_results(self.model, logs)
 
     def _is_due(self, step: int) -> bool:
         return self.checkpoint_every is not None and step % self.checkpoint_every == 0
@@ -246,27 +263,17 @@ class Loop:
         stream = self._iterate(batches)
         for step in range(steps):
             self.callbacks.on_test_batch_begin(step)
-            logs = self.test_step(stream)
+            logs, _ = self.test_step(stream, False)
             self.callbacks.on_test_batch_end(step, logs)
-        results = self._results(logs)
+        results = epoch_results(self.model, logs)
         self.callbacks.on_test_end(results)
         return results
 
-    def _results(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """What the steps report: if that is metrics, their values over all steps and replicas, else
-        what the last step gave. What is nested is laid flat, as in `fit`."""
-        over_all = self.model.get_metrics_result()
-        if logs.keys() <= over_all.keys():
-            logs = {name: over_all[name] for name in logs}
-        results: dict[str, Any] = {}
-        for name, value in logs.items():
-            results |= value if isinstance(value, dict) else {name: value}
-        return {name: _plain(value) for name, value in results.items()}
-
     def _record(self, epoch: int, logs: dict[str, Any]) -> None:
-        """The last of the callbacks: what those before it added to the logs is recorded too."""
-        for name, value in logs.items():
-            self.progress.history.setdefault(name, []).append(_plain(value))
+        """The last of the callbacks: what those before it added is recorded too; the chief's."""
+        values = {name: plain(value) for name, value in logs.items()}
+        for name, value in json.loads(self.workers.from_chief(json.dumps(values))).items():
+            self.progress.history.setdefault(name, []).append(value)
 
     def _save(self) -> None:
         if self.checkpoints is not None:
@@ -277,10 +284,7 @@ class Loop:
         if self.checkpoints is not None:
             text += f" The same call goes on from there ({self.checkpoints.folder})."
         notice(text)
+        if not self.stop.asked:
+            raise WorkerLostError(f"Another worker was asked to stop. {text}")
         self.stop.pass_on()
         raise RunError(text)  # the program's own handler has returned: it is no complete run
-
-
-def _plain(value: Any) -> Any:
-    """A float, or nested lists of floats for a metric with several values."""
-    return np.asarray(value, "float64").tolist()

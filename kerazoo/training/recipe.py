@@ -54,6 +54,7 @@ def train(
         ConfigError: a config or override is wrong.
         DataError: the data cannot be had or does not fit the model.
         RunError: the run folder cannot be written or holds another run.
+        WorkerLostError: another worker of the training is gone; started again, all go on.
 
     >>> import kerazoo
     >>> result = kerazoo.train("linear_regression", epochs=5)  # doctest: +SKIP
@@ -75,8 +76,7 @@ def train(
     )
     folder = RunFolder(Path(output_dir or Path("runs") / config.name))
     run = Run(config, folder)
-    folder.open(config, resume=resume)
-    if folder.is_complete:
+    if run.open(resume=resume):
         notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
         return run.result()
     return run.train(show_progress=progress)

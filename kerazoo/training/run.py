@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerazoo import datasets, distribute
 from kerazoo.datasets import Batches
 from kerazoo.datasets.loading import check_labels
+from kerazoo.distribute.workers import Workers
 from kerazoo.errors import ConfigError, DataError, MissingDependencyError
 from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
@@ -57,16 +58,18 @@ class Run:
                 f"Recipes train on the TensorFlow backend; this is {keras.backend.backend()!r}. "
                 f"Set KERAS_BACKEND=tensorflow, or train the model with its own `fit`."
             )
-        if config.distribution.deterministic:
-            tf.config.experimental.enable_op_determinism()
         self.config, self.folder = config, folder
         self.checkpoints = Checkpoints(folder.checkpoints)
+        # First of all: it cannot join other workers once TensorFlow has started.
         self.devices = distribute.strategy(
             config.distribution.strategy,
             devices=config.distribution.devices,
             memory_limit=config.distribution.memory_limit,
             communication=config.distribution.communication,
         )
+        self.workers = Workers(self.devices)
+        if config.distribution.deterministic:
+            tf.config.experimental.enable_op_determinism()
         training_data, self.validation_data = _split(config)
         self.batches = Batches(
             *training_data,
@@ -84,22 +87,42 @@ class Run:
         _check_fit(self.model, *training_data, source=config.data.dataset)
         make_trainer(self.model, config)  # what it refuses is said before anything is written
 
+    def open(self, *, resume: bool) -> bool:
+        """Make the folder ready; True if there is a complete run in it. Raises `RunError` if it
+        cannot be written, or holds another run."""
+        if self.workers.is_chief:
+            self.folder.open(self.config, resume=resume)
+        with self.workers.watching():
+            return self._chief_sees(self.folder.is_complete)
+
     def train(self, *, show_progress: bool) -> TrainResult:
-        """Train from the folder's newest checkpoint, or from the start, to the end."""
-        # A resumed run keeps its precision: timed anew, another might win and change the numbers.
-        resuming = self.folder.environment.exists()
-        choice = self.folder.read_choice() if resuming else self._choose_precision()
-        keras.utils.set_random_seed(self.config.training.seed)
-        with self.devices.scope(), dtype_policy(choice.precision):
-            trainer = self._make_trainer(choice.xla)
-        self.folder.write_environment(
-            choice, seed=self.config.training.seed, replicas=self.devices.num_replicas_in_sync
-        )
-        history = self._fit(trainer, self.checkpoints.progress().history, show_progress)
-        if self.validation_data is None:  # no epoch can be called the best: the last one counts
-            enforce(trainer.model)  # the loop ends with averaged weights
-            checkpoint.save_values(self.folder.best, trainer.model)
-        return self._finish(history)
+        """Train from the folder's newest checkpoint, or from the start, to the end. Raises
+        `WorkerLostError` if another worker is gone."""
+        with self.workers.watching():
+            # A resumed run keeps its precision: timed anew, another might win, with other numbers.
+            resuming = self._chief_sees(self.folder.environment.exists())
+            choice = self.folder.read_choice() if resuming else self._choose_precision()
+            keras.utils.set_random_seed(self.config.training.seed)
+            with self.devices.scope(), dtype_policy(choice.precision):
+                trainer = self._make_trainer(choice.xla)
+            if self.workers.is_chief:
+                self.folder.write_environment(
+                    choice,
+                    seed=self.config.training.seed,
+                    replicas=self.devices.num_replicas_in_sync,
+                )
+            history = self._fit(trainer, self.checkpoints.progress().history, show_progress)
+            if self.validation_data is None:  # no epoch can be called the best: the last one counts
+                enforce(trainer.model)  # the loop ends with averaged weights
+                if self.workers.is_chief:
+                    checkpoint.save_values(self.folder.best, trainer.model)
+            self.workers.meet()  # now all see the best weights
+            result = self._finish(history)
+            self.workers.meet()  # now all files are there, and everyone may leave
+            return result
+
+    def _chief_sees(self, fact: bool) -> bool:
+        return bool(self.workers.gather([fact])[0, 0])
 
     def result(self) -> TrainResult:
         """What a complete run gave, from its folder."""
@@ -111,13 +134,16 @@ class Run:
         size = self.batches.batch_size
         one_device = self.devices.num_replicas_in_sync == 1
         with self.devices.scope():
-            return choose(
+            choice = choose(
                 self.config.distribution.precision,
                 self.config.distribution.xla if one_device else False,  # replicas cannot have it
-                make_model=lambda xla: self._make_trainer(xla).compiled,
+                make_model=lambda xla: distribute.prepare(self._make_trainer(xla).compiled),
                 batch=(self.batches.inputs[:size], self.batches.targets[:size]),
                 steps=self.steps,
             )
+        # Workers measure alike, but not the same.
+        choices = self.workers.from_chief(msgspec.json.encode(choice).decode())
+        return msgspec.json.decode(choices, type=Choice)
 
     def _make_trainer(self, xla: bool) -> Trainer:
         trainer = make_trainer(make_model(self.config, steps=self.steps), self.config)
@@ -144,20 +170,25 @@ class Run:
     def _callbacks(self, model: keras.Model, history: History) -> list[keras.callbacks.Callback]:
         """`history` is that of the epochs before a resume."""
         training = self.training
+        writes = self.workers.is_chief
         chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.batches.inputs))]
         if self.validation_data is not None:
-            chosen.append(
-                callbacks.KeepBest(
-                    model, self.folder.best, self._monitor, history, self.first_epoch
+            if writes:
+                chosen.append(
+                    callbacks.KeepBest(
+                        model, self.folder.best, self._monitor, history, self.first_epoch
+                    )
                 )
-            )
             if training.ema is not None:
                 chosen.append(callbacks.EvaluateAveragedWeights())
-        chosen += [callbacks.RefuseDivergence(), callbacks.WriteHistory(self.folder, history)]
+        chosen.append(callbacks.RefuseDivergence())
+        if writes:
+            chosen.append(callbacks.WriteHistory(self.folder, history))
         if training.early_stopping is not None:
             patience = training.early_stopping.patience
             chosen.append(callbacks.StopEarly(self._monitor, patience, history, self.first_epoch))
-        chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
+        if writes:
+            chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
         return chosen
 
     @property
@@ -174,8 +205,9 @@ class Run:
             for name, values in history.items()
             if name.startswith("val_") == validated and name != "samples_per_second"
         }
-        self.folder.write_metrics(metrics)
-        self.folder.write_model(self.model)  # last: its presence says that the run is complete
+        if self.workers.is_chief:
+            self.folder.write_metrics(metrics)
+            self.folder.write_model(self.model)  # last: its presence says that the run is complete
         return TrainResult(self.model, metrics, self.folder.path, history)
 
     def _load_best(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from kerazoo.errors import RunError
 from kerazoo.training import checkpoint
 from kerazoo.training.checkpoint import Checkpoints, Progress
+from kerazoo.training.model_state import state_variables
 
 DATA = (
     np.random.default_rng(0).normal(size=(32, 3)).astype("float32"),
@@ -33,7 +34,7 @@ def model_with_everything(units=4):
 
 
 def values(model):
-    return [v.numpy() for v in checkpoint.state_variables(model).values()]
+    return [v.numpy() for v in state_variables(model).values()]
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_training_goes_on_as_if_it_had_not_stopped(checkpoints):
 
 def test_the_state_is_complete_and_counts_nothing_twice():
     model = model_with_everything()
-    names = list(checkpoint.state_variables(model))
+    names = list(state_variables(model))
     seeds = [v for v in model.variables if "seed" in v.path]
     assert seeds
     assert len(names) == len(model.variables) + len(model.optimizer.variables) + 4
@@ -74,7 +75,7 @@ def test_what_is_saved_is_the_state_of_that_moment(checkpoints):
     model = model_with_everything()
     before = values(model)
     checkpoints.save(model, Progress(epoch=1))
-    for variable in checkpoint.state_variables(model).values():
+    for variable in state_variables(model).values():
         variable.assign(variable + keras.ops.ones_like(variable))
     checkpoints.wait()
     checkpoints.restore(model)
