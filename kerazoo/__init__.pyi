@@ -10,6 +10,7 @@ from . import (
     inspect,
     layers,
     metrics,
+    rl,
     training,
     zoo,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "metrics",
     "predict",
     "register",
+    "rl",
     "train",
     "training",
     "zoo",

@@ -34,6 +34,7 @@ PUBLIC = {
         "metrics",
         "predict",
         "register",
+        "rl",
         "train",
         "training",
         "zoo",

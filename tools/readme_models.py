@@ -12,7 +12,7 @@ import kerazoo
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- models:start -->\n", "<!-- models:end -->"
-HEADLINES = ("accuracy", "r2_score")  # the one figure shown: the first that a card has
+HEADLINES = ("accuracy", "r2_score", "mean_return")  # the one shown: the first that a card has
 
 
 def table() -> str:
@@ -21,7 +21,8 @@ def table() -> str:
     for name in kerazoo.list_models():
         card = kerazoo.info(name)
         weights = f"{card.parameters:,}" if card.parameters else "not published"
-        rows.append(f"| `{name}` | {card.summary} | {weights} | {card.dataset} | {figure(card)} |")
+        data = card.dataset or card.environment
+        rows.append(f"| `{name}` | {card.summary} | {weights} | {data} | {figure(card)} |")
     return "\n".join(rows) + "\n"
 
 

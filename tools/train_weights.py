@@ -3,6 +3,8 @@
 
     KERAZOO_DATA=... python tools/train_weights.py mnist_cnn
 
+For an agent, in an environment with the extra `rl`; its "test split" are episodes of other seeds.
+
 Runs the recipe (resumable: call again after an interruption), writes the weights in half precision
 to kerazoo/weights/NAME.safetensors, evaluates them once on the test split exactly as `kerazoo
 evaluate NAME` does, and writes file, hash, figures and how they came about into the config. All
@@ -19,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import kerazoo
-from kerazoo.zoo.catalogue import configs_folder, find_config, weights_folder
+from kerazoo.zoo.catalogue import configs_folder, find_any_config, find_config, weights_folder
+from kerazoo.zoo.config import AgentConfig
 from kerazoo.zoo.config_file import to_yaml
 from kerazoo.zoo.weights import save_weights
 
@@ -30,13 +33,15 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"), help="run folders")
     arguments = parser.parse_args()
 
-    result = kerazoo.train(arguments.name, output_dir=arguments.runs / arguments.name)
+    is_agent = isinstance(find_any_config(arguments.name), AgentConfig)
+    train = kerazoo.rl.train if is_agent else kerazoo.train
+    result = train(arguments.name, output_dir=arguments.runs / arguments.name)
     file = f"{arguments.name}.safetensors"
     published = {
         "file": file,
         "sha256": save_weights(result.model, weights_folder() / file),
         "metrics": {},
-        "trained": how(arguments.name, result),
+        "trained": (how_agent if is_agent else how)(arguments.name, result),
     }
     write_weights_section(arguments.name, published)
     published["metrics"] = measure(arguments.name)
@@ -73,10 +78,26 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
     }
 
 
+def how_agent(name: str, result: kerazoo.rl.Result) -> dict[str, Any]:
+    """The same for an agent, which has no data but environments."""
+    best = f"return {result.metrics['mean_return']:.6g} at step {result.metrics['steps']:,}"
+    return {
+        "command": f"python tools/train_weights.py {name}",
+        "date": datetime.date.today().isoformat(),
+        "seed": find_any_config(name).reinforcement.seed,
+        "steps": result.history["steps"][-1],
+        "validation": best,
+        "metrics_command": f"kerazoo evaluate {name}",
+        "choices": "by the recipe's own evaluation episodes; those of the metrics have other seeds",
+    }
+
+
 def measure(name: str) -> dict[str, float]:
     """What `kerazoo evaluate NAME` prints, in a form that YAML keeps."""
     kerazoo.add_config(configs_folder() / f"{name}.yaml")  # read afresh: the file has changed
-    return {metric: float(f"{value:.6g}") for metric, value in kerazoo.evaluate(name).items()}
+    is_agent = isinstance(find_any_config(name), AgentConfig)
+    metrics = kerazoo.rl.evaluate(name) if is_agent else kerazoo.evaluate(name)
+    return {metric: float(f"{value:.6g}") for metric, value in metrics.items()}
 
 
 def write_weights_section(name: str, published: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import kerazoo
+from kerazoo.cli.agents import is_agent, refuse
 from kerazoo.cli.output import Json, print_json, print_values
 from kerazoo.cli.startup import load_tensorflow
 
@@ -16,14 +17,20 @@ def evaluate(
     dataset: Annotated[str | None, typer.Option(help="Instead of the model's own dataset.")] = None,
     split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
     batch_size: Annotated[int | None, typer.Option(help="Changes the speed only.")] = None,
+    episodes: Annotated[int | None, typer.Option(help="Of an agent; 100 if absent.")] = None,
     json: Json = False,
 ) -> None:
-    """Evaluate a model on a dataset.
+    """Evaluate a model on a dataset, or an agent in its environment.
 
     Example: kerazoo evaluate mnist_cnn
     """
     load_tensorflow()
-    metrics = kerazoo.evaluate(model, dataset, split=split, batch_size=batch_size)
+    if is_agent(model):
+        refuse("agents", {"--dataset": dataset, "--batch-size": batch_size})
+        metrics = kerazoo.rl.evaluate(model, episodes=100 if episodes is None else episodes)
+    else:
+        refuse("models that learn from data", {"--episodes": episodes})
+        metrics = kerazoo.evaluate(model, dataset, split=split, batch_size=batch_size)
     if json:
         print_json(metrics)
     else:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 import kerazoo
+from kerazoo.cli.agents import is_agent
 from kerazoo.cli.output import Json, print_json
 from kerazoo.cli.startup import load_tensorflow
 
@@ -32,7 +33,8 @@ def export(
     load_tensorflow()
     if quantize is None and path.endswith(".tflite") and model in kerazoo.list_models():
         quantize = kerazoo.info(model).export["tflite"]["quantize"]
-    report = kerazoo.export(
+    write = kerazoo.rl.export if is_agent(model) else kerazoo.export
+    report = write(
         model,
         path,
         quantize=None if quantize == "none" else quantize,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import kerazoo
+from kerazoo.cli.agents import is_agent, refuse
 from kerazoo.cli.output import Json, Set, parse_overrides
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import (
@@ -34,6 +35,10 @@ def train(
         str | None,
         typer.Option(help="Train with rounding: int8, int8_weights, int16x8, int4_weights."),
     ] = None,
+    steps: Annotated[int | None, typer.Option(help="Of an agent, instead of the recipe's.")] = None,
+    env: Annotated[
+        str | None, typer.Option(help="Of an agent: another Gymnasium environment.")
+    ] = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -42,6 +47,20 @@ def train(
     Example: kerazoo train mnist_cnn --epochs 3 --output-dir runs/quick --set data.augment=null
     """
     load_tensorflow()
+    if is_agent(name_or_config):
+        refuse("agents", {"--epochs": epochs, "--batch-size": batch_size, "--quantize": quantize})
+        agent = kerazoo.rl.train(
+            name_or_config,
+            steps=steps,
+            env=env,
+            output_dir=output_dir,
+            resume=resume,
+            seed=seed,
+            overrides=parse_overrides(set_ or []),
+        )
+        print_result(agent, json=json)
+        return
+    refuse("models that learn from data", {"--steps": steps, "--env": env})
     result = kerazoo.train(
         name_or_config,
         epochs=epochs,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 import kerazoo
 from kerazoo.cli.output import print_json, print_values
+
+if TYPE_CHECKING:
+    from kerazoo.rl import Result
 
 NameOrConfig = Annotated[str, typer.Argument(help="A model's name, or a YAML file.")]
 Epochs = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
@@ -22,7 +25,7 @@ Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 
 
 def print_result(
-    result: kerazoo.TrainResult, *, json: bool, export: kerazoo.ExportReport | None = None
+    result: kerazoo.TrainResult | Result, *, json: bool, export: kerazoo.ExportReport | None = None
 ) -> None:
     """The metrics and the run folder, and the report of a file made of it; `json`: history too."""
     if json:

@@ -1,0 +1,30 @@
+"""Which arguments of a command mean an agent that learns by reinforcement, for `kerazoo.rl`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kerazoo
+from kerazoo.errors import ConfigError
+from kerazoo.zoo.catalogue import find_any_config
+from kerazoo.zoo.config import AgentConfig
+from kerazoo.zoo.config_file import read_config
+
+
+def is_agent(model: str) -> bool:
+    """Whether `model` is an agent's name, config, or exported file."""
+    if model in kerazoo.list_models():
+        return isinstance(find_any_config(model), AgentConfig)
+    if model.endswith(".yaml"):
+        return isinstance(read_config(Path(model)), AgentConfig)
+    if model.endswith(".tflite") and Path(model).is_file():
+        return is_agent(str(kerazoo.load_tflite(model).metadata.get("name")))
+    return False
+
+
+def refuse(kind: str, options: dict[str, Any]) -> None:
+    """Raise `ConfigError` if one of the options, which are not for `kind`, was given."""
+    for option, value in options.items():
+        if value is not None:
+            raise ConfigError(f"{option} is not for {kind}. Leave it out.")

@@ -1,0 +1,133 @@
+"""`evaluate`: the return of a greedy policy over whole episodes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from kerazoo.errors import ConfigError, DataError
+from kerazoo.rl.gymnasium_environment import NameOrEnv, make_environment, stack
+from kerazoo.rl.policy import Policy, tflite_policy
+from kerazoo.rl.policy_model import policy_model
+from kerazoo.zoo.build import build_with_weights
+from kerazoo.zoo.catalogue import find_any_config
+from kerazoo.zoo.config import AgentConfig, AnyConfig, Environment
+
+_SEED = 1_000_000  # of the episodes that nothing was chosen on; training counts seeds from 0
+
+
+def evaluate(
+    policy_or_name: Policy | str | os.PathLike[str],
+    env: NameOrEnv | None = None,
+    *,
+    episodes: int = 100,
+    seed: int = _SEED,
+) -> dict[str, float]:
+    """Mean and standard error of the return of a greedy policy.
+
+    Args:
+        policy_or_name: a policy, the name of an agent of the zoo (with its published weights), or
+            the path of a `.tflite` file exported from one.
+        env: a name of Gymnasium or a function that makes an environment; None takes the agent's.
+        episodes: 2 or more, each from its own start.
+        seed: of the starts; the same seed gives the same episodes.
+
+    Returns: "mean_return", "standard_error" (of the mean), "episodes".
+
+    Raises:
+        UnknownNameError: no such agent or environment.
+        ConfigError: the model is no agent, or an argument is out of range.
+        DataError: a policy without `env`.
+
+    >>> kerazoo.rl.evaluate("dqn_cartpole", episodes=10)["mean_return"] > 400
+    True
+    """
+    if episodes < 2:
+        raise ConfigError(f"`episodes` must be 2 or more. Received: {episodes}.")
+    if isinstance(policy_or_name, Policy):
+        if env is None:
+            raise DataError("A policy is evaluated in `env`, an environment: none was given.")
+        policy, make = policy_or_name, lambda: make_environment(env)
+    else:
+        policy, make = open_policy(policy_or_name, env)
+    returns = run_episodes(policy, make, episodes=episodes, seed=seed)
+    return {
+        "mean_return": float(returns.mean()),
+        "standard_error": float(returns.std(ddof=1) / np.sqrt(episodes)),
+        "episodes": episodes,
+    }
+
+
+def open_policy(name: str | os.PathLike[str], env: NameOrEnv | None = None) -> tuple[Policy, Any]:
+    """The policy of an agent's name or exported file, and a function that makes its environment."""
+    is_file = str(name).endswith(".tflite")
+    config = agent_config(_name_in(name) if is_file else str(name))
+
+    def make() -> gymnasium.Env:
+        return recipe_environment(config.reinforcement.environment, env)
+
+    space = make().action_space
+    if is_file:
+        return tflite_policy(name, space), make
+    network = build_with_weights(config, "default")
+    return Policy(policy_model(config, network), space), make
+
+
+def agent_config(name: str) -> AgentConfig:
+    """The config of the agent called `name`. Raises `ConfigError` for another kind of model."""
+    return as_agent(find_any_config(name))
+
+
+def as_agent(config: AnyConfig) -> AgentConfig:
+    """`config`, if it is an agent's. Raises `ConfigError` otherwise."""
+    if isinstance(config, AgentConfig):
+        return config
+    raise ConfigError(
+        f"{config.name!r} learns from data, not in an environment: use kerazoo.train."
+    )
+
+
+def recipe_environment(recipe: Environment, env: NameOrEnv | None = None) -> gymnasium.Env:
+    """One environment as a recipe describes it, or `env` with the recipe's wrappers."""
+    return make_environment(
+        recipe.name if env is None else env,
+        time_limit=recipe.time_limit,
+        frame_stack=recipe.frame_stack,
+    )
+
+
+def run_episodes(policy: Policy, make: Any, *, episodes: int, seed: int) -> np.ndarray:
+    """The returns of `episodes` episodes, side by side, each in an environment of its own."""
+    environments = [make() for _ in range(episodes)]
+    space = environments[0].observation_space
+    seeds = np.random.SeedSequence(seed).generate_state(episodes)
+    observations = [
+        environment.reset(seed=int(start))[0]
+        for environment, start in zip(environments, seeds, strict=True)
+    ]
+    returns = np.zeros(episodes)
+    running = np.ones(episodes, bool)
+    while running.any():
+        # Those that are over stay in the batch: its size would compile the policy anew.
+        actions = policy.batch(stack(space, observations))
+        for number in np.flatnonzero(running):
+            observations[number], reward, terminated, truncated, _ = environments[number].step(
+                actions[number]
+            )
+            returns[number] += reward
+            running[number] = not (terminated or truncated)
+    for environment in environments:
+        environment.close()
+    return returns
+
+
+def _name_in(path: str | os.PathLike[str]) -> str:
+    from kerazoo.exporters import load_tflite
+
+    name = load_tflite(path).metadata.get("name")
+    if not name:
+        raise ConfigError(f"{str(path)!r} does not say which agent it was exported from.")
+    return str(name)

@@ -1,0 +1,95 @@
+"""`train`: run the recipe of an agent, from first step to greedy policy in a run folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from kerazoo.errors import ConfigError
+from kerazoo.notices import notice
+from kerazoo.rl.evaluation import agent_config, as_agent
+from kerazoo.rl.gymnasium_environment import NameOrEnv
+from kerazoo.rl.run import Result, Run
+from kerazoo.training.run_folder import RunFolder
+from kerazoo.zoo.config import AgentConfig
+from kerazoo.zoo.config_file import read_config, with_overrides
+
+
+def train(
+    name_or_config: str | os.PathLike[str] | AgentConfig,
+    *,
+    steps: int | None = None,
+    env: NameOrEnv | None = None,
+    output_dir: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    resume: bool = True,
+    overrides: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Result:
+    """Train an agent as its recipe says, and keep it as it was at its best evaluation.
+
+    Evaluations are greedy episodes in environments of their own, with starts of their own. A run
+    that was stopped continues when it is called again, and ends with the weights of the unbroken
+    run: the checkpoint holds the replay buffer, and environments take the actions of their episodes
+    again (which needs an environment that is a function of its seed and its actions).
+
+    Args:
+        name_or_config: the name of an agent of the zoo, a YAML file, or a config.
+        steps: of all environments together, instead of the recipe's, 1 or above.
+        env: another environment with the same spaces: Gymnasium's name, or a function or class that
+            makes one.
+        output_dir: the run folder; "runs/NAME" if None.
+        seed: instead of the recipe's, 0 to 2**31 - 1: of weights, environments and actions.
+        resume: False throws away what an earlier run left in the folder.
+        overrides: dotted config field to value: `{"reinforcement.agent.discount": 0.98}`.
+        progress: show a bar and a line per evaluation on stderr.
+
+    Raises:
+        UnknownNameError: no such agent, environment or builder.
+        ConfigError: a config or override is wrong, or the model does not fit the environment.
+        RunError: the run folder cannot be written or holds another run.
+
+    >>> result = kerazoo.rl.train("reinforce_cartpole", steps=2000, progress=False)
+    >>> result.history["steps"][0] <= 2000
+    True
+    """
+    if isinstance(env, gymnasium.Env):
+        raise ConfigError(
+            "`env` must be a name or a function that makes environments: training and evaluation "
+            "need environments of their own."
+        )
+    config = _resolve(
+        name_or_config,
+        {
+            "reinforcement.steps": steps,
+            "reinforcement.seed": seed,
+            "reinforcement.environment.name": env if isinstance(env, str) else None,
+        },
+        overrides or {},
+    )
+    folder = RunFolder(Path(output_dir or Path("runs") / config.name))
+    run = Run(config, folder, None if isinstance(env, str) else env)
+    folder.open(config, resume=resume)
+    if folder.is_complete:
+        notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
+        return run.result()
+    return run.train(show_progress=progress)
+
+
+def _resolve(
+    name_or_config: str | os.PathLike[str] | AgentConfig,
+    given: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+) -> AgentConfig:
+    if isinstance(name_or_config, AgentConfig):
+        config = name_or_config
+    elif str(name_or_config).endswith(".yaml"):
+        config = as_agent(read_config(Path(name_or_config)))
+    else:
+        config = agent_config(str(name_or_config))
+    changes = {**{k: v for k, v in given.items() if v is not None}, **overrides}
+    return with_overrides(config, changes) if changes else config
