@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "training.steps")
+PACKAGES = ("layers", "losses", "metrics", "distill", "compress", "training.steps")
 """Whose public names are such classes, most of them."""
 MODULES = (
     "convert.keras2_hard_sigmoid",

@@ -43,6 +43,19 @@ def data_pack():
 
 
 @pytest.fixture
+def data_file():
+    """Call it with a file's name, for its path in KERAZOO_DATA; the test is skipped without it."""
+
+    def find(name):
+        path = Path(os.environ.get("KERAZOO_DATA", "")) / name
+        if not os.environ.get("KERAZOO_DATA") or not path.is_file():
+            pytest.skip(f"needs {name} in the folder KERAZOO_DATA")
+        return path
+
+    return find
+
+
+@pytest.fixture
 def tensorflow_backend():
     """For tests of what only TensorFlow does; skipped where KERAS_BACKEND names another backend."""
     import keras

@@ -9,7 +9,7 @@ import pytest
 
 import kerazoo
 
-PACKAGES = ("layers", "metrics", "distill", "compress", "hub", "training.steps")
+PACKAGES = ("layers", "losses", "metrics", "distill", "compress", "hub", "training.steps")
 NEED_TENSORFLOW = {"cache_teacher"}
 GIVEN_BY_FUNCTIONS = {
     *("CompressionReport", "LayerCost", "LayerSize", "SensitivityResult", "TFLiteSize"),

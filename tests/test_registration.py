@@ -79,7 +79,7 @@ def test_every_decorated_class_is_registered_by_the_import():
 
 def test_keras_knows_all_public_classes():
     known = keras.saving.get_custom_objects()
-    for package in ("layers", "metrics", "distill", "compress", "hub", "training.steps"):
+    for package in ("layers", "losses", "metrics", "distill", "compress", "hub", "training.steps"):
         module = __import__(f"kerazoo.{package}", fromlist=["__all__"])
         for name in module.__all__:
             value = getattr(module, name)

@@ -20,6 +20,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import kerazoo
 from kerazoo.zoo.catalogue import configs_folder, find_any_config, find_config, weights_folder
 from kerazoo.zoo.config import AgentConfig
@@ -98,6 +100,15 @@ def measure(name: str) -> dict[str, float]:
     is_agent = isinstance(find_any_config(name), AgentConfig)
     metrics = kerazoo.rl.evaluate(name) if is_agent else kerazoo.evaluate(name)
     return {metric: float(f"{value:.6g}") for metric, value in metrics.items()}
+
+
+def add_facts(name: str, facts: dict[str, Any]) -> None:
+    """Put what another tool found beside how the published weights were trained."""
+    published = msgspec.to_builtins(find_config(name).weights["default"])
+    if published["package"] is None:
+        del published["package"]
+    published["trained"] |= facts
+    write_weights_section(name, published)
 
 
 def write_weights_section(name: str, published: dict[str, Any]) -> None:

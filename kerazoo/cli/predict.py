@@ -1,4 +1,4 @@
-"""`kerazoo predict`: what a model says to image files or arrays."""
+"""`kerazoo predict`: what a model says to files, texts or arrays."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kerazoo.cli.startup import load_tensorflow
 
 def predict(
     model: Annotated[str, typer.Argument(help="A model's name, or a .keras file.")],
-    files: Annotated[list[str], typer.Argument(help="Image files or .npy arrays.")],
+    files: Annotated[list[str], typer.Argument(help="Image or .wav files, texts, or .npy arrays.")],
     top: Annotated[int, typer.Option(min=1, help="How many labels to name.")] = 3,
     invert: Annotated[bool, typer.Option(help="Exchange light and dark in images.")] = False,
     json: Json = False,
 ) -> None:
-    """Predict from image files or .npy arrays.
+    """Predict from image files, .wav files, texts or .npy arrays, as the model takes them.
 
     Example: kerazoo predict mnist_cnn digit.png --invert
     """

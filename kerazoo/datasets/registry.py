@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from kerazoo.datasets import cifar10, diabetes, digits, imagenet, mnist
+from kerazoo.datasets import (
+    cifar10,
+    diabetes,
+    digits,
+    elnino,
+    fsdd,
+    imagenet,
+    mnist,
+    mnist1d,
+    rt_polarity,
+)
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.errors import unknown_name
 
@@ -11,8 +21,8 @@ def list_datasets() -> list[str]:
     """Names of the datasets, sorted.
 
     >>> import kerazoo
-    >>> kerazoo.datasets.list_datasets()
-    ['cifar10', 'diabetes', 'digits', 'imagenet', 'mnist']
+    >>> kerazoo.datasets.list_datasets()[:3]
+    ['cifar10', 'diabetes', 'digits']
     """
     return sorted(_datasets())
 
@@ -30,5 +40,15 @@ def info(name: str) -> Dataset:
 
 
 def _datasets() -> dict[str, Dataset]:
-    modules = (cifar10, diabetes, digits, imagenet, mnist)
+    modules = (
+        cifar10,
+        diabetes,
+        digits,
+        elnino,
+        fsdd,
+        imagenet,
+        mnist,
+        mnist1d,
+        rt_polarity,
+    )
     return {module.DATASET.name: module.DATASET for module in modules}

@@ -8,6 +8,7 @@ from .ghost_module import GhostModule
 from .gradient_reversal import GradientReversal
 from .inverted_residual import InvertedResidual
 from .layer_scale import LayerScale
+from .log_mel_spectrogram import LogMelSpectrogram
 from .monte_carlo_dropout import MonteCarloDropout
 from .patch_embedding import PatchEmbedding
 from .reparameterizable_conv2d import ReparameterizableConv2D
@@ -28,6 +29,7 @@ __all__ = [
     "GradientReversal",
     "InvertedResidual",
     "LayerScale",
+    "LogMelSpectrogram",
     "MonteCarloDropout",
     "PatchEmbedding",
     "ReparameterizableConv2D",

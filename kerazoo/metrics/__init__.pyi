@@ -6,6 +6,7 @@ from .dice_score import DiceScore
 from .expected_calibration_error import ExpectedCalibrationError
 from .f_beta_at_k import FBetaAtK
 from .hit_rate_at_k import HitRateAtK
+from .mean_absolute_scaled_error import MeanAbsoluteScaledError
 from .mean_average_precision import MeanAveragePrecision
 from .mean_reciprocal_rank import MeanReciprocalRank
 from .ndcg import NDCG
@@ -23,6 +24,7 @@ __all__ = [
     "ExpectedCalibrationError",
     "FBetaAtK",
     "HitRateAtK",
+    "MeanAbsoluteScaledError",
     "MeanAveragePrecision",
     "MeanReciprocalRank",
     "PrecisionAtK",

@@ -30,7 +30,7 @@ def compile_model(
             constant at the schedule's peak, as fits a model that is trained by hand.
 
     Raises:
-        UnknownNameError: there is no optimizer or loss of Keras, or metric of Keras or kerazoo, of
+        UnknownNameError: there is no optimizer of Keras, or loss or metric of Keras or kerazoo, of
             that name.
         ConfigError: one of them does not take one of its arguments.
     """
@@ -76,7 +76,10 @@ def learning_rate(config: Optimizer, epochs: int, steps_per_epoch: int | None) -
 def _loss(training: Training) -> keras.losses.Loss:
     import keras
 
+    import kerazoo.losses
+
     known = {snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
+    known |= {snake_case(k): getattr(kerazoo.losses, k) for k in kerazoo.losses.__all__}
     return make("loss", training.loss.name, known, _given(training.loss, skip=("name",)))
 
 

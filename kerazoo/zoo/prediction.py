@@ -1,10 +1,9 @@
-"""`predict`: a model's answer in words, for files or arrays."""
+"""`predict`: a model's answer in words, for files, texts or arrays."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,14 +16,17 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from kerazoo.datasets import Dataset
+
 
 class Prediction(msgspec.Struct, frozen=True):
     """A model's answer to one sample.
 
     Attributes:
-        source: the file, or the row's number in an array.
+        source: the file or the text, or the row's number in an array.
         scores: label -> probability, the likeliest first; empty for regression.
-        values: the raw outputs: logits, or a regression's values in the target's unit.
+        values: the raw outputs: logits, or a regression's values in the target's unit; of a
+            forecast all quantiles of the first step, then of the next.
     """
 
     source: str
@@ -48,8 +50,9 @@ def predict(
     Args:
         model_or_name: a zoo model's name (with its published weights), a `.keras` file, or any
             Keras model with one `(batch, n)` output.
-        inputs: an array of raw samples `(batch, ...)`, or one or several paths of image files or
-            .npy arrays; a .npy file may hold one sample or a batch.
+        inputs: an array of raw samples `(batch, ...)`, or one or several paths of .npy arrays
+            (one sample or a batch each) or of what the model is for: image files, .wav files; for
+            a model of texts, the texts themselves.
         top: how many labels to name, 1 or more.
         invert: exchange light and dark in image files.
 
@@ -67,41 +70,62 @@ def predict(
     model = (
         open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
     )
-    shape = tuple(model.input_shape[1:])
-    samples, sources = _samples(inputs, shape, invert)
+    data = _data_of(model)
+    samples, sources = _samples(inputs, _reader(model, data, invert))
     outputs = np.asarray(model.predict(samples, verbose=0))
-    labels = _labels(model, outputs.shape[-1])
+    labels = _labels(data, outputs.shape[-1])
     return [
-        Prediction(source, _scores(row, labels, top), [float(value) for value in row])
+        Prediction(source, _scores(row, labels, top), [float(value) for value in row.reshape(-1)])
         for source, row in zip(sources, outputs, strict=True)
     ]
 
 
-def _samples(inputs: Any, shape: tuple[int, ...], invert: bool) -> tuple[np.ndarray, list[str]]:
+def _data_of(model: keras.Model) -> Dataset | None:
+    """The dataset of a zoo model; None for other models."""
+    from kerazoo import datasets
+
+    if model.name not in list_models():
+        return None
+    return datasets.info(find_config(model.name).data.dataset)
+
+
+def _samples(inputs: Any, read: Callable[[Any], np.ndarray]) -> tuple[np.ndarray, list[str]]:
     """All samples as one batch, and what to call each."""
     import numpy as np
 
     if isinstance(inputs, np.ndarray):
-        batch = _as_batch(inputs, shape, "the array")
+        batch = read(inputs)
         return batch, [str(number) for number in range(len(batch))]
     paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     if not paths:
-        raise DataError("No samples were given: pass an array, image files or .npy files.")
+        raise DataError("No samples were given: pass an array, files or texts.")
     batches, sources = [], []
     for path in paths:
-        batch = _read(Path(path), shape, invert)
+        batch = read(path)
         batches.append(batch)
         many = len(batch) > 1
         sources += [f"{path}[{row}]" if many else str(path) for row in range(len(batch))]
     return np.concatenate(batches), sources
 
 
-def _read(path: Path, shape: tuple[int, ...], invert: bool) -> np.ndarray:
+def _reader(model: keras.Model, data: Dataset | None, invert: bool) -> Callable[[Any], np.ndarray]:
+    """A function from an array, a path or a text to a batch of what the model takes."""
+    import numpy as np
+
     from kerazoo.datasets.images import read_array, read_image
 
-    if path.suffix == ".npy":
-        return _as_batch(read_array(path), shape, str(path))
-    return read_image(path, shape, invert=invert)[None]
+    shape = tuple(model.input_shape[1:])
+
+    def read(given: Any) -> np.ndarray:
+        if isinstance(given, np.ndarray):
+            return _as_batch(given, shape, "the array")
+        if str(given).endswith(".npy"):
+            return _as_batch(read_array(given), shape, str(given))
+        if data is not None and data.parse is not None:
+            return _as_batch(data.parse(str(given)), shape, repr(str(given)))
+        return read_image(given, shape, invert=invert)[None]
+
+    return read
 
 
 def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndarray:
@@ -120,13 +144,11 @@ def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndar
     return array
 
 
-def _labels(model: keras.Model, width: int) -> list[str] | None:
+def _labels(data: Dataset | None, width: int) -> list[str] | None:
     """The class names of a zoo model's dataset; numbers after another head; None in regression."""
-    from kerazoo import datasets
-
-    if model.name not in list_models():
+    if data is None:
         return [str(number) for number in range(width)] if width > 1 else None
-    names = datasets.info(find_config(model.name).data.dataset).class_names
+    names = data.class_names
     if names is None:
         return None
     return list(names) if len(names) == width else [str(number) for number in range(width)]

@@ -187,6 +187,19 @@ CASES = [
         draws_at_inference=True,
     ),
     Case("GradientReversal", {"strength": 0.3}, (4, 6)),
+    Case(
+        "LogMelSpectrogram",
+        {
+            "rate": 4000,
+            "frame_length": 100,
+            "frame_step": 50,
+            "bands": 8,
+            "lowest": 30.0,
+            "highest": 1900.0,
+            "floor": 1e-4,
+        },
+        (320,),
+    ),
     # Rows of further layers go here.
 ]
 # The others hand them to layers of Keras, of which the convolutions refuse them, or pass them on.

@@ -48,9 +48,9 @@ def given(tmp_path_factory):
     for name in NAMES:
         model = kerazoo.get(name, weights=None)
         kerazoo.zoo.weights.save_weights(model, folder / f"{name}.safetensors")
-        pixels = kerazoo.info(name).task.startswith("image")
+        kind = kerazoo.info(name).task.split("-")[0]
         inputs[name] = rng.integers(0, 256, (8, *model.input_shape[1:])).astype(
-            "uint8" if pixels else "float32"
+            {"image": "uint8", "text": "int32"}.get(kind, "float32")
         )
         model = kerazoo.get(name, weights=folder / f"{name}.safetensors")
         outputs[f"{name} file"] = model.predict(inputs[name], verbose=0)

@@ -193,9 +193,17 @@ def test_published_files_have_the_hash_of_their_card(name):
         assert hashlib.sha256(content).hexdigest() == weights.sha256
 
 
+FILES = {
+    "cifar10": "cifar10.npz",
+    "fsdd": "fsdd.npz",
+    "mnist": "mnist.npz",
+    "rt_polarity": "rt_polarity/rt-polarity.pos",
+}
+
+
 @pytest.mark.parametrize("name", [name for name in PRETRAINED if kerazoo.info(name).metrics])
-def test_published_metrics_are_measured_again(name, request):
-    if kerazoo.info(name).dataset == "mnist":
-        request.getfixturevalue("data_pack")
+def test_published_metrics_are_measured_again(name, data_file):
+    if kerazoo.info(name).dataset in FILES:
+        data_file(FILES[kerazoo.info(name).dataset])
     measured = kerazoo.evaluate(name)
     assert measured == pytest.approx(kerazoo.info(name).metrics, rel=1e-4, abs=1e-4)

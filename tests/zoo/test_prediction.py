@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.io import wavfile
 from scipy.special import softmax
 
 import kerazoo
@@ -83,3 +84,40 @@ def test_pickled_and_damaged_arrays_are_refused(tmp_path):
     for name in ("objects.npy", "several.npy", "text.npy"):
         with pytest.raises(DataError):
             kerazoo.predict("mnist_mlp", tmp_path / name)
+
+
+def test_texts_are_samples_of_a_model_of_texts(tmp_path):
+    model = kerazoo.get("mr_text_cnn", weights=None, embedding_units=4, filters=4)
+    texts = ["A moving film.", "it isn't good"]
+    predictions = kerazoo.predict(model, texts)
+    assert [prediction.source for prediction in predictions] == texts
+    assert set(predictions[0].scores) == {"negative", "positive"}
+    parse = kerazoo.datasets.info("rt_polarity").parse
+    encoded = np.stack([parse(text) for text in texts])
+    np.save(tmp_path / "texts.npy", encoded)
+    for other in (kerazoo.predict(model, encoded), kerazoo.predict(model, tmp_path / "texts.npy")):
+        for ours, theirs in zip(predictions, other, strict=True):
+            assert ours.values == pytest.approx(theirs.values, abs=1e-5)
+
+
+def test_sounds_are_samples_of_a_model_of_sounds(tmp_path):
+    model = kerazoo.get("fsdd_keyword", weights=None, filters=4, blocks=1)
+    samples = np.random.default_rng(0).integers(-9000, 9000, 5000).astype(np.int16)
+    wavfile.write(tmp_path / "seven.wav", 8000, samples)
+    padded = np.pad(samples, 1500)[None].astype("float32") / 32768
+    (from_file,), (from_array,) = (
+        kerazoo.predict(model, given) for given in (tmp_path / "seven.wav", padded)
+    )
+    assert from_file.values == pytest.approx(from_array.values, abs=1e-5)
+    with pytest.raises(DataError, match="Cannot read .*eight.wav"):
+        kerazoo.predict(model, "eight.wav")
+
+
+def test_a_forecast_has_all_its_quantiles():
+    model = kerazoo.get(
+        "timeseries_forecaster", weights=None, filters=4, dilation_rates=[1], horizon=2
+    )
+    (prediction,) = kerazoo.predict(model, np.full((36, 1), 20.0))
+    assert prediction.scores == {}
+    expected = model.predict(np.full((1, 36, 1), 20.0), verbose=0)[0]
+    assert np.reshape(prediction.values, (2, 3)) == pytest.approx(expected)

@@ -1,0 +1,3 @@
+from .quantile_loss import QuantileLoss
+
+__all__ = ["QuantileLoss"]

@@ -1,0 +1,61 @@
+"""A temporal convolutional network that forecasts quantiles (Bai, Kolter, Koltun 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers, ops
+
+from kerazoo.layers import TemporalConvBlock
+
+
+def tcn_forecaster(
+    input_shape: Sequence[int],
+    horizon: int,
+    quantiles: int = 3,
+    mean: float = 0.0,
+    deviation: float = 1.0,
+    filters: int = 32,
+    kernel_size: int = 3,
+    dilation_rates: Sequence[int] = (1, 2, 4, 8),
+    dropout: float = 0.2,
+) -> keras.Model:
+    """Causal residual blocks, arXiv:1803.01271; the last step's features give all steps ahead.
+
+    Quantiles never cross: the network gives the lowest, and how far each is above the one before.
+
+    Args:
+        input_shape: (steps, series); values in their own units.
+        horizon: steps ahead. The output is `(batch, horizon, quantiles)`, in the unit of the first
+            series, quantiles in ascending order.
+        quantiles: how many, 1 or more; which, is the loss's affair.
+        mean: of the series over the training data, in its unit.
+        deviation: its standard deviation likewise, above 0.
+        filters: features of each step.
+        kernel_size: steps that a convolution sees; each block has two.
+        dilation_rates: one block each.
+        dropout: probability of dropping a feature in training, 0 to below 1.
+    """
+    inputs = keras.Input(tuple(input_shape), name="series")
+    x = layers.Rescaling(1 / deviation, offset=-mean / deviation, name="standardize")(inputs)
+    for rate in dilation_rates:
+        block = TemporalConvBlock(
+            filters, kernel_size, dilation_rate=rate, dropout=dropout, name=f"block_{rate}"
+        )
+        x = block(x)
+    x = layers.Cropping1D((input_shape[0] - 1, 0), name="last_step")(x)
+    x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
+    lowest = layers.Dense(horizon, dtype="float32", name="lowest")(x)
+    standardized = layers.Reshape((horizon, 1), dtype="float32", name="lowest_column")(lowest)
+    if quantiles > 1:
+        above = layers.Dense(
+            horizon * (quantiles - 1), activation="softplus", dtype="float32", name="rises"
+        )(x)
+        above = layers.Reshape((horizon, quantiles - 1), dtype="float32", name="rises_in_columns")(
+            above
+        )
+        steps = layers.Concatenate(dtype="float32", name="columns")([standardized, above])
+        standardized = ops.cumsum(steps, axis=-1)
+    forecast = layers.Rescaling(deviation, offset=mean, dtype="float32", name="forecast")
+    return keras.Model(inputs, forecast(standardized))

@@ -1,0 +1,56 @@
+"""A convolutional network for sentences (Kim 2014, arXiv:1408.5882)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from kerazoo.models._head import classifier_head
+
+
+def text_cnn(
+    input_shape: Sequence[int],
+    num_classes: int,
+    vocabulary_size: int,
+    embedding_units: int = 300,
+    kernel_sizes: Sequence[int] = (3, 4, 5),
+    filters: int = 100,
+    dropout: float = 0.5,
+    max_norm: float = 3.0,
+    classifier_activation: str | None = None,
+) -> keras.Model:
+    """Word vectors, convolutions of several widths side by side, their maxima over time, a head.
+
+    With its defaults the paper's CNN-rand: all word vectors are random at first and learned.
+
+    Args:
+        input_shape: (words,); int32 word numbers in, 0 after the sentence's end.
+        num_classes: width of the output, `(batch, num_classes)` logits.
+        vocabulary_size: word numbers that there are, 0 among them.
+        embedding_units: length of a word's vector.
+        kernel_sizes: words that a convolution sees at once.
+        filters: of each convolution.
+        dropout: fraction of the maxima dropped in training, 0 to below 1.
+        max_norm: upper limit of the length of each class's weights in the head (the paper's s).
+        classifier_activation: such as "softmax"; None leaves logits.
+    """
+    inputs = keras.Input(tuple(input_shape), dtype="int32", name="words")
+    x = layers.Embedding(
+        vocabulary_size,
+        embedding_units,
+        # The author's range, which is not in the paper (github.com/yoonkim/CNN_sentence).
+        embeddings_initializer=keras.initializers.RandomUniform(-0.25, 0.25),
+        name="embedding",
+    )(inputs)
+    maxima = []
+    for size in kernel_sizes:
+        conv = layers.Conv1D(filters, size, padding="same", activation="relu", name=f"conv_{size}")(
+            x
+        )
+        maxima.append(layers.GlobalMaxPooling1D(name=f"maximum_{size}")(conv))
+    x = layers.Concatenate(name="maxima")(maxima)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    limit = keras.constraints.MaxNorm(max_norm, axis=0)
+    return keras.Model(inputs, classifier_head(x, num_classes, classifier_activation, limit))
