@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _TEXT = 2**16  # most bytes of what the chief tells
+_OF_WORKERS = re.compile("collective|coordination|heartbeat|connection", re.IGNORECASE)
 
 
 class Workers:
@@ -71,18 +73,13 @@ class Workers:
             return
         try:
             yield
-        except (
-            tf.errors.UnavailableError,  # its port is closed, or the service says so
-            tf.errors.DeadlineExceededError,  # the chief does not answer
-            tf.errors.AbortedError,
-            tf.errors.CancelledError,
-            tf.errors.InternalError,
-            tf.errors.UnknownError,
-        ) as error:
-            reason = " ".join(str(error.message).split())[:200]
+        except tf.errors.OpError as error:
+            reason = _reason(str(error.message))
+            if not _is_of_workers(error, reason):
+                raise
             raise WorkerLostError(
-                f"Worker {self.index} of {self.count} lost another one ({reason}). Start all of "
-                f"them again: the training goes on from its last checkpoint."
+                f"Worker {self.index} of {self.count} lost another one ({reason[:300]}). Start all "
+                f"of them again: the training goes on from its last checkpoint."
             ) from error
 
     @functools.cached_property
@@ -97,6 +94,27 @@ class Workers:
             return self.strategy.experimental_local_results(gathered)[0]
 
         return tf.function(on_all, reduce_retracing=True)
+
+
+def _reason(message: str) -> str:
+    """In one line, without TensorFlow's list of where the operation was made."""
+    lines = [line.strip() for line in message.splitlines()]
+    starts = [number for number, line in enumerate(lines) if line.startswith("File ")]
+    return " ".join(" ".join(lines[starts[-1] + 1 if starts else 0 :]).split())
+
+
+def _is_of_workers(error: Any, reason: str) -> bool:
+    import tensorflow as tf
+
+    always = (
+        tf.errors.UnavailableError,  # its port is closed, or the coordination service says so
+        tf.errors.DeadlineExceededError,  # the chief does not answer
+        tf.errors.AbortedError,
+    )
+    sometimes = (tf.errors.CancelledError, tf.errors.InternalError, tf.errors.UnknownError)
+    return isinstance(error, always) or (
+        isinstance(error, sometimes) and _OF_WORKERS.search(reason) is not None
+    )
 
 
 def _place(strategy: tf.distribute.Strategy) -> tuple[int, int]:

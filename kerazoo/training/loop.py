@@ -21,6 +21,7 @@ from kerazoo.training.checkpoint import Checkpoints, History, Progress
 from kerazoo.training.compiled_steps import CompiledStep, epoch_results, plain
 from kerazoo.training.interruption import StopRequest
 from kerazoo.training.progress_bar import ShowProgress
+from kerazoo.training.worker_batches import distributed_batches
 
 
 class Loop:
@@ -149,31 +150,31 @@ class Loop:
 
     def _open(self, source: BatchSource) -> Iterator[Any]:
         """Build what a first step would build, restore it, and go to where the run was."""
-        dataset = source.starting_at(0, 0)
         self.stop_agreed = False
         self.train_step = CompiledStep(self.model, self.model.train_step, self.workers)
         self.test_step = CompiledStep(self.model, self.model.test_step, self.workers)
-        self._build(dataset)
+        self._build(source)
         if self.checkpoints is not None:
             self._restore(self.checkpoints, source.fingerprint(), len(source))
         else:
             self.progress.step = 0  # of an earlier call that broke off
-        return self._iterate(source.starting_at(self.progress.epoch, self.progress.step))
+        return iter(self._batches(source, self.progress.epoch, self.progress.step))
 
-    def _build(self, dataset: tf.data.Dataset) -> None:
+    def _build(self, source: BatchSource) -> None:
         """Keras builds optimizer and metrics in the first step; to be restored, they must be there
         before. Tracing a step does it; in eager mode, and under a strategy, it takes a method of
         Keras's trainer."""
+        batch = source.starting_at(0, 0).element_spec
         if self.model.run_eagerly:
-            self.model._symbolic_build(data_batch=dataset.element_spec)
+            self.model._symbolic_build(data_batch=batch)
         else:
-            self.model._maybe_symbolic_build(data_batch=dataset.element_spec)
-            self.train_step.trace(self._iterate(dataset))
+            self.model._maybe_symbolic_build(data_batch=batch)
+            self.train_step.trace(iter(self._batches(source)))
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
 
-    def _iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
-        return iter(self.strategy.experimental_distribute_dataset(dataset))
+    def _batches(self, source: BatchSource, epoch: int = 0, step: int = 0) -> Any:
+        return distributed_batches(self.workers, source, epoch, step)
 
     def _restore(self, checkpoints: Checkpoints, fingerprint: str, steps: int) -> None:
         self.progress = checkpoints.restore(self.model)
@@ -203,7 +204,7 @@ class Loop:
         self, stream: Iterator[Any], epochs: int, steps: int, validation: BatchSource | None
     ) -> None:
         at = self.progress
-        held_out = None if validation is None else validation.starting_at(0, 0)
+        held_out = None if validation is None else self._batches(validation)
         logs: dict[str, Any] = {}
         self.model.stop_training = False
         self.callbacks.on_train_begin()
@@ -214,9 +215,8 @@ class Loop:
                 break
             logs = dict(at.logs)
             if validation is not None:
-                logs |= {
-                    f"val_{k}": v for k, v in self._evaluate(held_out, len(validation)).items()
-                }
+                results = self._evaluate(held_out, len(validation))
+                logs |= {f"val_{name}": value for name, value in results.items()}
             self.callbacks.on_epoch_end(at.epoch, logs)
             at.epoch, at.step, at.logs = at.epoch + 1, 0, {}
             at.stopped = self._any(self.model.stop_training)
@@ -256,11 +256,11 @@ class Loop:
     def _is_due(self, step: int) -> bool:
         return self.checkpoint_every is not None and step % self.checkpoint_every == 0
 
-    def _evaluate(self, batches: tf.data.Dataset, steps: int) -> dict[str, Any]:
+    def _evaluate(self, batches: Any, steps: int) -> dict[str, Any]:
         self.model.reset_metrics()
         self.callbacks.on_test_begin()
         logs: dict[str, Any] = {}
-        stream = self._iterate(batches)
+        stream = iter(batches)
         for step in range(steps):
             self.callbacks.on_test_batch_begin(step)
             logs, _ = self.test_step(stream, False)

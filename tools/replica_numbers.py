@@ -1,0 +1,150 @@
+"""The zoo's recipes on replicas and workers, and how far their numbers are from one device's.
+
+    python tools/replica_numbers.py [--steps 50] [--json FILE] [RECIPE ...]
+
+Each recipe trains in float32 from the same weights on the same global batches, the last of which is
+short by five samples, without dropout, distortions and precision to choose: on one device, on two
+virtual CPUs (mirrored), and in two and three local processes (multi_worker). `evaluate` and
+`predict` follow, on a length that nothing divides. Named are the largest differences: of losses and
+metrics, relative where they are above 1, of weights, and of predictions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RUNS = {"mirrored x2": ("mirrored", 1), "workers x2": ("multi_worker", 2),
+        "workers x3": ("multi_worker", 3)}  # fmt: skip
+RECIPES = ["linear_regression", "mnist_mlp", "mnist_cnn", "cifar10_mobile"]
+EVALUATED = 101
+
+
+def train(recipe: str, strategy: str, steps: int, file: Path) -> None:
+    """In a process of its own: train, and write what came out."""
+    import kerazoo
+
+    devices = ["CPU:0", "CPU:1"] if strategy == "mirrored" else None
+    chosen = kerazoo.distribute.strategy(strategy, devices=devices)
+
+    import keras
+
+    from kerazoo.distribute.workers import Workers
+    from kerazoo.training.loop import Loop
+    from kerazoo.zoo.build import build_model
+    from kerazoo.zoo.catalogue import find_config
+    from kerazoo.zoo.compilation import compile_model
+
+    config = find_config(recipe)
+    inputs, targets = kerazoo.datasets.load_numpy(config.data.dataset, "train")
+    size = config.data.batch_size
+    samples = min(len(inputs), steps * size) - 5
+    batches = kerazoo.datasets.Batches(inputs[:samples], targets[:samples], batch_size=size)
+    epochs = -(-steps // len(batches))
+    keras.utils.set_random_seed(0)
+    arguments = {"dropout": 0.0} if "dropout" in config.model.arguments else {}
+    with chosen.scope():
+        model = build_model(config, **arguments)
+        compile_model(model, config.training, steps_per_epoch=len(batches), jit_compile=False)
+    history = Loop(model).fit(batches, epochs=epochs, progress=False)
+    held_out = inputs[:EVALUATED], targets[:EVALUATED]
+    evaluated = model.evaluate(*held_out, batch_size=32, verbose=0, return_dict=True)
+    predicted = model.predict(held_out[0], batch_size=32, verbose=0)
+    if Workers(chosen).is_chief:
+        values = {f"values/{k}": v for k, v in {**history, **_named("val", evaluated)}.items()}
+        weights = {f"weights/{n:04d}": w for n, w in enumerate(model.get_weights())}
+        np.savez(file, predicted=predicted, **values, **weights)
+
+
+def _named(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def run(recipe: str, strategy: str, workers: int, steps: int, folder: Path) -> dict[str, Any]:
+    """What came out of a training in `workers` processes."""
+    file = folder / f"{recipe}-{strategy}-{workers}.npz"
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        strategy,
+        str(file),
+        "--steps",
+        str(steps),
+        recipe,
+    ]
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    processes = []
+    for index in range(workers):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        if workers > 1:
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            environment["TF_CONFIG"] = json.dumps(task)
+        processes.append(
+            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        )
+    errors = [process.communicate()[1] for process in processes]
+    if any(process.returncode for process in processes):
+        sys.exit(f"{recipe} on {strategy}: " + "\n".join(error[-2000:] for error in errors))
+    return dict(np.load(file))
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def differences(results: dict[str, Any], expected: dict[str, Any]) -> dict[str, float]:
+    """The largest, of "values", "weights" and "predicted"."""
+    largest = {"values": 0.0, "weights": 0.0, "predicted": 0.0}
+    for name, wanted in expected.items():
+        kind = name.split("/")[0]
+        scale = np.maximum(1.0, np.abs(wanted)) if kind != "weights" else 1.0
+        gap = float(np.max(np.abs(results[name] - wanted) / scale))
+        largest[kind] = max(largest[kind], gap)
+    return largest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipes", nargs="*", default=RECIPES)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        train(arguments.recipes[0], arguments.child[0], arguments.steps, Path(arguments.child[1]))
+        return
+    table = []
+    print(
+        "| recipe | steps | run | losses and metrics | weights | predictions |\n" + "|---" * 6 + "|"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for recipe in arguments.recipes:
+            expected = run(recipe, "default", 1, arguments.steps, Path(folder))
+            for name, (strategy, workers) in RUNS.items():
+                results = run(recipe, strategy, workers, arguments.steps, Path(folder))
+                gaps = differences(results, expected)
+                table.append({"recipe": recipe, "run": name, "steps": arguments.steps, **gaps})
+                cells = [f"{gaps[kind]:.1e}" for kind in ("values", "weights", "predicted")]
+                print(
+                    "|", " | ".join([recipe, str(arguments.steps), name, *cells]), "|", flush=True
+                )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=2))
+
+
+if __name__ == "__main__":
+    main()
