@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerazoo.distribute.uneven_batches import fraction_here
+
 
 def fake_quantize(
     inputs: Any, low: Any, high: Any, *, bits: int = 8, narrow_range: bool = False
@@ -48,7 +50,8 @@ def fake_quantize_learned(
     """q(inputs) in float32, s = factor * first_step trained, `zero_point` a fixed integer: scalars.
 
     d q / d s = round(v) - v inside of the range (v = inputs / s), and the clipped integer minus
-    `zero_point` outside; its sum is scaled by 1 / sqrt(values * (2**bits - 1)). The gradient given
+    `zero_point` outside; its sum is scaled by 1 / sqrt(values * (2**bits - 1)), the
+    values of the global batch counted. The gradient given
     to `factor` is that over `first_step`: gradient descent then moves s as far as it would by
     itself, and optimizers that forget the gradient's size, as Adam does, move it by a share.
     Source: Esser et al. 2019, arXiv:1902.08153, equations 3 and section 2.2; the zero point is as
@@ -67,7 +70,8 @@ def fake_quantize_learned(
         def gradient(upstream):
             inside = tf.logical_and(x >= low, x <= high)
             slope = tf.where(inside, outputs - x, outputs) / step
-            scale = tf.math.rsqrt(tf.cast(tf.size(x), "float32") * most)
+            values = tf.cast(tf.size(x), "float32") / fraction_here()
+            scale = tf.math.rsqrt(values * most)
             return (
                 tf.where(inside, upstream, tf.zeros_like(upstream)),
                 tf.reduce_sum(upstream * slope) * scale / first_step,

@@ -11,6 +11,7 @@ from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.compress._calibrating import is_calibrating
 from kerazoo.compress._exporting import is_exporting
 from kerazoo.compress._fake_quant import fake_quantize, fake_quantize_learned
+from kerazoo.compress._replica_ranges import gathered, range_over_replicas
 from kerazoo.compress._tensorflow_only import check_backend
 from kerazoo.compress.scheme import RANGES
 from kerazoo.errors import ConfigError, unknown_name
@@ -97,15 +98,16 @@ class FakeQuantize(keras.layers.Layer):
     def build(self, input_shape):
         if not self._has_range:
             return
+        # What replicas assign is of the global batch, and the same on all of them.
+        same = {"aggregation": "only_first_replica"}
         self.low, self.high, self.count = (
-            # Averaged over replicas, as the moving statistics of BatchNormalization are.
             self.add_weight(
-                (self.members,), initializer="zeros", trainable=False, aggregation="mean", name=name
+                (self.members,), initializer="zeros", trainable=False, name=name, **same
             )
             for name in ("low", "high", "count")
         )
         if self.ranges == "learned":
-            self.factor = self.add_weight((), initializer="ones", aggregation="mean", name="factor")
+            self.factor = self.add_weight((), initializer="ones", name="factor", **same)
 
     @property
     def is_calibrated(self) -> bool:
@@ -209,8 +211,9 @@ class FakeQuantize(keras.layers.Layer):
 
     def _batch_range(self, x):
         if self.ranges != "percentile":
-            return ops.min(x), ops.max(x)
-        values = ops.sort(self._sampled(ops.reshape(x, (-1,))))
+            return range_over_replicas(ops.min(x), ops.max(x))
+        values = ops.sort(gathered(self._sampled(ops.reshape(x, (-1,)))))
+        values = ops.reshape(values, (-1,))  # sorted where the batch is unknown, it has no rank
         last = ops.cast(ops.shape(values)[0] - 1, "float32")
         above = ops.cast(ops.round(last * (self.percentile / 100)), "int32")
         return values[ops.cast(last, "int32") - above], values[above]
