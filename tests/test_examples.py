@@ -12,9 +12,15 @@ SAYS = {
     "name_to_tflite.py": "integer only",
     "tf1_mnist_to_keras3.py": "same predictions on 100.0% of 1000 test images",
 }
+ELSEWHERE = {"reinforcement_learning.py"}
+"""Runs in tests/rl, with the extra that it needs."""
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_every_example_is_run():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*SAYS, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("script", sorted(SAYS))
 def test_example(script, tmp_path):
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / script)],

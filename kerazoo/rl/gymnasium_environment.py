@@ -284,7 +284,7 @@ def _row(action: Any, number: int) -> Any:
         return {key: _row(part, number) for key, part in action.items()}
     if isinstance(action, tuple):
         return tuple(_row(part, number) for part in action)
-    return action[number]
+    return np.asarray(action)[number]
 
 
 def stack(space: gymnasium.Space, observations: Sequence[Any]) -> Any:
