@@ -23,7 +23,8 @@ def tcn_forecaster(
 ) -> keras.Model:
     """Causal residual blocks, arXiv:1803.01271; the last step's features give all steps ahead.
 
-    Quantiles never cross: the network gives the lowest, and how far each is above the one before.
+    Quantiles never cross: the network gives the middle one, and how far each is above the one
+    before.
 
     Args:
         input_shape: (steps, series); values in their own units.
@@ -46,16 +47,15 @@ def tcn_forecaster(
         x = block(x)
     x = layers.Cropping1D((input_shape[0] - 1, 0), name="last_step")(x)
     x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
-    lowest = layers.Dense(horizon, dtype="float32", name="lowest")(x)
-    standardized = layers.Reshape((horizon, 1), dtype="float32", name="lowest_column")(lowest)
+    middle = layers.Dense(horizon, dtype="float32", name="middle")(x)
+    standardized = layers.Reshape((horizon, 1), dtype="float32", name="middle_column")(middle)
     if quantiles > 1:
-        above = layers.Dense(
+        rises = layers.Dense(
             horizon * (quantiles - 1), activation="softplus", dtype="float32", name="rises"
         )(x)
-        above = layers.Reshape((horizon, quantiles - 1), dtype="float32", name="rises_in_columns")(
-            above
-        )
-        steps = layers.Concatenate(dtype="float32", name="columns")([standardized, above])
-        standardized = ops.cumsum(steps, axis=-1)
+        columns = layers.Reshape((horizon, quantiles - 1), dtype="float32", name="rise_columns")
+        height = ops.cumsum(ops.pad(columns(rises), ((0, 0), (0, 0), (1, 0))), axis=-1)
+        at = quantiles // 2
+        standardized = standardized + (height - height[..., at : at + 1])
     forecast = layers.Rescaling(deviation, offset=mean, dtype="float32", name="forecast")
     return keras.Model(inputs, forecast(standardized))
