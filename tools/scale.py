@@ -5,8 +5,10 @@
 
 `measure`: seconds per step of one, two and four workers on the same global batch, one thread each;
 of one process with two threads; bytes per step on the loopback interface against the formula of a
-ring all-reduce; seconds from a start to the end of the first step. Everything else on the machine
-should be quiet: the loopback interface counts all that is sent on it.
+ring all-reduce; seconds from a start to the end of the first step. The interface counts what all
+programs send on it; as root, give the measurement one of its own:
+
+    unshare --net sh -c 'ip link set lo up && python tools/scale.py measure'
 
 `predict`: the same formulas for more workers. docs/scale.md says what they assume.
 """

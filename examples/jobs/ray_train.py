@@ -32,15 +32,15 @@ def train_worker(config):
 
 
 def main(model, folder, *, workers=2, threads=1, epochs=None):
-    """Gives Ray's result, whose `metrics` are those of the training."""
+    """Train; what comes of it is in the folder. Raises Ray's error if it fails once too often."""
     trainer = TensorflowTrainer(
         train_worker,
         train_loop_config={"model": model, "folder": folder, "threads": threads, "epochs": epochs},
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": threads}),
         run_config=RunConfig(failure_config=FailureConfig(max_failures=3)),
     )
-    return trainer.fit()
+    trainer.fit()
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], sys.argv[2]).metrics)
+    main(sys.argv[1], sys.argv[2])

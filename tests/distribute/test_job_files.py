@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import kerazoo
 from kerazoo.distribute import cluster_from_environment
 
 JOBS = Path(__file__).parents[2] / "examples" / "jobs"
@@ -261,10 +262,10 @@ def test_ray_trains_with_two_workers_on_this_machine(tmp_path):
     code = """
 import ray, ray_train
 ray.init(num_cpus=2, include_dashboard=False)
-result = ray_train.main("linear_regression", "{folder}", epochs=2)
-print("loss", result.metrics["loss"])
+ray_train.main("linear_regression", "{folder}", epochs=2)
 """
-    environ = {**os.environ, "PYTHONPATH": str(JOBS), "RAY_TRAIN_V2_ENABLED": "1"}
+    paths = f"{JOBS}:{JOBS.parents[1]}"  # the second for a kerazoo that is not installed
+    environ = {**os.environ, "PYTHONPATH": paths, "RAY_TRAIN_V2_ENABLED": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code.format(folder=tmp_path / "run")],
         env=environ,
@@ -274,5 +275,10 @@ print("loss", result.metrics["loss"])
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["replicas"] == 2
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert f"loss {metrics['loss']}" in done.stdout
+    alone = kerazoo.train(
+        "linear_regression", epochs=2, output_dir=tmp_path / "alone", progress=False
+    )
+    assert metrics == pytest.approx(alone.metrics, rel=1e-5)
