@@ -136,7 +136,7 @@ class KerasNetwork(network.Network):
     def _step(self, observation: Any, step_type: Any, state: Any, training: Any) -> tuple[Any, Any]:
         batch = tf.shape(tf.nest.flatten(observation)[0])[0]
         initial = self.get_initial_state(batch)
-        if state in (None, ()):
+        if state is None or (isinstance(state, tuple) and not state):
             state = initial
         if step_type is not None:
             first = tf.equal(step_type, StepType.FIRST)

@@ -41,8 +41,8 @@ def record(
             not end in .png.
         RunError: the file cannot be written.
 
-    >>> round(kerazoo.rl.record(lambda observation: 0, "CartPole-v1", "cartpole.png"))
-    9
+    >>> kerazoo.rl.record(lambda observation: 0, "CartPole-v1", "cartpole.png") > 5
+    True
     """
     import tensorflow as tf
 

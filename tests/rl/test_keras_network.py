@@ -215,8 +215,8 @@ def test_state_is_carried_through_time_and_starts_anew_with_each_episode():
 
 def test_an_agent_trains_a_recurrent_network_on_sequences():
     agent = make_agent(DqnAgent, rl.KerasNetwork(recurrent(), OBSERVATION))
-    batch = experience(8, 5)
-    losses = [float(agent.train(batch).loss) for _ in range(30)]
+    batch, train = experience(8, 5), tf.function(agent.train, autograph=False)
+    losses = [float(train(batch).loss) for _ in range(30)]
     assert losses[-1] < losses[0]
     policy_state = agent.policy.get_initial_state(3)
     step = agent.policy.action(

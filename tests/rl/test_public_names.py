@@ -1,8 +1,6 @@
 """The public names of kerazoo.rl, frozen, documented, with examples that give what they say."""
 
 import doctest
-import subprocess
-import sys
 
 import pytest
 
@@ -46,11 +44,3 @@ def test_an_example_gives_what_it_says(name, tmp_path, monkeypatch):
     failures = []
     doctest.DocTestRunner(verbose=False).run(examples, out=failures.append)
     assert not failures, "".join(failures)
-
-
-def test_the_old_gym_is_no_part_of_it():
-    """TF-Agents imports it; kerazoo does not, and its notice is not shown."""
-    program = "import kerazoo.rl; kerazoo.rl.gymnasium_environment('CartPole-v1').reset()"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.returncode == 0
-    assert "unmaintained" not in run.stderr

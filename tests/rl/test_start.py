@@ -17,6 +17,7 @@ def answer(program):
     """What a new process prints."""
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
+    assert "unmaintained" not in run.stderr  # the old gym's notice, which TF-Agents would bring
     return run.stdout.strip()
 
 
