@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KINDS = ("auto", "default", "cpu", "gpu", "mirrored", "multi_worker", "tpu", "parameter_server")
 _OF_CLUSTERS = ("auto", "multi_worker", "parameter_server")
 COMMUNICATION = ("auto", "nccl", "ring", "copy")
+_BYTES_PER_PACK = 4 * 2**20  # of gradients that CPUs exchange while the next ones are computed
 
 
 def strategy(
@@ -190,10 +191,12 @@ def _join(cluster: Cluster, communication: str) -> tf.distribute.Strategy:
         )
     way = {"nccl": "NCCL", "ring": "RING"}.get(communication, "AUTO")
     implementation = tf.distribute.experimental.CommunicationImplementation[way]
+    # 0 is one pack of all gradients, which is sent when the last of them is there (docs/scale.md).
+    pack = 0 if tf.config.list_physical_devices("GPU") else _BYTES_PER_PACK
     return tf.distribute.MultiWorkerMirroredStrategy(
         cluster_resolver=cluster.resolver(),
         communication_options=tf.distribute.experimental.CommunicationOptions(
-            implementation=implementation
+            implementation=implementation, bytes_per_pack=pack
         ),
     )
 
