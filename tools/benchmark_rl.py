@@ -34,9 +34,9 @@ from tf_agents.utils import common
 from kerazoo.rl.learners import make_learner
 from kerazoo.rl.run import Run
 from kerazoo.training.run_folder import RunFolder
+from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.catalogue import find_any_config
-from kerazoo.zoo.config import AgentConfig
 from kerazoo.zoo.config_file import with_overrides
 
 ITERATIONS = 1000

@@ -23,8 +23,8 @@ from typing import Any
 import msgspec
 
 import kerazoo
+from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.catalogue import configs_folder, find_any_config, find_config, weights_folder
-from kerazoo.zoo.config import AgentConfig
 from kerazoo.zoo.config_file import to_yaml
 from kerazoo.zoo.weights import save_weights
 

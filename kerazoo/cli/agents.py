@@ -7,8 +7,8 @@ from typing import Any
 
 import kerazoo
 from kerazoo.errors import ConfigError
+from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.catalogue import find_any_config
-from kerazoo.zoo.config import AgentConfig
 from kerazoo.zoo.config_file import read_config
 
 

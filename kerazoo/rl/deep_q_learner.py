@@ -15,7 +15,7 @@ from kerazoo.rl.keras_categorical_q_network import KerasCategoricalQNetwork
 from kerazoo.rl.keras_network import KerasNetwork
 from kerazoo.rl.learner import Learner
 from kerazoo.rl.replay_buffer import ReplayBuffer
-from kerazoo.zoo.config import CategoricalDeepQ, DeepQ, DoubleDeepQ, Reinforcement
+from kerazoo.zoo.agent_config import CategoricalDeepQ, DeepQ, DoubleDeepQ, Reinforcement
 
 
 class DeepQLearner(Learner):

@@ -12,9 +12,9 @@ from kerazoo.errors import ConfigError, DataError
 from kerazoo.rl.gymnasium_environment import NameOrEnv, make_environment, stack
 from kerazoo.rl.policy import Policy, tflite_policy
 from kerazoo.rl.policy_model import policy_model
+from kerazoo.zoo.agent_config import AgentConfig, AnyConfig, Environment
 from kerazoo.zoo.build import build_with_weights
 from kerazoo.zoo.catalogue import find_any_config
-from kerazoo.zoo.config import AgentConfig, AnyConfig, Environment
 
 _SEED = 1_000_000  # of the episodes that nothing was chosen on; training counts seeds from 0
 

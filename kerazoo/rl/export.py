@@ -18,8 +18,8 @@ from kerazoo.rl.evaluation import agent_config, recipe_environment, run_episodes
 from kerazoo.rl.gymnasium_environment import stack
 from kerazoo.rl.policy import Policy, tflite_policy
 from kerazoo.rl.policy_model import policy_model, with_centred_scores
+from kerazoo.zoo.agent_config import Environment
 from kerazoo.zoo.build import build_with_weights
-from kerazoo.zoo.config import Environment
 
 if TYPE_CHECKING:
     from kerazoo.exporters import ExportReport

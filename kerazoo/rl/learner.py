@@ -11,7 +11,7 @@ from tf_agents.environments import tf_environment
 from tf_agents.trajectories import PolicyStep, TimeStep
 
 from kerazoo.rl.collector import Collector
-from kerazoo.zoo.config import AgentOptimizer, Reinforcement
+from kerazoo.zoo.agent_config import AgentOptimizer, Reinforcement
 
 
 class Learner(abc.ABC):

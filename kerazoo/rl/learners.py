@@ -10,7 +10,7 @@ from kerazoo.rl.deep_q_learner import DeepQLearner
 from kerazoo.rl.learner import Learner
 from kerazoo.rl.proximal_policy_learner import ProximalPolicyLearner
 from kerazoo.rl.reinforce_learner import ReinforceLearner
-from kerazoo.zoo.config import DeepQ, ProximalPolicy, Reinforcement
+from kerazoo.zoo.agent_config import DeepQ, ProximalPolicy, Reinforcement
 
 
 def make_learner(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerazoo.zoo.config import AgentConfig, CategoricalDeepQ
+from kerazoo.zoo.agent_config import AgentConfig, CategoricalDeepQ
 
 
 def policy_model(config: AgentConfig, network: keras.Model) -> keras.Model:

@@ -13,7 +13,7 @@ from tf_agents.trajectories import StepType, TimeStep, Trajectory
 from kerazoo.errors import ConfigError
 from kerazoo.rl.actor_learner import ActorLearner
 from kerazoo.rl.advantages import generalized_advantages
-from kerazoo.zoo.config import ProximalPolicy, Reinforcement
+from kerazoo.zoo.agent_config import ProximalPolicy, Reinforcement
 
 
 class ProximalPolicyLearner(ActorLearner):

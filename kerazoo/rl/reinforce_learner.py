@@ -11,7 +11,7 @@ from tf_agents.environments import tf_environment
 from tf_agents.trajectories import TimeStep
 
 from kerazoo.rl.actor_learner import ActorLearner
-from kerazoo.zoo.config import Reinforce, Reinforcement
+from kerazoo.zoo.agent_config import Reinforce, Reinforcement
 
 
 class ReinforceLearner(ActorLearner):

@@ -23,8 +23,8 @@ from kerazoo.training.callbacks import WriteEvents
 from kerazoo.training.checkpoint import History, load_values, save_values
 from kerazoo.training.interruption import StopRequest
 from kerazoo.training.run_folder import RunFolder
+from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.build import build_model
-from kerazoo.zoo.config import AgentConfig
 
 _STEPS_PER_CALL = 1024  # of a compiled function: often enough for a bar and for Ctrl-C
 _SEED_OF_EVALUATION = 2_000_000  # apart from the seeds of training and of `kerazoo.rl.evaluate`

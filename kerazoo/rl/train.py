@@ -15,7 +15,7 @@ from kerazoo.rl.evaluation import agent_config, as_agent
 from kerazoo.rl.gymnasium_environment import NameOrEnv
 from kerazoo.rl.run import Result, Run
 from kerazoo.training.run_folder import RunFolder
-from kerazoo.zoo.config import AgentConfig
+from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.config_file import read_config, with_overrides
 
 

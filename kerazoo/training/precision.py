@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kerazoo.notices import notice
+
 if TYPE_CHECKING:
     import keras
 
@@ -64,6 +66,8 @@ def choose(
         batch: (inputs, targets) to time with.
         steps: length of the run; below `WORTH_TIMING` nothing is timed.
     """
+    import tensorflow as tf
+
     precisions = _candidates() if precision == "auto" else [precision]
     if steps < WORTH_TIMING or (len(precisions) == 1 and xla != "auto"):
         return Choice(precisions[0], xla is True)
@@ -71,8 +75,14 @@ def choose(
     best = _fastest(times)
     if xla != "auto":
         return Choice(best, xla is True, times)
+    try:
+        step = _timed_step(best, True, make_model, batch)
+    except tf.errors.OpError as error:  # some operations it does not have: sparse updates, strings
+        reason = " ".join(error.message.split())[:100]
+        notice(f"XLA cannot compile this model, which trains without it: {reason}")
+        return Choice(best, False, times)
     label = f"{best}+xla"
-    times |= _median_step_ms({label: _timed_step(best, True, make_model, batch)})
+    times |= _median_step_ms({label: step})
     return Choice(best, times[label] * _GAIN < times[best], times)
 
 

@@ -28,7 +28,7 @@ from kerazoo import atomic
 from kerazoo.errors import ConfigError, RunError
 from kerazoo.training.checkpoint import History
 from kerazoo.training.precision import Choice
-from kerazoo.zoo.config import AnyConfig
+from kerazoo.zoo.agent_config import AnyConfig
 from kerazoo.zoo.config_file import to_config, to_plain, to_yaml
 from kerazoo.zoo.yaml_reader import read_yaml
 

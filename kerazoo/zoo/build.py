@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.errors import ConfigError, KerazooError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo import registry
+from kerazoo.zoo.agent_config import AnyConfig
 from kerazoo.zoo.catalogue import find_any_config, weights_folder
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import AnyConfig, ZooConfig
+from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.package_weights import read_package_weights
 from kerazoo.zoo.weights import assign_weights, read_weights
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from kerazoo.zoo.agent_config import AgentConfig, AnyConfig
 from kerazoo.zoo.catalogue import find_any_config, weights_folder
-from kerazoo.zoo.config import AgentConfig, AnyConfig
 from kerazoo.zoo.weights import count_parameters
 
 

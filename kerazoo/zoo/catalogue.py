@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from kerazoo.errors import ConfigError, unknown_name
-from kerazoo.zoo.config import AnyConfig, ZooConfig
+from kerazoo.zoo.agent_config import AnyConfig
+from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.config_file import read_config
 
 _PACKAGE = Path(__file__).resolve().parent.parent

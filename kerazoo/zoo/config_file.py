@@ -16,7 +16,8 @@ import yaml
 from msgspec import inspect
 
 from kerazoo.errors import ConfigError, nearest
-from kerazoo.zoo.config import AgentConfig, AnyConfig, ZooConfig
+from kerazoo.zoo.agent_config import AgentConfig, AnyConfig
+from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.yaml_reader import plain_scalar, read_yaml
 
 Config = TypeVar("Config", bound=AnyConfig)

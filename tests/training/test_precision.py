@@ -1,7 +1,9 @@
 """Which precision is chosen, with the clock replaced by known times."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerazoo.training import precision
 from kerazoo.training.precision import choose, dtype_policy
@@ -58,12 +60,30 @@ def test_timing_really_trains_each_candidate():
         trained.append((keras.config.dtype_policy().name, xla))
         return model
 
-    import numpy as np
-
     batch = np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
     choice = choose("auto", False, make_model=make_model, batch=batch, steps=10_000)
     assert trained == [("float32", False), ("mixed_bfloat16", False)]
     assert all(ms > 0 for ms in choice.step_ms.values())
+
+
+class InPython(keras.layers.Layer):
+    """What XLA cannot compile."""
+
+    def call(self, inputs):
+        values = tf.numpy_function(lambda x: x, [inputs], tf.float32, stateful=False)
+        return tf.ensure_shape(values, inputs.shape)
+
+
+def test_what_xla_refuses_trains_without_it(caplog):
+    def make_model(xla):
+        model = keras.Sequential([keras.Input((2,)), InPython(), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", jit_compile=xla)
+        return model
+
+    batch = np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
+    choice = choose("float32", "auto", make_model=make_model, batch=batch, steps=10_000)
+    assert (choice.precision, choice.xla) == ("float32", False)
+    assert "XLA cannot compile this model" in caplog.text
 
 
 def test_the_policy_from_before_returns_after_an_error():

@@ -9,8 +9,8 @@ import pytest
 import kerazoo
 from kerazoo import list_models
 from kerazoo.errors import ConfigError
+from kerazoo.zoo.agent_config import AgentConfig, Reinforce
 from kerazoo.zoo.catalogue import configs_folder, find_any_config
-from kerazoo.zoo.config import AgentConfig, Reinforce
 from kerazoo.zoo.config_file import read_config, to_config, to_plain, to_yaml, with_overrides
 from kerazoo.zoo.yaml_reader import parse_yaml
 
