@@ -1,7 +1,7 @@
 """What several workers cost and gain on this machine, and what that predicts for many.
 
     python tools/scale.py measure [--model mnist_cnn] [--batch-size 256] [--steps 64] [--rounds 3]
-    python tools/scale.py predict --step 0.087
+    python tools/scale.py predict
 
 `measure`: seconds per step of one, two and four workers on the same global batch, one thread each;
 of one process with two threads; bytes per step on the loopback interface against the formula of a
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,33 @@ CONTENDERS = {
 }
 
 
+@dataclass(frozen=True)
+class Network:
+    """What a prediction starts from.
+
+    Attributes:
+        name: with the samples of each worker's part of a batch.
+        compute: CPU seconds per step of one process with one thread, measured on 29 November 2026
+            by `TF_NUM_INTRAOP_THREADS=1 python tools/scale_worker.py ...`.
+        gradient_bytes: of all trainable weights, float32.
+        collectives: exchanges per step: packs of gradients, one of the logs, and three for each
+            synchronized BatchNormalization.
+    """
+
+    name: str
+    compute: float
+    gradient_bytes: float
+    collectives: int
+
+
+NETWORKS = (
+    Network("mnist_cnn, 128 images", 0.067, 13.1e6, 2 + 1),
+    Network("efficientnet_lite0, 16 images", 0.92, 18.6e6, 5 + 1 + 3 * 49),
+)
+_COPYING = 0.028 / 13.1e6  # seconds that a worker's CPU takes to send and receive a byte, measured
+_LATENCY = 50e-6  # seconds that a message takes within a data centre, assumed
+
+
 def ring_bytes(workers: int, gradient_bytes: float) -> float:
     """What each worker sends per step in a ring all-reduce: 2 (N - 1) / N times the gradient.
 
@@ -52,21 +80,17 @@ def ring_bytes(workers: int, gradient_bytes: float) -> float:
     return 2 * (workers - 1) / workers * gradient_bytes
 
 
-def step_seconds(
-    workers: int,
-    *,
-    compute: float,
-    gradient_bytes: float,
-    bytes_per_second: float,
-    latency: float = 50e-6,
-) -> float:
-    """Seconds per step of `workers`, each of which computes `compute` seconds on its part.
+def step_seconds(workers: int, network: Network, *, bytes_per_second: float) -> float:
+    """Seconds per step of `workers`, each with the same number of samples.
 
-    Nothing overlaps: first the gradient, then its exchange in 2 (N - 1) rounds, each of which waits
-    once for the network. An upper bound where the exchange begins while gradients are computed.
+    Nothing overlaps: first all gradients, then their exchange. Each collective operation waits
+    2 (N - 1) times for the network. An upper bound, as far as its assumptions hold.
     """
-    rounds = 2 * (workers - 1)
-    return compute + ring_bytes(workers, gradient_bytes) / bytes_per_second + rounds * latency
+    if workers == 1:
+        return network.compute
+    sent = ring_bytes(workers, network.gradient_bytes)
+    waits = network.collectives * 2 * (workers - 1)
+    return network.compute + sent * (_COPYING + 1 / bytes_per_second) + waits * _LATENCY
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -143,23 +167,18 @@ def _rows(
 
 
 def predict(options: argparse.Namespace) -> None:
-    """A table of step times and efficiencies, for each network and number of workers."""
-    print(
-        f"{'workers':>8} {'link':>10} {'step, ms':>10} {'of which network':>17} {'efficiency':>11}"
-    )
-    for gigabits in (1, 10, 100):
-        for workers in (1, 2, 8, 64, 1024):
-            seconds = step_seconds(
-                workers,
-                compute=options.step,
-                gradient_bytes=options.gradient_bytes,
-                bytes_per_second=gigabits * 1e9 / 8,
-            )
-            share = 1 - options.step / seconds
-            print(
-                f"{workers:>8} {gigabits:>5} Gb/s {1000 * seconds:>10.1f} {share:>16.0%} "
-                f"{options.step / seconds:>10.0%}"
-            )
+    """Milliseconds per step and efficiency, for each network, link and number of workers."""
+    counts = (1, 8, 64, 1024)
+    print("| network | link | " + " | ".join(f"{count:,}" for count in counts) + " |")
+    print("|---|---|" + "---|" * len(counts))
+    for network in NETWORKS:
+        for gigabits in (1, 10, 100):
+            times = [
+                step_seconds(count, network, bytes_per_second=gigabits * 1e9 / 8)
+                for count in counts
+            ]
+            cells = [f"{1000 * time:,.0f} ms, {network.compute / time:.0%}" for time in times]
+            print(f"| {network.name} | {gigabits} Gbit/s | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
@@ -173,8 +192,6 @@ def main() -> None:
     measuring.add_argument("--json", help="a file for all medians of all rounds")
     measuring.set_defaults(run=measure)
     predicting = commands.add_parser("predict")
-    predicting.add_argument("--step", type=float, required=True, help="seconds, of one worker")
-    predicting.add_argument("--gradient-bytes", type=float, default=13.1e6)
     predicting.set_defaults(run=predict)
     options = parser.parse_args()
     options.run(options)
