@@ -1,12 +1,13 @@
 """The zoo's recipes on replicas and workers, and how far their numbers are from one device's.
 
-    python tools/replica_numbers.py [--steps 50] [--json FILE] [RECIPE ...]
+    python tools/replica_numbers.py [--steps 50] [--peak RATE] [--json FILE] [RECIPE ...]
 
-Each recipe trains in float32 from the same weights on the same global batches, the last of which is
-short by five samples, without dropout, distortions and precision to choose: on one device, on two
-virtual CPUs (mirrored), and in two and three local processes (multi_worker). `evaluate` and
-`predict` follow, on a length that nothing divides. Named are the largest differences: of losses and
-metrics, relative where they are above 1, of weights, and of predictions.
+Each recipe trains from the same weights on the same global batches, the last of which is short by
+five samples, without dropout and distortions: on one device, on two virtual CPUs (mirrored), and in
+two and three local processes (multi_worker). `evaluate` and `predict` follow, on a length that
+nothing divides. Named are the largest differences: of losses and metrics, relative where they are
+above 1, of weights, and of predictions. Deep networks at a high rate multiply any rounding error in
+each step, on one device as on many: a lower `--peak` of the learning rate tells it from a fault.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ RECIPES = ["linear_regression", "mnist_mlp", "mnist_cnn", "cifar10_mobile"]
 EVALUATED = 101
 
 
-def train(recipe: str, strategy: str, steps: int, file: Path) -> None:
+def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path) -> None:
     """In a process of its own: train, and write what came out."""
     import kerazoo
 
@@ -43,8 +44,11 @@ def train(recipe: str, strategy: str, steps: int, file: Path) -> None:
     from kerazoo.zoo.build import build_model
     from kerazoo.zoo.catalogue import find_config
     from kerazoo.zoo.compilation import compile_model
+    from kerazoo.zoo.config_file import with_overrides
 
     config = find_config(recipe)
+    if peak is not None:
+        config = with_overrides(config, {"training.optimizer.learning_rate.peak": peak})
     inputs, targets = kerazoo.datasets.load_numpy(config.data.dataset, "train")
     size = config.data.batch_size
     samples = min(len(inputs), steps * size) - 5
@@ -69,19 +73,12 @@ def _named(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def run(recipe: str, strategy: str, workers: int, steps: int, folder: Path) -> dict[str, Any]:
+def run(
+    recipe: str, strategy: str, workers: int, options: list[str], folder: Path
+) -> dict[str, Any]:
     """What came out of a training in `workers` processes."""
     file = folder / f"{recipe}-{strategy}-{workers}.npz"
-    command = [
-        sys.executable,
-        __file__,
-        "--child",
-        strategy,
-        str(file),
-        "--steps",
-        str(steps),
-        recipe,
-    ]
+    command = [sys.executable, __file__, "--child", strategy, str(file), *options, recipe]
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     processes = []
     for index in range(workers):
@@ -121,21 +118,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", default=RECIPES)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--peak", type=float, help="of the learning rate; the recipe's if left out")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        train(arguments.recipes[0], arguments.child[0], arguments.steps, Path(arguments.child[1]))
+        strategy, file = arguments.child
+        train(arguments.recipes[0], strategy, arguments.steps, arguments.peak, Path(file))
         return
+    peak = [] if arguments.peak is None else ["--peak", str(arguments.peak)]
+    options = ["--steps", str(arguments.steps), *peak]
     table = []
     print(
         "| recipe | steps | run | losses and metrics | weights | predictions |\n" + "|---" * 6 + "|"
     )
     with tempfile.TemporaryDirectory() as folder:
         for recipe in arguments.recipes:
-            expected = run(recipe, "default", 1, arguments.steps, Path(folder))
+            expected = run(recipe, "default", 1, options, Path(folder))
             for name, (strategy, workers) in RUNS.items():
-                results = run(recipe, strategy, workers, arguments.steps, Path(folder))
+                results = run(recipe, strategy, workers, options, Path(folder))
                 gaps = differences(results, expected)
                 table.append({"recipe": recipe, "run": name, "steps": arguments.steps, **gaps})
                 cells = [f"{gaps[kind]:.1e}" for kind in ("values", "weights", "predicted")]

@@ -48,21 +48,24 @@ def _with_inner_ones(optimizer: Any) -> Iterator[Any]:
 
 
 def _summed(grads: list[Any], variables: Any) -> list[Any]:
-    """The sums over replicas, in one exchange. What is None stays, and what Keras assigns instead
-    of descending along it (the scales of float8)."""
+    """The sums over replicas. What is None stays, and what Keras assigns instead of descending
+    along it (the scales of float8)."""
     import tensorflow as tf
 
     replica = tf.distribute.get_replica_context()
     if replica is None:
         return grads
     variables = [None] * len(grads) if variables is None else list(variables)
-    is_sum = [
-        gradient is not None and not getattr(variable, "overwrite_with_gradient", False)
-        for gradient, variable in zip(grads, variables, strict=True)
-    ]
-    own = [gradient for gradient, chosen in zip(grads, is_sum, strict=True) if chosen]
-    sums = iter(replica.all_reduce(tf.distribute.ReduceOp.SUM, own) if own else [])
-    return [next(sums) if chosen else g for g, chosen in zip(grads, is_sum, strict=True)]
+    by_dtype: dict[Any, list[int]] = {}  # an exchange takes one dtype at a time
+    for number, (gradient, variable) in enumerate(zip(grads, variables, strict=True)):
+        if gradient is not None and not getattr(variable, "overwrite_with_gradient", False):
+            by_dtype.setdefault(gradient.dtype, []).append(number)
+    results = list(grads)
+    for numbers in by_dtype.values():
+        sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, [grads[n] for n in numbers])
+        for number, total in zip(numbers, sums, strict=True):
+            results[number] = total
+    return results
 
 
 def _accumulate_across_replicas(optimizer: Any) -> None:

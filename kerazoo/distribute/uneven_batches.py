@@ -28,8 +28,8 @@ class Part(NamedTuple):
 
     Attributes:
         data: the samples, in the batch's structure.
-        share: float32 scalar: by what the replica's loss is multiplied, 1 where parts are even.
-        fraction: float32 scalar: of the batch's samples, those that are in `data`.
+        share: float64 scalar: by what the replica's loss is multiplied, 1 where parts are even.
+        fraction: float64 scalar: of the batch's samples, those that are in `data`.
         counted: int64 scalar: how many of the samples this replica reports; all of them, or none.
     """
 
@@ -89,10 +89,10 @@ def _part(batch: Any, number: int, replicas: int) -> Part:
     start = tf.where(is_split, number * size + tf.minimum(rest, number), 0)
     count = tf.where(is_split, size + tf.cast(number < rest, tf.int64), samples)
     fraction = count / samples
-    share = tf.where(is_split, fraction * replicas, 1.0)
+    share = tf.where(is_split, fraction * replicas, tf.ones_like(fraction))
     counted = tf.where(is_split, count, samples if number == 0 else 0)
     data = tf.nest.map_structure(lambda tensor: _slice(tensor, start, count), batch)
-    return Part(data, tf.cast(share, tf.float32), tf.cast(fraction, tf.float32), counted)
+    return Part(data, share, fraction, counted)
 
 
 def _samples(batch: Any) -> Any:
@@ -138,11 +138,11 @@ def counting(part: Part) -> Iterator[None]:
 
 
 def fraction_here() -> Any:
-    """Of the samples of the step under way, those that are on this replica."""
+    """Of the samples of the step under way, those that are on this replica: float32."""
     import tensorflow as tf
 
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return getattr(_step, "fraction", 1 / replicas)
+    return tf.cast(getattr(_step, "fraction", 1 / replicas), tf.float32)
 
 
 def scaled(loss: Any, optimizer: Any) -> Any:

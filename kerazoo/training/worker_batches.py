@@ -35,7 +35,7 @@ def _own_parts(source: Batches, workers: Workers, epoch: int, step: int) -> tf.d
     def as_part(number: tf.Tensor, data: Any) -> Part:
         samples = tf.where((number + 1) % steps == 0, last, source.batch_size)
         own = tf.shape(data[0])[0]
-        fraction = tf.cast(own / samples, tf.float32)
+        fraction = own / samples
         return Part(data, fraction * workers.count, fraction, tf.cast(own, tf.int64))
 
     stream = source.part(workers.index, workers.count).starting_at(epoch, step)
