@@ -1,4 +1,4 @@
-"""A model's train or test step, compiled, on all replicas of all workers; and what it reports."""
+"""A model's train or test steps, compiled, on all replicas of all workers; and what they report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerazoo.distribute.workers import Workers
 
 
 class CompiledStep:
-    """Takes one batch from an iterator and runs `step` on every replica.
+    """Takes batches from an iterator and runs `step` on every replica with each.
 
     Under several workers it is also where they agree: the numbers among the logs are the mean over
     all replicas, so that callbacks decide the same everywhere, and a wish to stop reaches all
@@ -25,29 +25,34 @@ class CompiledStep:
         if model.jit_compile:
             step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
         self.step = step
-        run = self._run_alone if workers.count == 1 else self._run_together
+        run: Callable[..., Any] = self._run_alone if workers.count == 1 else self._run_together
         self.run = run if model.run_eagerly else tf.function(run, autograph=False)
 
     def trace(self, iterator: Iterator[Any]) -> None:
         """Do what is done before the first step, without a step."""
         if hasattr(self.run, "get_concrete_function"):
-            self.run.get_concrete_function(*self._arguments(iterator, False))
+            self.run.get_concrete_function(*self._arguments(iterator, False), steps=1)
 
-    def __call__(self, iterator: Iterator[Any], wants_stop: bool) -> tuple[dict[str, Any], bool]:
-        """The step's logs, and whether any worker wants to stop."""
-        logs = self.run(*self._arguments(iterator, wants_stop))
+    def __call__(
+        self, iterator: Iterator[Any], wants_stop: bool, steps: int = 1
+    ) -> tuple[dict[str, Any], bool]:
+        """The logs of the last of `steps` steps, and whether any worker wants to stop."""
+        logs = self.run(*self._arguments(iterator, wants_stop), steps=steps)
         stop = logs.pop("", wants_stop)
         return logs, bool(stop)
 
     def _arguments(self, iterator: Iterator[Any], wants_stop: bool) -> tuple[Any, ...]:
         return (iterator,) if self.workers.count == 1 else (iterator, tf.constant(wants_stop))
 
-    def _run_alone(self, iterator: Iterator[Any]) -> dict[str, Any]:
-        logs = self.strategy.run(self.step, args=(next(iterator),))
+    def _run_alone(self, iterator: Iterator[Any], steps: int) -> dict[str, Any]:
+        for _ in range(steps):
+            logs = self.strategy.run(self.step, args=(next(iterator),))
         # One replica's will do: metrics are summed over all when they are read between steps.
         return {k: self.strategy.experimental_local_results(v)[0] for k, v in logs.items()}
 
-    def _run_together(self, iterator: Iterator[Any], wants_stop: tf.Tensor) -> dict[str, Any]:
+    def _run_together(
+        self, iterator: Iterator[Any], wants_stop: tf.Tensor, steps: int
+    ) -> dict[str, Any]:
         def on_replica(batch: Any) -> dict[str, Any]:
             logs = self.step(batch)
             numbers = {name: v for name, v in logs.items() if _is_number(v)}
@@ -56,7 +61,8 @@ class CompiledStep:
             stop, *means = tf.unstack(means)
             return {**logs, **dict(zip(numbers, means, strict=True)), "": stop > 0}
 
-        logs = self.strategy.run(on_replica, args=(next(iterator),))
+        for _ in range(steps):
+            logs = self.strategy.run(on_replica, args=(next(iterator),))
         return {k: self.strategy.experimental_local_results(v)[0] for k, v in logs.items()}
 
 

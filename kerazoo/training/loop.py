@@ -36,6 +36,10 @@ class Loop:
         checkpoint_every: steps between two checkpoints; None saves at the end of each epoch. One
             is always saved at the end of an epoch, and when Ctrl-C or SIGTERM stops the run.
 
+    With `steps_per_execution` in `compile`, so many steps are one call of TensorFlow: a stop waits
+    for its end, callbacks hear of the last of them. None reaches over an epoch's end or a
+    checkpoint.
+
     What a custom train step changes must be in Keras's variables, metrics, seed generators, or in
     optimizers that are attributes of the model: other state is not saved.
 
@@ -43,7 +47,7 @@ class Loop:
     first one writes and shows the progress; all stop in the same step when any is asked to.
 
     Raises:
-        ConfigError: the model is not compiled, or wants several steps per execution.
+        ConfigError: the model is not compiled.
         MissingDependencyError: Keras runs on another backend than TensorFlow.
 
     >>> import keras, kerazoo, numpy as np
@@ -71,11 +75,6 @@ class Loop:
             )
         if not model.compiled:
             raise ConfigError(f"The model {model.name!r} is not compiled: call compile(...) first.")
-        if model.steps_per_execution != 1:
-            raise ConfigError(
-                f"A loop runs one step at a time, so that it can stop after any. Compile with "
-                f"steps_per_execution=1. Received: {model.steps_per_execution}."
-            )
         if checkpoint_every is not None:
             check_integer("checkpoint_every", checkpoint_every)
         self.model = prepare(model)
@@ -215,7 +214,7 @@ class Loop:
                 break
             logs = dict(at.logs)
             if validation is not None:
-                results = self._evaluate(held_out, len(validation))
+                results = self._evaluate(held_out, len(validation), self._steps_done(steps))
                 logs |= {f"val_{name}": value for name, value in results.items()}
             self.callbacks.on_epoch_end(at.epoch, logs)
             at.epoch, at.step, at.logs = at.epoch + 1, 0, {}
@@ -245,18 +244,26 @@ class Loop:
         logs: dict[str, Any] = {}
         while at.step < steps and not self.is_stopping and not self.model.stop_training:
             self.callbacks.on_train_batch_begin(at.step)
-            logs, self.stop_agreed = self.train_step(stream, self.stop.asked)
-            at.step += 1
+            count = self._steps_at_once(steps)
+            logs, self.stop_agreed = self.train_step(stream, self.stop.asked, count)
+            at.step += count
             beat(self._steps_done(steps))
             self.callbacks.on_train_batch_end(at.step - 1, logs)
             if at.step < steps and self._is_due(self._steps_done(steps)):
                 self._save()  # at the end of the epoch it comes after the validation
         return epoch_results(self.model, logs)
 
+    def _steps_at_once(self, steps_per_epoch: int) -> int:
+        count = min(self.model.steps_per_execution, steps_per_epoch - self.progress.step)
+        if self.checkpoint_every is None:
+            return count
+        done = self._steps_done(steps_per_epoch)
+        return min(count, self.checkpoint_every - done % self.checkpoint_every)
+
     def _is_due(self, step: int) -> bool:
         return self.checkpoint_every is not None and step % self.checkpoint_every == 0
 
-    def _evaluate(self, batches: Any, steps: int) -> dict[str, Any]:
+    def _evaluate(self, batches: Any, steps: int, done: int) -> dict[str, Any]:
         self.model.reset_metrics()
         self.callbacks.on_test_begin()
         logs: dict[str, Any] = {}
@@ -264,6 +271,7 @@ class Loop:
         for step in range(steps):
             self.callbacks.on_test_batch_begin(step)
             logs, _ = self.test_step(stream, False)
+            beat(done)
             self.callbacks.on_test_batch_end(step, logs)
         results = epoch_results(self.model, logs)
         self.callbacks.on_test_end(results)

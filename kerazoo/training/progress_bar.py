@@ -36,10 +36,11 @@ class ShowProgress(keras.callbacks.Callback):
         self.bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.before = epoch * self.steps_per_epoch
         self.bar.update(self.task, description=f"epoch {epoch + 1}/{self.epochs}")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.bar.advance(self.task)
+        self.bar.update(self.task, completed=self.before + batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = "  ".join(

@@ -60,6 +60,7 @@ class Run:
             )
         self.config, self.folder = config, folder
         self.checkpoints = Checkpoints(folder.checkpoints)
+        _refuse_parameter_servers(config)
         # First of all: it cannot join other workers once TensorFlow has started.
         self.devices = distribute.strategy(
             config.distribution.strategy,
@@ -76,6 +77,7 @@ class Run:
             batch_size=config.data.batch_size,
             augment=config.data.augment,
             seed=config.training.seed,
+            last_batch="dropped" if self._is_on_tpu else "smaller",
         )
         self.steps = len(self.batches) * config.training.epochs
         self.training = _with_an_average_in_time(config, self.steps)
@@ -130,7 +132,15 @@ class Run:
         history = self.checkpoints.progress().history
         return TrainResult(self.model, self.folder.read_metrics(), self.folder.path, history)
 
+    @property
+    def _is_on_tpu(self) -> bool:
+        """TPUs want one shape, so an epoch's last batch, if smaller, is dropped; and bfloat16."""
+        return isinstance(self.devices, tf.distribute.TPUStrategy)
+
     def _choose_precision(self) -> Choice:
+        if self._is_on_tpu:
+            wanted = self.config.distribution.precision
+            return Choice("mixed_bfloat16" if wanted == "auto" else wanted, xla=False)
         size = self.batches.batch_size
         one_device = self.devices.num_replicas_in_sync == 1
         with self.devices.scope():
@@ -148,7 +158,11 @@ class Run:
     def _make_trainer(self, xla: bool) -> Trainer:
         trainer = make_trainer(make_model(self.config, steps=self.steps), self.config)
         compile_model(
-            trainer.compiled, self.training, steps_per_epoch=len(self.batches), jit_compile=xla
+            trainer.compiled,
+            self.training,
+            steps_per_epoch=len(self.batches),
+            jit_compile=xla,
+            steps_per_execution=self.config.distribution.steps_per_execution,
         )
         return trainer
 
@@ -223,6 +237,16 @@ class Run:
                 f"{self.config.name}: training.early_stopping.monitor must be one of "
                 f"{', '.join(names)}. Received: {stopping.monitor!r}."
             )
+
+
+def _refuse_parameter_servers(config: ZooConfig) -> None:
+    kind = config.distribution.strategy
+    cluster = distribute.cluster_from_environment() if kind == "auto" else None
+    if kind == "parameter_server" or (cluster is not None and cluster.parameter_servers):
+        raise ConfigError(
+            f"{config.name}: recipes do not train with parameter servers, whose steps do not wait "
+            f"for each other. Use kerazoo.distribute.AsynchronousLoop, or another strategy."
+        )
 
 
 def _metric_name(metric: str | Metric) -> str:

@@ -22,6 +22,7 @@ def compile_model(
     *,
     steps_per_epoch: int | None = None,
     jit_compile: bool | str = "auto",
+    steps_per_execution: int = 1,
 ) -> None:
     """Compile `model` as its recipe says.
 
@@ -39,6 +40,7 @@ def compile_model(
         loss=_loss(training),
         metrics=[_metric(name) for name in training.metrics],
         jit_compile=jit_compile,
+        steps_per_execution=steps_per_execution,
     )
 
 

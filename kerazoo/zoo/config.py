@@ -178,6 +178,7 @@ class Distribution(Section):
     `strategy`, `devices`, `communication`, `memory_limit`: as `kerazoo.distribute.strategy` takes
     them, the limit in MiB.
     `precision` and `xla` "auto": a few steps of each are timed, the fastest is taken.
+    `steps_per_execution`: steps per call of TensorFlow, for TPUs, which else wait for the program.
     `deterministic`: TensorFlow's deterministic kernels, for the rest of the process; slower.
     `learning_rate_scaling`: "linear" or "sqrt": the learning rate is for batches of
     `base_batch_size`, and grows with `data.batch_size`, or with its square root.
@@ -189,6 +190,7 @@ class Distribution(Section):
     memory_limit: Count | None = None
     precision: Precision = "auto"
     xla: Literal["auto"] | bool = "auto"
+    steps_per_execution: Count = 1
     deterministic: bool = False
     learning_rate_scaling: Literal["none", "linear", "sqrt"] = "none"
     base_batch_size: Count | None = None
