@@ -33,7 +33,7 @@ SMALL = {  # of what is slow to build or to train, less
     "fsdd_keyword": {"filters": 8, "blocks": 1, "dropout": 0.0},
     "mnist1d_gru": {"units": [8], "unroll": False},
     "mnist1d_rnn": {"units": [8, 8], "unroll": False},
-    "mr_text_cnn": {"embedding_units": 8, "filters": 8},
+    "mr_text_cnn": {"embedding_units": 8, "filters": 8, "dropout": 0.0},
     "mr_text_lstm": {"embedding_units": 8, "units": 8, "unroll": False},
     "timeseries_forecaster": {"filters": 8, "dilation_rates": (1, 2)},
 }
