@@ -202,9 +202,7 @@ FILES = {
 
 
 MEASURED = [  # agents are in tests/rl
-    name
-    for name in PRETRAINED
-    if kerazoo.info(name).metrics and not kerazoo.info(name).environment
+    name for name in PRETRAINED if kerazoo.info(name).metrics and not kerazoo.info(name).environment
 ]
 
 
