@@ -248,6 +248,29 @@ def far_from_zero():
     return fitted(prepared(make))
 
 
+def deep_in_double_precision():
+    """Where rounding is no excuse: 8 convolutions with normalization, and a high learning rate."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+    def make():
+        keras.utils.set_random_seed(1)
+        x = inputs = keras.Input((8, 8, 1))
+        for _ in range(8):
+            x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+            x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+        outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))
+        return keras.Model(inputs, outputs)
+
+    try:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # in float64, too
+        return looped(prepared(make, lambda: keras.optimizers.SGD(0.2, momentum=0.9), loss=loss))
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
 def agreement():
     workers = Workers(strategy)
     told = workers.from_chief("Größe" if workers.is_chief else "something else")
