@@ -30,6 +30,7 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_a_file(run, photos):
     code, out, err = run(
         *("fine-tune", "mnist_cnn", photos, "--validation", 0.3, "--epochs", 0, "--export"),

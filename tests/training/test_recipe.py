@@ -241,6 +241,7 @@ for name in ("loss", "val_loss"):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_precision(tiny, tmp_path, monkeypatch):
     """Timed anew, another precision might win and change the numbers."""
     from kerazoo.training import run
