@@ -11,12 +11,13 @@ import gymnasium
 
 from kerazoo.errors import ConfigError
 from kerazoo.notices import notice
-from kerazoo.rl.evaluation import agent_config, as_agent
+from kerazoo.rl.evaluation import as_agent
 from kerazoo.rl.gymnasium_environment import NameOrEnv
 from kerazoo.rl.run import Result, Run
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.zoo.agent_config import AgentConfig
-from kerazoo.zoo.config_file import read_config, with_overrides
+from kerazoo.zoo.catalogue import find_or_read
+from kerazoo.zoo.config_file import with_overrides
 
 
 def train(
@@ -62,15 +63,15 @@ def train(
             "`env` must be a name or a function that makes environments: training and evaluation "
             "need environments of their own."
         )
-    config = _resolve(
-        name_or_config,
-        {
-            "reinforcement.steps": steps,
-            "reinforcement.seed": seed,
-            "reinforcement.environment.name": env if isinstance(env, str) else None,
-        },
-        overrides or {},
-    )
+    config = as_agent(find_or_read(name_or_config))
+    given = {
+        "reinforcement.steps": steps,
+        "reinforcement.seed": seed,
+        "reinforcement.environment.name": env if isinstance(env, str) else None,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes := {**changes, **(overrides or {})}:
+        config = with_overrides(config, changes)
     folder = RunFolder(Path(output_dir or Path("runs") / config.name))
     run = Run(config, folder, None if isinstance(env, str) else env)
     folder.open(config, resume=resume)
@@ -78,18 +79,3 @@ def train(
         notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
         return run.result()
     return run.train(show_progress=progress)
-
-
-def _resolve(
-    name_or_config: str | os.PathLike[str] | AgentConfig,
-    given: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-) -> AgentConfig:
-    if isinstance(name_or_config, AgentConfig):
-        config = name_or_config
-    elif str(name_or_config).endswith(".yaml"):
-        config = as_agent(read_config(Path(name_or_config)))
-    else:
-        config = agent_config(str(name_or_config))
-    changes = {**{k: v for k, v in given.items() if v is not None}, **overrides}
-    return with_overrides(config, changes) if changes else config

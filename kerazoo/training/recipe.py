@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.notices import notice
 from kerazoo.training.run_folder import RunFolder
-from kerazoo.zoo.catalogue import find_config, of_data
+from kerazoo.zoo.catalogue import find_or_read, of_data
 from kerazoo.zoo.config import ZooConfig
-from kerazoo.zoo.config_file import read_config, with_overrides
+from kerazoo.zoo.config_file import with_overrides
 
 if TYPE_CHECKING:
     from kerazoo.training.run import TrainResult
@@ -88,11 +88,6 @@ def resolve(
     overrides: Mapping[str, Any],
 ) -> ZooConfig:
     """The config meant, with every argument that is not None and every override put in."""
-    if isinstance(name_or_config, ZooConfig):
-        config = name_or_config
-    elif str(name_or_config).endswith(".yaml"):
-        config = of_data(read_config(Path(name_or_config)))
-    else:
-        config = find_config(str(name_or_config))
+    config = of_data(find_or_read(name_or_config))
     changes = {**{k: v for k, v in given.items() if v is not None}, **overrides}
     return with_overrides(config, changes) if changes else config

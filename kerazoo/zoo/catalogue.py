@@ -67,6 +67,15 @@ def of_data(config: AnyConfig) -> ZooConfig:
     )
 
 
+def find_or_read(name_or_config: str | os.PathLike[str] | AnyConfig) -> AnyConfig:
+    """A config as it is, the one in a .yaml file, or the one of a name. Raises as `find_config`."""
+    if not isinstance(name_or_config, str | os.PathLike):
+        return name_or_config
+    if str(name_or_config).endswith(".yaml"):
+        return read_config(Path(name_or_config))
+    return find_any_config(str(name_or_config))
+
+
 def find_any_config(name: str) -> AnyConfig:
     """The config of the model called `name`, however it learns. Raises as `find_config`."""
     paths = _paths()
