@@ -12,13 +12,15 @@ from . import (
     losses,
     metrics,
     rl,
+    tasks,
     training,
     zoo,
 )
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
+from .tasks import Prediction
 from .training import TrainResult, evaluate, fine_tune, train
-from .zoo import ModelCard, Prediction, add_config, get, info, list_models, predict, register
+from .zoo import ModelCard, add_config, get, info, list_models, predict, register
 
 __version__: str
 
@@ -52,6 +54,7 @@ __all__ = [
     "predict",
     "register",
     "rl",
+    "tasks",
     "train",
     "training",
     "zoo",

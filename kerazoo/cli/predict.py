@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,9 @@ def predict(
     files: Annotated[list[str], typer.Argument(help="Image or .wav files, texts, or .npy arrays.")],
     top: Annotated[int, typer.Option(min=1, help="How many labels to name.")] = 3,
     invert: Annotated[bool, typer.Option(help="Exchange light and dark in images.")] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="A folder to draw the answers into.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Predict from image files, .wav files, texts or .npy arrays, as the model takes them.
@@ -23,12 +27,19 @@ def predict(
     Example: kerazoo predict mnist_cnn digit.png --invert
     """
     load_tensorflow()
-    predictions = kerazoo.predict(model, files, top=top, invert=invert)
+    predictions = kerazoo.predict(model, files, top=top, invert=invert, pictures=pictures)
     if json:
         print_json([prediction.to_dict() for prediction in predictions])
         return
     rows = []
     for p in predictions:
-        said = [f"{label} {score:.1%}" for label, score in p.scores.items()]
-        rows.append([p.source, ", ".join(said or [f"{value:.6g}" for value in p.values])])
+        rows.append([p.source, p.text or ", ".join(_said(p))])
     print_table(rows)
+
+
+def _said(prediction: kerazoo.Prediction) -> list[str]:
+    if prediction.boxes:
+        return [f"{b.label} {b.score:.1%} at {b.left:.0f}, {b.top:.0f}" for b in prediction.boxes]
+    if prediction.scores:
+        return [f"{label} {score:.1%}" for label, score in prediction.scores.items()]
+    return [f"{value:.6g}" for value in prediction.values]

@@ -9,7 +9,7 @@ networks"), with a coarse random grid, enlarged bicubically, for their Gaussian-
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,11 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         zoom: fraction, 0 to 0.9; 0.1 draws a scale from 0.9 to 1.1, height and width apart.
         elastic: standard deviation of the control points' displacement, in pixels, 0 to 10.
         flip: exchange left and right in every second image, by chance.
+        contrast: fraction, 0 to 0.9; 0.2 draws a factor from 0.8 to 1.2, about the mean.
+        brightness: fraction of 255, 0 to 0.9, that is added. Both are for pixels 0..255.
+        targets: what happens to them. "labels": nothing. "mask": they are a class number of each
+            pixel, `(height, width)`, and go along; outside of the image is `outside`.
+        outside: a class number, 0 to 255, or one that the loss ignores.
     """
 
     shift: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0
@@ -38,17 +43,33 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zoom: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
     elastic: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
     flip: bool = False
+    contrast: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
+    brightness: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
+    targets: Literal["labels", "mask"] = "labels"
+    outside: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
 
 
-def check_augment(augment: Augment, shape: tuple[int, ...]) -> None:
-    """Raise `DataError` if an amount is out of its range, or samples of `shape` are no images."""
+def check_augment(
+    augment: Augment, inputs: tuple[int, ...] | None, targets: tuple[int, ...] | None = None
+) -> None:
+    """Raise `DataError` if an amount is out of its range, or it is not for arrays of these shapes.
+
+    Args:
+        inputs, targets: shapes with the number of samples first; None for several arrays by name.
+    """
     try:
         msgspec.convert(msgspec.to_builtins(augment), Augment)
     except msgspec.ValidationError as error:
         raise DataError(f"`augment`: {error}.") from error
-    if len(shape) != 4:
+    if inputs is None or len(inputs) != 4:
         raise DataError(
-            f"`augment` is for images, (samples, height, width, channels). Received: {shape}."
+            f"`augment` is for images, (samples, height, width, channels). "
+            f"Received: {inputs or 'several arrays by name'}."
+        )
+    if augment.targets == "mask" and targets != inputs[:3]:
+        raise DataError(
+            f"`augment` with targets='mask' is for a class number of each pixel, {inputs[:3]}. "
+            f"Received: {targets or 'several arrays by name'}."
         )
 
 
@@ -69,26 +90,83 @@ def distort(
     import tensorflow as tf
 
     images = tf.cast(images, tf.float32)
+    warp = _warp(images, augment, seed, place)
+    images = _sample_bilinear(_mirror(images, warp), warp.rows, warp.columns)
+    return _change_light(images, augment, seed, place)
+
+
+def distort_pair(
+    images: Any, targets: Any, augment: Augment, seed: Any, *, place: tuple[Any, Any] | None = None
+) -> tuple[tf.Tensor, Any]:
+    """The images as `distort` makes them, and the targets that are then right.
+
+    Args: of `distort`; `targets` as `augment.targets` says.
+    """
+    import tensorflow as tf
+
+    distorted = distort(images, augment, seed, place=place)
+    if augment.targets == "labels":
+        return distorted, targets
+    warp = _warp(tf.cast(images, tf.float32), augment, seed, place)
+    masks = _mirror(targets, warp)
+    return distorted, _sample_nearest(masks, warp.rows, warp.columns, augment.outside)
+
+
+class _Warp(NamedTuple):
+    """Where pixels come from: `(batch, height, width)` rows and columns of images of which
+    `is_mirrored`, `(batch,)`, says whether they were mirrored before; None: none of them."""
+
+    is_mirrored: tf.Tensor | None
+    rows: tf.Tensor
+    columns: tf.Tensor
+
+
+def _warp(images: tf.Tensor, augment: Augment, seed: Any, place: Any) -> _Warp:
+    import tensorflow as tf
+
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     first, whole = place or (0, batch)
     own = slice(first, first + batch)
+    is_mirrored = None
     if augment.flip:
-        images = _flip_some(images, whole, seed, own)
+        is_mirrored = tf.random.stateless_uniform([whole], _apart(seed, 2))[own] < 0.5
     rows, columns = _source_grid(augment, whole, height, width, seed, own)
     if augment.elastic:
         bend = _elastic_field(augment.elastic, whole, height, width, seed, own)
         rows, columns = rows + bend[..., 0], columns + bend[..., 1]
-    return _sample_bilinear(images, rows, columns)
+    return _Warp(is_mirrored, rows, columns)
 
 
-def _flip_some(images: tf.Tensor, whole: Any, seed: Any, own: slice) -> tf.Tensor:
-    """Each image as it is or its mirror image, with equal chance."""
+def _apart(seed: Any, number: int) -> tf.Tensor:
+    """A seed of its own for each kind of draw, so that one more leaves the others as they are."""
     import tensorflow as tf
 
-    # A seed of its own, so that flipping leaves the other draws as they are.
-    seed = tf.convert_to_tensor(seed) + tf.constant([0, 2], tf.convert_to_tensor(seed).dtype)
-    flipped = tf.random.stateless_uniform([whole, 1, 1, 1], seed)[own] < 0.5
-    return tf.where(flipped, images[:, :, ::-1], images)
+    seed = tf.convert_to_tensor(seed)
+    return seed + tf.constant([0, number], seed.dtype)
+
+
+def _mirror(pixels: Any, warp: _Warp) -> tf.Tensor:
+    import tensorflow as tf
+
+    if warp.is_mirrored is None:
+        return tf.convert_to_tensor(pixels)
+    chosen = tf.reshape(warp.is_mirrored, [-1] + [1] * (len(pixels.shape) - 1))
+    return tf.where(chosen, pixels[:, :, ::-1], pixels)
+
+
+def _change_light(images: tf.Tensor, augment: Augment, seed: Any, place: Any) -> tf.Tensor:
+    """Contrast about the image's own mean, then brightness."""
+    import tensorflow as tf
+
+    if not (augment.contrast or augment.brightness):
+        return images
+    batch = tf.shape(images)[0]
+    first, whole = place or (0, batch)
+    own = slice(first, first + batch)
+    draw = tf.random.stateless_uniform([2, whole, 1, 1, 1], _apart(seed, 3), -1.0, 1.0)[:, own]
+    mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
+    images = mean + (images - mean) * (1 + draw[0] * augment.contrast)
+    return tf.clip_by_value(images + draw[1] * augment.brightness * 255, 0.0, 255.0)
 
 
 def _source_grid(
@@ -117,8 +195,8 @@ def _elastic_field(
     """Smooth random displacements in pixels, `(batch, height, width, 2)`."""
     import tensorflow as tf
 
-    seed = tf.convert_to_tensor(seed) + tf.constant([0, 1], tf.convert_to_tensor(seed).dtype)
-    coarse = tf.random.stateless_normal([whole, _GRID, _GRID, 2], seed, stddev=deviation)[own]
+    shape = [whole, _GRID, _GRID, 2]
+    coarse = tf.random.stateless_normal(shape, _apart(seed, 1), stddev=deviation)[own]
     return tf.image.resize(coarse, [height, width], method="bicubic")
 
 
@@ -143,3 +221,15 @@ def _sample_bilinear(images, rows, columns):
     upper = at(0) * (1 - right) + at(1) * right
     lower = at(width) * (1 - right) + at(width + 1) * right
     return upper * (1 - down) + lower * down
+
+
+def _sample_nearest(masks: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, outside: int) -> Any:
+    """`(batch, height, width)` class numbers at the pixels nearest to the points."""
+    import tensorflow as tf
+
+    height, width = masks.shape[1], masks.shape[2]
+    padded = tf.pad(masks, [[0, 0], [1, 1], [1, 1]], constant_values=outside)
+    row = tf.cast(tf.clip_by_value(tf.round(rows) + 1, 0.0, height + 1.0), tf.int32)
+    column = tf.cast(tf.clip_by_value(tf.round(columns) + 1, 0.0, width + 1.0), tf.int32)
+    image = tf.reshape(tf.range(tf.shape(masks)[0]) * ((height + 2) * (width + 2)), [-1, 1, 1])
+    return tf.gather(tf.reshape(padded, [-1]), image + row * (width + 2) + column)

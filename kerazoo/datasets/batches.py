@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-
-from kerazoo.datasets import pipeline
+from kerazoo.datasets import arrays, pipeline
 from kerazoo.datasets.augment import Augment, check_augment
 from kerazoo.datasets.checksum import checksum
 from kerazoo.datasets.pipeline import LastBatch
@@ -18,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """Batches of two arrays, from any epoch and step on, the same ones in every process.
+    """Batches of inputs and targets, from any epoch and step on, the same ones in every process.
 
     The order of an epoch is a stateless shuffle, distortions are stateless too: a run that was
     killed goes on with the very batch that came next, and nothing has to be stored for it.
 
     Args:
-        inputs: any dtype, `(samples, ...)`; stays in memory as it is.
-        targets: `(samples, ...)`.
+        inputs: any dtype, `(samples, ...)`; or name -> such an array, for a model with several
+            inputs. They stay in memory as they are.
+        targets: likewise.
         batch_size: samples per batch, 1 or more; over all devices and workers together.
         shuffle: over all samples, anew in each epoch.
         augment: how far images are distorted, anew in each epoch; None leaves them alone.
@@ -52,8 +51,8 @@ class Batches:
 
     def __init__(
         self,
-        inputs: np.ndarray,
-        targets: np.ndarray,
+        inputs: Any,
+        targets: Any,
         *,
         batch_size: int,
         shuffle: bool = True,
@@ -61,30 +60,31 @@ class Batches:
         seed: int = 0,
         last_batch: LastBatch = "smaller",
     ):
-        self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
-        if not len(self.inputs) or len(self.inputs) != len(self.targets):
+        self.inputs, self.targets = arrays.as_arrays(inputs), arrays.as_arrays(targets)
+        self.samples = arrays.count(self.inputs)
+        if not self.samples or self.samples != arrays.count(self.targets):
             raise DataError(
                 f"Batches are made of as many inputs as targets, at least one. "
-                f"Received: {len(self.inputs)} and {len(self.targets)}."
+                f"Received: {self.samples} and {arrays.count(self.targets)}."
             )
         if batch_size < 1:
             raise DataError(f"`batch_size` must be 1 or above. Received: {batch_size}.")
         if last_batch not in get_args(LastBatch):
             raise unknown_name("last_batch", last_batch, get_args(LastBatch))
-        if last_batch == "dropped" and len(self.inputs) < batch_size:
+        if last_batch == "dropped" and self.samples < batch_size:
             raise DataError(
-                f"{len(self.inputs)} samples do not fill one batch of {batch_size}, and would all "
+                f"{self.samples} samples do not fill one batch of {batch_size}, and would all "
                 f"be dropped. Lower `batch_size`, or take last_batch='padded'."
             )
         if augment is not None:
-            check_augment(augment, self.inputs.shape)
+            check_augment(augment, arrays.shape(self.inputs), arrays.shape(self.targets))
         self.batch_size, self.shuffle, self.last_batch = batch_size, shuffle, last_batch
         self.augment, self.seed = augment, seed
         self._part = (0, 1)
 
     def __len__(self) -> int:
         """Steps per epoch, the last batch counted unless it is dropped."""
-        return pipeline.steps_per_epoch(len(self.inputs), self.batch_size, self.last_batch)
+        return pipeline.steps_per_epoch(self.samples, self.batch_size, self.last_batch)
 
     def starting_at(self, epoch: int = 0, step: int = 0) -> tf.data.Dataset:
         """The batches from step `step` of epoch `epoch` on, epoch after epoch, without an end."""
@@ -119,6 +119,6 @@ class Batches:
     def fingerprint(self) -> str:
         """What a resumed run compares: it changes with any sample, and with every argument; a
         worker's part has that of the whole."""
-        data = checksum(self.inputs, self.targets)
+        data = checksum(*arrays.each(self.inputs), *arrays.each(self.targets))
         last = "" if self.last_batch == "smaller" else f" {self.last_batch}"
         return f"{data} {self.batch_size} {self.shuffle} {self.augment} {self.seed}{last}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kerazoo.datasets.arrays import Arrays
 from kerazoo.datasets.augment import Augment
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         summary: what a sample is, its dtype and range.
         splits: names that `load` takes.
-        input_shape: of one sample.
+        input_shape: of one sample; name -> shape where there are several inputs.
         class_names: in label order; None for regression.
         augment: what `load(..., augment=True)` does.
         read: split to (inputs, targets).
@@ -27,18 +28,22 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
             samples are pictures or come as arrays only. Raises `DataError`.
         is_series: whether samples follow each other in time, so that what is held out for
             validation is the latest of them.
+        ignored_label: among the targets, of what nobody labelled; loss and metrics leave it out.
+        text: what a target, or an answer like it, says in words; None where labels or numbers do.
     """
 
     name: str
     summary: str
     splits: tuple[str, ...]
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int, ...] | dict[str, tuple[int, ...]]
     class_names: tuple[str, ...] | None
     license: str
-    read: Callable[[str], tuple[np.ndarray, np.ndarray]]
+    read: Callable[[str], tuple[Arrays, Arrays]]
     augment: Augment = Augment()
     parse: Callable[[str], np.ndarray] | None = None
     is_series: bool = False
+    ignored_label: int | None = None
+    text: Callable[[np.ndarray], str] | None = None
 
     @property
     def num_classes(self) -> int | None:

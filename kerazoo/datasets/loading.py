@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kerazoo.datasets import arrays
+from kerazoo.datasets.arrays import Arrays
 from kerazoo.datasets.augment import Augment
 from kerazoo.datasets.registry import info
 from kerazoo.errors import DataError, unknown_name
@@ -63,8 +65,9 @@ def load(
     )
 
 
-def load_numpy(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """A dataset as two read-only arrays, inputs and targets.
+def load_numpy(name: str, split: str = "train") -> tuple[Any, Any]:
+    """A dataset as two read-only arrays, inputs and targets; a dict of arrays by name in place of
+    one where a model takes several.
 
     Does not import TensorFlow, but to decode pictures (`cifar10` as a pack of JPEG files).
 
@@ -78,25 +81,36 @@ def load_numpy(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray]
 
 
 @lru_cache(maxsize=4)
-def _read_once(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_once(name: str, split: str) -> tuple[Arrays, Arrays]:
     import numpy as np
 
-    inputs, targets = info(name).read(split)
-    if inputs.shape[1:] != info(name).input_shape or len(inputs) != len(targets):
+    data = info(name)
+    inputs, targets = data.read(split)
+    samples, shape = arrays.count(inputs), arrays.sample_shape(inputs)
+    if shape != data.input_shape or samples != arrays.count(targets):
         raise DataError(
-            f"The data found for {name!r} has inputs of shape {inputs.shape} and "
-            f"{len(targets)} targets; samples of shape {info(name).input_shape} are expected."
+            f"The data found for {name!r} has {samples} inputs of shape {shape} and "
+            f"{arrays.count(targets)} targets; samples of shape {data.input_shape} are expected."
         )
-    if not np.all(np.isfinite(inputs)):
+    if not all(np.all(np.isfinite(values)) for values in arrays.each(inputs)):
         raise DataError(f"The data found for {name!r} has values that are not finite.")
-    check_labels(targets, info(name).num_classes, source=name)
-    inputs.flags.writeable = targets.flags.writeable = False  # cached: shared by all callers
+    if not isinstance(targets, dict):
+        check_labels(targets, data.num_classes, ignored=data.ignored_label, source=name)
+    for values in [*arrays.each(inputs), *arrays.each(targets)]:
+        values.flags.writeable = False  # cached: shared by all callers
     return inputs, targets
 
 
-def check_labels(labels: np.ndarray, num_classes: int | None, *, source: str) -> None:
-    """Raise `DataError` unless all class labels are within 0..num_classes - 1."""
-    if num_classes is None or not len(labels):
+def check_labels(
+    labels: np.ndarray, num_classes: int | None, *, ignored: int | None = None, source: str
+) -> None:
+    """Raise `DataError` unless all class labels are within 0..num_classes - 1, or `ignored`."""
+    import numpy as np
+
+    if num_classes is None or not np.issubdtype(labels.dtype, np.integer):
+        return
+    labels = labels if ignored is None else labels[labels != ignored]
+    if not labels.size:
         return
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:

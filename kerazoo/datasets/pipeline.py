@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from kerazoo.datasets.augment import Augment, check_augment, distort
+from kerazoo.datasets.arrays import Arrays, count, shape
+from kerazoo.datasets.augment import Augment, check_augment, distort_pair
 
 if TYPE_CHECKING:
-    import numpy as np
     import tensorflow as tf
 
 
@@ -20,8 +20,8 @@ LastBatch = Literal["smaller", "dropped", "padded"]
 
 
 def repeatable_epoch(
-    inputs: np.ndarray,
-    targets: np.ndarray,
+    inputs: Arrays,
+    targets: Arrays,
     *,
     batch_size: int | None,
     shuffle: bool,
@@ -41,8 +41,8 @@ def repeatable_epoch(
     batches = epochs.flat_map(lambda number: make_epoch(number, 0))
     if batch_size is None:
         batches = batches.unbatch()
-    count = len(inputs) if batch_size is None else steps_per_epoch(len(inputs), batch_size)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+    elements = count(inputs) if batch_size is None else steps_per_epoch(count(inputs), batch_size)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(elements))
     return with_policy(batches.prefetch(tf.data.AUTOTUNE), "DATA")
 
 
@@ -63,8 +63,8 @@ def steps_per_epoch(samples: int, batch_size: int, last_batch: LastBatch = "smal
 
 
 def epoch_maker(
-    inputs: np.ndarray,
-    targets: np.ndarray,
+    inputs: Arrays,
+    targets: Arrays,
     batch_size: int,
     *,
     shuffle: bool,
@@ -80,34 +80,37 @@ def epoch_maker(
     import tensorflow as tf
 
     if augment is not None:
-        check_augment(augment, inputs.shape)
+        check_augment(augment, shape(inputs), shape(targets))
+    samples = count(inputs)
     # Outside the mapped function, so that the graph refers to the arrays and does not copy them.
     with tf.device("CPU:0"):  # a GPU has better things to hold
-        all_inputs, all_targets = tf.constant(inputs), tf.constant(targets)
+        everything = tf.nest.map_structure(tf.constant, (inputs, targets))
 
     def make(epoch: tf.Tensor, first_step: Any) -> tf.data.Dataset:
         first_step = tf.cast(first_step, tf.int64)
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        order = tf.range(len(inputs))
+        order = tf.range(samples)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, key)
         if last_batch == "padded":  # to whole batches, with samples from the beginning
-            total = steps_per_epoch(len(inputs), batch_size) * batch_size
-            order = tf.gather(order, tf.range(total) % len(inputs))
+            total = steps_per_epoch(samples, batch_size) * batch_size
+            order = tf.gather(order, tf.range(total) % samples)
 
-        def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def gather(number: tf.Tensor, indices: tf.Tensor) -> tuple[Any, ...]:
             whole = indices.shape[0] or tf.shape(indices)[0]  # a number, where shapes are static
             first, stop = part_of(whole, *part)
             own = indices[first:stop]
-            samples = tf.gather(all_inputs, own)
+            batch: tuple[Any, Any] = tf.nest.map_structure(
+                lambda values: tf.gather(values, own), everything
+            )
             if augment is not None:
                 # A multiple of a large odd number, so that batches do not share keys with epochs.
                 batch_key = key + tf.stack([number * 2_654_435_761, 0])
-                samples = distort(samples, augment, batch_key, place=(first, whole))
+                batch = distort_pair(batch[0], batch[1], augment, batch_key, place=(first, whole))
             if last_batch != "padded":
-                return samples, tf.gather(all_targets, own)
+                return batch
             places = number * batch_size + tf.range(first, stop, dtype=tf.int64)
-            return samples, tf.gather(all_targets, own), tf.cast(places < len(inputs), tf.float32)
+            return *batch, tf.cast(places < samples, tf.float32)
 
         rest = tf.data.Dataset.from_tensor_slices(order[first_step * batch_size :])
         batches = rest.batch(batch_size, drop_remainder=last_batch != "smaller")

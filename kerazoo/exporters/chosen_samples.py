@@ -67,17 +67,22 @@ def _zoo_samples(
         DataError: the data set cannot be had, and the export cannot do without it.
     """
     from kerazoo import datasets
+    from kerazoo.datasets import arrays
     from kerazoo.exporters.calibration import CALIBRATION_SAMPLES, collect
+    from kerazoo.tasks import inputs_for
 
     if card is None or not card.dataset:
         return None
     try:
-        train = datasets.load_numpy(card.dataset, "train")[0]
+        names = [port.name for port in interface.inputs]
+        train = inputs_for(names, datasets.load_numpy(card.dataset, "train")[0])
         try:
-            unseen, words = datasets.load_numpy(card.dataset, "test")[0], "test samples"
+            unseen = inputs_for(names, datasets.load_numpy(card.dataset, "test")[0])
+            words = "test samples"
         except DataError:
-            cut = len(train) * 4 // 5
-            train, unseen, words = train[:cut], train[cut:], "samples from the end of training data"
+            cut = arrays.count(train) * 4 // 5
+            unseen, words = arrays.rows(train, slice(cut, None)), "the end of the training data"
+            train = arrays.rows(train, slice(cut))
         return (
             collect(train, interface.inputs, most=CALIBRATION_SAMPLES),
             collect(unseen, interface.inputs, most=HELD_OUT_SAMPLES),
@@ -94,6 +99,7 @@ def labelled_zoo_samples(card: Any) -> tuple[Any, Any]:
     import numpy as np
 
     from kerazoo import datasets
+    from kerazoo.datasets import arrays
 
     if card is None or not card.dataset:
         raise DataError(
@@ -101,5 +107,6 @@ def labelled_zoo_samples(card: Any) -> tuple[Any, Any]:
             "of such batches."
         )
     inputs, targets = datasets.load_numpy(card.dataset, "train")
-    rows = np.unique(np.linspace(0, len(inputs) - 1, LABELLED_SAMPLES).round().astype(int))
-    return inputs[rows], targets[rows]
+    last = arrays.count(inputs) - 1
+    chosen = np.unique(np.linspace(0, last, LABELLED_SAMPLES).round().astype(int))
+    return arrays.rows(inputs, chosen), arrays.rows(targets, chosen)

@@ -80,7 +80,7 @@ def export(
     _check_arguments(target, file_format, quantize, batch)
     if max_accuracy_drop is not None:
         check_limit(max_accuracy_drop, quantize)
-    model, card = _model_and_card(model_or_name)
+    model, card = _model_and_card(model_or_name, file_format)
     _check_backend(file_format)
 
     from kerazoo.exporters.carried import (
@@ -174,14 +174,22 @@ def _check_backend(file_format: str) -> None:
         )
 
 
-def _model_and_card(model_or_name: Any) -> tuple[Any, Any]:
-    """The model, and its card if it is one of the zoo's."""
-    from kerazoo import zoo
+def _model_and_card(model_or_name: Any, file_format: str) -> tuple[Any, Any]:
+    """The model, and its card if it is one of the zoo's. Such a model becomes what its task asks
+    for, boxes of a detector, say; in a .keras file, which is to be trained on, it stays."""
+    from kerazoo import datasets, zoo
+    from kerazoo.tasks import find_task
 
-    if isinstance(model_or_name, str | os.PathLike):
-        model_or_name = zoo.open_model(model_or_name)
-    name = getattr(model_or_name, "name", None)
-    return model_or_name, zoo.info(name) if name in zoo.list_models() else None
+    model = model_or_name
+    if isinstance(model, str | os.PathLike):
+        model = zoo.open_model(model)
+    name = getattr(model, "name", None)
+    if name not in zoo.list_models():
+        return model, None
+    card = zoo.info(name)
+    if card.dataset and file_format != "keras":
+        model = find_task(card.task).deployed(model, datasets.info(card.dataset))
+    return model, card
 
 
 def _labels(

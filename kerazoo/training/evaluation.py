@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo import datasets
+from kerazoo.datasets import Dataset, arrays
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import DataError
+from kerazoo.tasks import Task, find_task, inputs_for
+from kerazoo.tasks.task import is_distribution
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.prediction import is_distribution
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +43,8 @@ def evaluate(
         split: of a named dataset.
         batch_size: 256 if None; changes the speed, not the result.
 
-    Returns: name -> value, "loss" among them.
+    Returns: name -> value: "loss" and the recipe's metrics, which a file of decoded answers (boxes,
+        say) cannot be judged by; and the `measures` of the zoo model's task.
 
     Raises:
         UnknownNameError: no such model, dataset or split.
@@ -55,24 +58,32 @@ def evaluate(
     if batch_size is not None and batch_size < 1:
         raise DataError(f"`batch_size` must be 1 or above, or None. Received: {batch_size}.")
     model = _open(model_or_name)
+    task, data = _task_and_data(model)
     if dataset is None:
         dataset = _zoo_config(model, "pass `dataset=`").data.dataset
     if isinstance(dataset, str):
+        data = datasets.info(dataset)
         dataset = datasets.load_numpy(dataset, split)
     if isinstance(dataset, tuple) and len(dataset) != 2:
         raise DataError(f"`dataset` must be (inputs, targets). Received: {len(dataset)} arrays.")
     if hasattr(model, "signature"):
-        return _evaluate_file(model, dataset)
+        return _evaluate_file(model, dataset, task, data)
     if not model.compiled:
         compile_model(model, _zoo_config(model, "compile it").training)
-    if isinstance(dataset, tuple):
-        inputs, targets = dataset
-        _check_shape(model, inputs)
-        _check_targets(targets, len(inputs), model.output_shape[-1])
-        return model.evaluate(
-            inputs, targets, batch_size=batch_size or _BATCH_SIZE, verbose=0, return_dict=True
-        )
-    return _evaluate_batches(model, dataset)
+    if not isinstance(dataset, tuple):
+        return _evaluate_batches(model, dataset)
+    inputs, targets = dataset
+    _check_shape(model, inputs)
+    _check_targets(targets, arrays.count(inputs), model.output_shape, data)
+    metrics = model.evaluate(
+        inputs, targets, batch_size=batch_size or _BATCH_SIZE, verbose=0, return_dict=True
+    )
+    if task.measures and data is not None:
+        deployed = task.deployed(model, data)
+        asked = inputs_for([tensor.name for tensor in deployed.inputs], inputs)
+        answers = deployed.predict(asked, batch_size=batch_size or _BATCH_SIZE, verbose=0)
+        metrics |= task.score(answers, targets, data)
+    return metrics
 
 
 def _open(model_or_name: Any) -> Any:
@@ -83,6 +94,16 @@ def _open(model_or_name: Any) -> Any:
 
         return load_tflite(model_or_name)
     return open_model(model_or_name)
+
+
+def _task_and_data(model: Any) -> tuple[Task, Dataset | None]:
+    """What a zoo model is for, and its dataset; None for other models, which are taken as simple
+    ones."""
+    name = model.metadata.get("name") if hasattr(model, "signature") else model.name
+    if name not in list_models():
+        return Task(), None
+    config = find_config(name)
+    return find_task(config.task), datasets.info(config.data.dataset)
 
 
 def _zoo_config(model: Any, way_out: str) -> Any:
@@ -102,15 +123,27 @@ def _evaluate_batches(model: keras.Model, batches: Any) -> dict[str, float]:
         raise DataError(f"The dataset does not fit the model {model.name!r}: {reason}") from error
 
 
-def _evaluate_file(file: TFLiteModel, dataset: Any) -> dict[str, float]:
-    """Run the file over the data, and let Keras judge its outputs as it judges the model's."""
-    import keras
-
+def _evaluate_file(
+    file: TFLiteModel, dataset: Any, task: Task, data: Dataset | None
+) -> dict[str, float]:
+    """Run the file over the data, and judge its answers as those of the model: by the task where
+    they are decoded, else by the recipe's loss and metrics."""
+    names = [tensor.name for tensor in file.signature.inputs]
     batches = [dataset] if isinstance(dataset, tuple) else dataset
-    pairs = [(np.asarray(inputs), np.asarray(targets)) for inputs, targets in batches]
+    pairs = [(inputs_for(names, inputs), np.asarray(targets)) for inputs, targets in batches]
     outputs = np.concatenate([np.asarray(file.predict(inputs)) for inputs, _ in pairs])
     targets = np.concatenate([targets for _, targets in pairs])
-    _check_targets(targets, len(outputs), outputs.shape[-1])
+    _check_targets(targets, len(outputs), outputs.shape, data)
+    metrics = {} if task.is_decoded else _judge(file, outputs, targets)
+    if task.measures and data is not None:
+        metrics |= task.score(outputs, targets, data)
+    return metrics
+
+
+def _judge(file: TFLiteModel, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Let Keras judge a file's outputs as it judges the model's."""
+    import keras
+
     if is_distribution(outputs):
         outputs = np.log(np.maximum(outputs, 1e-7))  # the logits of which these are the softmax
     judge = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
@@ -118,20 +151,34 @@ def _evaluate_file(file: TFLiteModel, dataset: Any) -> dict[str, float]:
     return judge.evaluate(outputs, targets, batch_size=_BATCH_SIZE, verbose=0, return_dict=True)
 
 
-def _check_targets(targets: Any, samples: int, width: int) -> None:
-    targets = np.asarray(targets)
-    if len(targets) != samples:
-        raise DataError(f"There are {samples} inputs and {len(targets)} targets.")
-    if width > 1 and np.issubdtype(targets.dtype, np.integer) and targets.ndim == 1:
-        check_labels(targets, width, source="evaluate")
+def _check_targets(targets: Any, samples: int, shape: Any, data: Dataset | None) -> None:
+    """As many as samples; class numbers within the classes of outputs of `shape`."""
+    targets = arrays.as_arrays(targets)
+    if arrays.count(targets) != samples:
+        raise DataError(f"There are {samples} inputs and {arrays.count(targets)} targets.")
+    if isinstance(targets, dict) or len(targets.shape) != len(shape) - 1 or shape[-1] == 1:
+        return  # no class numbers
+    ignored = None if data is None else data.ignored_label
+    check_labels(targets, shape[-1], ignored=ignored, source="evaluate")
 
 
 def _check_shape(model: keras.Model, inputs: Any) -> None:
-    expected, received = tuple(model.input_shape[1:]), tuple(inputs.shape[1:])
-    fits = len(expected) == len(received) and all(
-        e is None or e == r for e, r in zip(expected, received, strict=True)
+    received = arrays.sample_shape(arrays.as_arrays(inputs))
+    expected = model.input_shape
+    fits = (
+        isinstance(expected, dict) and expected.keys() <= received.keys()
+        if isinstance(received, dict)
+        else not isinstance(expected, dict | list) and _is_one_of(received, expected[1:])
     )
     if not fits:
+        shapes = expected if isinstance(expected, dict) else tuple(expected[1:])
         raise DataError(
-            f"The model {model.name!r} takes samples of shape {expected}. Received: {received}."
+            f"The model {model.name!r} takes samples of shape {shapes}. Received: {received}."
         )
+
+
+def _is_one_of(shape: tuple[int, ...], open_shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one that another, with None for any size, stands for."""
+    return len(shape) == len(open_shape) and all(
+        size in (None, own) for size, own in zip(open_shape, shape, strict=True)
+    )

@@ -7,27 +7,24 @@ from pathlib import Path
 
 import keras
 import msgspec
-import numpy as np
 import tensorflow as tf
 
-from kerazoo import datasets, distribute
+from kerazoo import distribute
 from kerazoo.datasets import Batches
-from kerazoo.datasets.loading import check_labels
 from kerazoo.distribute.workers import Workers
-from kerazoo.errors import ConfigError, DataError, MissingDependencyError
+from kerazoo.errors import ConfigError, MissingDependencyError
 from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.checkpoint import Checkpoints, History
 from kerazoo.training.compression import enforce, first_pruned_epoch, make_model
 from kerazoo.training.loop import Loop
 from kerazoo.training.precision import Choice, choose, dtype_policy
+from kerazoo.training.recipe_data import check_fit, rows_of_both, split_data
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.training.trainers import Trainer, make_trainer
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Metric, Training, ZooConfig
 from kerazoo.zoo.learning_rate_scaling import scaled_training
-
-Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Run:
         self.workers = Workers(self.devices)
         if config.distribution.deterministic:
             tf.config.experimental.enable_op_determinism()
-        training_data, self.validation_data = _split(config)
+        training_data, self.validation_data = split_data(config)
         self.batches = Batches(
             *training_data,
             batch_size=config.data.batch_size,
@@ -86,7 +83,7 @@ class Run:
         with dtype_policy("float32"):  # what every exporter and backend takes
             self.model = make_model(config, steps=self.steps)
         compile_model(self.model, self.training)
-        _check_fit(self.model, *training_data, source=config.data.dataset)
+        check_fit(self.model, *training_data, source=config.data.dataset)
         make_trainer(self.model, config)  # what it refuses is said before anything is written
 
     def open(self, *, resume: bool) -> bool:
@@ -148,7 +145,7 @@ class Run:
                 self.config.distribution.precision,
                 self.config.distribution.xla if one_device else False,  # replicas cannot have it
                 make_model=lambda xla: distribute.prepare(self._make_trainer(xla).compiled),
-                batch=(self.batches.inputs[:size], self.batches.targets[:size]),
+                batch=rows_of_both((self.batches.inputs, self.batches.targets), slice(size)),
                 steps=self.steps,
             )
         # Workers measure alike, but not the same.
@@ -185,7 +182,7 @@ class Run:
         """`history` is that of the epochs before a resume."""
         training = self.training
         writes = self.workers.is_chief
-        chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(len(self.batches.inputs))]
+        chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(self.batches.samples)]
         if self.validation_data is not None:
             if writes:
                 chosen.append(
@@ -267,33 +264,3 @@ def _with_an_average_in_time(config: ZooConfig, steps: int) -> Training:
         f"{round(5 / (1 - training.ema)):,} steps, and this run has {steps:,}."
     )
     return msgspec.structs.replace(training, ema=None)
-
-
-def _split(config: ZooConfig) -> tuple[Arrays, Arrays | None]:
-    """Training and validation part; the same parts in every run, whatever its seed."""
-    inputs, targets = datasets.load_numpy(config.data.dataset, "train")
-    count = round(len(inputs) * config.data.validation)
-    if not count:
-        return (inputs, targets), None
-    order = np.random.RandomState(0).permutation(len(inputs))
-    if datasets.info(config.data.dataset).is_series:  # neighbours in time are almost the same
-        order = np.arange(len(inputs))[::-1]
-    held_out, kept = np.sort(order[:count]), np.sort(order[count:])
-    return (inputs[kept], targets[kept]), (inputs[held_out], targets[held_out])
-
-
-def _check_fit(model: keras.Model, inputs: np.ndarray, targets: np.ndarray, *, source: str) -> None:
-    if tuple(model.input_shape[1:]) != inputs.shape[1:]:
-        raise DataError(
-            f"The model {model.name!r} takes samples of shape {tuple(model.input_shape[1:])}; "
-            f"the dataset {source!r} has {inputs.shape[1:]}. Change model.arguments.input_shape."
-        )
-    if np.issubdtype(targets.dtype, np.integer):
-        check_labels(targets, model.output_shape[-1], source=f"{source} for {model.name!r}")
-    try:
-        model.evaluate(inputs[:2], targets[:2], verbose=0)
-    except Exception as error:  # whatever the loss, the metrics or TensorFlow make of them
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigError(
-            f"{model.name}: the loss or a metric does not fit the model's outputs: {reason}"
-        ) from error

@@ -1,12 +1,11 @@
 from .build import get, open_model
 from .card import ModelCard, info
 from .catalogue import add_config, list_models
-from .prediction import Prediction, predict
+from .prediction import predict
 from .registry import register
 
 __all__ = [
     "ModelCard",
-    "Prediction",
     "add_config",
     "get",
     "info",

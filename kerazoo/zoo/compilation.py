@@ -82,7 +82,8 @@ def _loss(training: Training) -> keras.losses.Loss:
 
     known = {snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
     known |= {snake_case(k): getattr(kerazoo.losses, k) for k in kerazoo.losses.__all__}
-    return make("loss", training.loss.name, known, _given(training.loss, skip=("name",)))
+    given = _given(training.loss, skip=("name", "arguments")) | training.loss.arguments
+    return make("loss", training.loss.name, known, given)
 
 
 def _metric(metric: str | Metric) -> Any:

@@ -34,7 +34,8 @@ class Model(Section):
 
 
 class Data(Section):
-    """`validation`: the fraction of the training part that is held out to make choices on."""
+    """`validation`: the fraction of the training part that is held out to make choices on; absent
+    where the dataset has a split "validation", which then serves."""
 
     dataset: str
     batch_size: Count
@@ -64,11 +65,12 @@ class Optimizer(Section):
 
 
 class Loss(Section):
-    """A Keras loss by its name in snake case."""
+    """A loss of Keras or of `kerazoo.losses` by its name in snake case, with its arguments."""
 
     name: str
     from_logits: bool | None = None
     label_smoothing: Fraction | None = None
+    arguments: dict[str, Any] = {}
 
 
 class Metric(Section):

@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from kerazoo.errors import DataError
+from kerazoo.tasks import Prediction, Task, find_task, save_pictures
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 
@@ -19,31 +18,13 @@ if TYPE_CHECKING:
     from kerazoo.datasets import Dataset
 
 
-class Prediction(msgspec.Struct, frozen=True):
-    """A model's answer to one sample.
-
-    Attributes:
-        source: the file or the text, or the row's number in an array.
-        scores: label -> probability, the likeliest first; empty for regression.
-        values: the raw outputs: logits, or a regression's values in the target's unit; of a
-            forecast all quantiles of the first step, then of the next.
-    """
-
-    source: str
-    scores: dict[str, float]
-    values: list[float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return msgspec.to_builtins(self)
-
-
 def predict(
     model_or_name: keras.Model | str | os.PathLike[str],
     inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     top: int = 5,
     invert: bool = False,
+    pictures: str | os.PathLike[str] | None = None,
 ) -> list[Prediction]:
     """What a model says to each sample, labels by name where its dataset has names.
 
@@ -55,9 +36,11 @@ def predict(
             a model of texts, the texts themselves.
         top: how many labels to name, 1 or more.
         invert: exchange light and dark in image files.
+        pictures: a folder, into which each sample is drawn with its answer.
 
     Raises:
         UnknownNameError: no such model.
+        MissingDependencyError: `pictures` without matplotlib (extra "plot").
         DataError: a file cannot be read, or its array does not fit the model.
 
     >>> import kerazoo
@@ -70,23 +53,27 @@ def predict(
     model = (
         open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
     )
-    data = _data_of(model)
+    task, data = _task_and_data(model)
+    if data is not None:
+        model = task.deployed(model, data)
     samples, sources = _samples(inputs, _reader(model, data, invert))
     outputs = np.asarray(model.predict(samples, verbose=0))
-    labels = _labels(data, outputs.shape[-1])
+    if pictures is not None:
+        save_pictures(task, samples, outputs, sources, data, pictures)
     return [
-        Prediction(source, _scores(row, labels, top), [float(value) for value in row.reshape(-1)])
-        for source, row in zip(sources, outputs, strict=True)
+        task.prediction(source, output, data, top)
+        for source, output in zip(sources, outputs, strict=True)
     ]
 
 
-def _data_of(model: keras.Model) -> Dataset | None:
-    """The dataset of a zoo model; None for other models."""
+def _task_and_data(model: keras.Model) -> tuple[Task, Dataset | None]:
+    """What a zoo model is for, and its dataset; scores or values, and None, for other models."""
     from kerazoo import datasets
 
     if model.name not in list_models():
-        return None
-    return datasets.info(find_config(model.name).data.dataset)
+        return Task(), None
+    config = find_config(model.name)
+    return find_task(config.task), datasets.info(config.data.dataset)
 
 
 def _samples(inputs: Any, read: Callable[[Any], np.ndarray]) -> tuple[np.ndarray, list[str]]:
@@ -142,32 +129,3 @@ def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndar
     if not np.all(np.isfinite(array)):
         raise DataError(f"{source}: has values that are not finite.")
     return array
-
-
-def _labels(data: Dataset | None, width: int) -> list[str] | None:
-    """The class names of a zoo model's dataset; numbers after another head; None in regression."""
-    if data is None:
-        return [str(number) for number in range(width)] if width > 1 else None
-    names = data.class_names
-    if names is None:
-        return None
-    return list(names) if len(names) == width else [str(number) for number in range(width)]
-
-
-def _scores(row: np.ndarray, labels: list[str] | None, top: int) -> dict[str, float]:
-    import numpy as np
-
-    if labels is None:
-        return {}
-    if not is_distribution(row):  # logits
-        row = np.exp(row - row.max())
-        row = row / row.sum()
-    best = np.argsort(-row, kind="stable")[:top]
-    return {labels[number]: float(row[number]) for number in best}
-
-
-def is_distribution(outputs: np.ndarray) -> bool:
-    """Whether all rows are probabilities already, and not logits: none negative, the sum is 1."""
-    import numpy as np
-
-    return bool(np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 1e-2))

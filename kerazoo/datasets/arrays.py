@@ -1,0 +1,65 @@
+"""`Arrays`: samples as one array, or as several by name that are as long as each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kerazoo.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Arrays: TypeAlias = "np.ndarray | dict[str, np.ndarray]"
+"""`(samples, ...)`, or name -> such an array, for models with several inputs or outputs."""
+
+
+def as_arrays(given: Any) -> Arrays:
+    """NumPy arrays of what may be lists or tensors.
+
+    Raises:
+        DataError: named arrays that differ in length, or none.
+    """
+    import numpy as np
+
+    if not isinstance(given, Mapping):
+        return np.asarray(given)
+    named = {name: np.asarray(values) for name, values in given.items()}
+    lengths = {name: len(values) for name, values in named.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"Named arrays must be as long as each other. Received: {lengths}.")
+    return named
+
+
+def each(arrays: Arrays) -> list[np.ndarray]:
+    """The arrays in the order of their names."""
+    return [arrays[name] for name in sorted(arrays)] if isinstance(arrays, dict) else [arrays]
+
+
+def count(arrays: Arrays) -> int:
+    """How many samples there are.
+
+    >>> import numpy as np
+    >>> count({"user": np.zeros(3), "item": np.zeros(3)})
+    3
+    """
+    return len(each(arrays)[0])
+
+
+def rows(arrays: Arrays, which: Any) -> Arrays:
+    """Some of the samples: `which` is what an array may be indexed with, a slice or row numbers."""
+    if isinstance(arrays, dict):
+        return {name: values[which] for name, values in arrays.items()}
+    return arrays[which]
+
+
+def shape(arrays: Arrays) -> tuple[int, ...] | None:
+    """Of one array; None where there are several by name."""
+    return None if isinstance(arrays, dict) else arrays.shape
+
+
+def sample_shape(arrays: Arrays) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    """The shape of one sample, by name where arrays have names."""
+    if isinstance(arrays, dict):
+        return {name: values.shape[1:] for name, values in arrays.items()}
+    return arrays.shape[1:]

@@ -1,0 +1,62 @@
+"""Pictures of answers, one PNG for each sample; they need matplotlib (extra "plot")."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import atomic
+from kerazoo.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerazoo.datasets import Dataset
+    from kerazoo.tasks.task import Task
+
+
+def save_pictures(
+    task: Task,
+    samples: np.ndarray,
+    outputs: np.ndarray,
+    sources: Sequence[str],
+    data: Dataset | None,
+    folder: str | os.PathLike[str],
+) -> list[Path]:
+    """Draw each sample with the model's answer into `folder`, named after its source.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        DataError: samples of this kind have no picture.
+        RunError: the folder cannot be written.
+    """
+    figure, axes = _figure()
+    paths = []
+    for number, (sample, output, source) in enumerate(zip(samples, outputs, sources, strict=True)):
+        axes.clear()
+        task.draw(axes, sample, output, data)
+        path = Path(folder) / f"{number}_{_stem(source)}.png"
+        with atomic.replacing(path) as temporary:
+            figure.savefig(temporary, format="png", bbox_inches="tight")
+        paths.append(path)
+    return paths
+
+
+def _figure() -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure  # not pyplot: no window, no state that others see
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Pictures need matplotlib: pip install 'kerazoo[plot]'."
+        ) from error
+    figure = Figure(figsize=(6, 4.5), dpi=120)
+    return figure, figure.add_subplot()
+
+
+def _stem(source: str) -> str:
+    """A file's name without its ending, a text's first words, without what paths cannot have."""
+    stem = Path(source).stem if re.search(r"\.\w{2,5}$", source) else source
+    return re.sub(r"[^A-Za-z0-9]+", "_", stem)[:40].strip("_") or "sample"

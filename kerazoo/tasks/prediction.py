@@ -1,0 +1,43 @@
+"""`Prediction`: a model's answer to one sample, in words and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Box(msgspec.Struct, frozen=True):
+    """One object that was found in an image: edges in pixels of the image that was given."""
+
+    label: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """A model's answer to one sample.
+
+    Attributes:
+        source: the file or the text, or the row's number in an array.
+        scores: label -> probability, the likeliest first; of a segmented image the share of its
+            pixels; of a recommendation the score. Empty where there are no labels.
+        values: the raw outputs: logits, or a regression's values in the target's unit; of a
+            forecast all quantiles of the first step, then of the next. Empty where `text`, `boxes`
+            or a picture says it.
+        text: what was heard, or the translation; empty for other tasks.
+        boxes: of a detector, the surest first; empty for other tasks.
+    """
+
+    source: str
+    scores: dict[str, float]
+    values: list[float]
+    text: str = ""
+    boxes: list[Box] = []
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return msgspec.to_builtins(self)

@@ -1,0 +1,22 @@
+"""From a config's `task` to the `Task` that knows what it asks for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from kerazoo.tasks.task import Task
+
+_MODULES: tuple[str, ...] = ()
+"""Files of this room with a task of their own, as `TASK`; its name has hyphens there."""
+
+
+def find_task(name: str) -> Task:
+    """The task called `name`; for any other name, of a user's own config too, scores or values.
+
+    >>> find_task("image-classification").measures
+    ()
+    """
+    module = name.replace("-", "_")
+    if module in _MODULES:
+        return import_module(f"kerazoo.tasks.{module}").TASK
+    return Task()

@@ -1,0 +1,111 @@
+"""`Task`: what is asked of a model; here of classifiers and regressors, which give it directly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.errors import DataError
+from kerazoo.tasks.prediction import Prediction
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from kerazoo.datasets import Dataset
+
+
+class Task:
+    """Classification and regression: the model's outputs are the answer.
+
+    Tasks in which more has to be done are subclasses, one file each in this folder.
+
+    Attributes:
+        measures: names of what `score` gives, beside the loss and the metrics of the recipe.
+        is_decoded: whether `deployed` gives something else than the model that is trained, which
+            loss and metrics then cannot judge.
+    """
+
+    measures: tuple[str, ...] = ()
+    is_decoded: bool = False
+
+    def deployed(self, model: keras.Model, data: Dataset) -> keras.Model:
+        """The model that is exported and asked, with one array as its output."""
+        return model
+
+    def score(self, outputs: np.ndarray, targets: Any, data: Dataset) -> dict[str, float]:
+        """Figures of all answers of the deployed model to a split of `data`."""
+        return {}
+
+    def prediction(
+        self, source: str, output: np.ndarray, data: Dataset | None, top: int
+    ) -> Prediction:
+        """One answer of the deployed model in words; `top` labels at most."""
+        labels = _labels(data, output.shape[-1])
+        values = [float(value) for value in output.reshape(-1)]
+        return Prediction(source, _scores(output, labels, top), values)
+
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
+        """The sample with the answer to it, on matplotlib's axes."""
+        prediction = self.prediction("", output, data, top=3)
+        said = [f"{label} {score:.1%}" for label, score in prediction.scores.items()]
+        axes.set_title("  ".join(said or [f"{value:.4g}" for value in prediction.values[:3]]))
+        draw_sample(axes, sample)
+
+
+def draw_sample(axes: Any, sample: np.ndarray) -> None:
+    """A picture, a curve, or a row of numbers.
+
+    Raises:
+        DataError: it is none of them.
+    """
+    if sample.ndim == 3 and sample.shape[2] in (1, 3):
+        axes.imshow(sample.astype("uint8").squeeze(), cmap="gray", vmin=0, vmax=255)
+        axes.set_axis_off()
+    elif sample.ndim == 1 or (sample.ndim == 2 and sample.shape[1] == 1):
+        axes.plot(sample.reshape(-1), linewidth=1)
+    else:
+        raise DataError(f"Samples of shape {sample.shape} have no picture.")
+
+
+def inputs_for(names: Sequence[str], inputs: Any) -> Any:
+    """Of a dataset's inputs those that a model with inputs of these names takes.
+
+    >>> inputs_for(["source"], {"source": [1], "prefix": [2]})
+    [1]
+    """
+    if not isinstance(inputs, dict):
+        return inputs
+    chosen = {name: inputs[name] for name in names if name in inputs}
+    if len(chosen) < len(names):
+        raise DataError(f"The model takes {list(names)}. Received: {sorted(inputs)}.")
+    return next(iter(chosen.values())) if len(chosen) == 1 else chosen
+
+
+def _labels(data: Dataset | None, width: int) -> list[str] | None:
+    """The class names of a zoo model's dataset; numbers after another head; None in regression."""
+    if data is None:
+        return [str(number) for number in range(width)] if width > 1 else None
+    names = data.class_names
+    if names is None:
+        return None
+    return list(names) if len(names) == width else [str(number) for number in range(width)]
+
+
+def _scores(row: np.ndarray, labels: list[str] | None, top: int) -> dict[str, float]:
+    import numpy as np
+
+    if labels is None:
+        return {}
+    if not is_distribution(row):  # logits
+        row = np.exp(row - row.max())
+        row = row / row.sum()
+    best = np.argsort(-row, kind="stable")[:top]
+    return {labels[number]: float(row[number]) for number in best}
+
+
+def is_distribution(outputs: np.ndarray) -> bool:
+    """Whether all rows are probabilities already, and not logits: none negative, the sum is 1."""
+    import numpy as np
+
+    return bool(np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 1e-2))
