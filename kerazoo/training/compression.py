@@ -11,7 +11,8 @@ from kerazoo.compress._pruning_pattern import PruningPattern
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.errors import ConfigError, WeightsError
 from kerazoo.notices import notice
-from kerazoo.zoo.build import build_model, build_with_weights
+from kerazoo.zoo.build import build_model, build_with_layers_of, build_with_weights
+from kerazoo.zoo.catalogue import list_models
 from kerazoo.zoo.config import Prune, ZooConfig
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _with_initial_weights(config: ZooConfig) -> keras.Model:
     if initial == "fresh":
         return build_model(config)
     try:
+        if initial not in config.weights and initial in list_models():
+            return build_with_layers_of(config, initial)
         model = build_with_weights(config, initial)
     except WeightsError as error:
         raise WeightsError(f"{error} Or train from the start: training.initial=fresh.") from error

@@ -13,6 +13,7 @@ from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import DataError
 from kerazoo.tasks import Task, find_task, inputs_for
 from kerazoo.tasks.task import is_distribution
+from kerazoo.training.recipe_data import check_samples
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 from kerazoo.zoo.compilation import compile_model
@@ -73,7 +74,7 @@ def evaluate(
     if not isinstance(dataset, tuple):
         return _evaluate_batches(model, dataset)
     inputs, targets = dataset
-    _check_shape(model, inputs)
+    check_samples(model, arrays.as_arrays(inputs), source="the dataset")
     _check_targets(targets, arrays.count(inputs), model.output_shape, data)
     metrics = model.evaluate(
         inputs, targets, batch_size=batch_size or _BATCH_SIZE, verbose=0, return_dict=True
@@ -160,25 +161,3 @@ def _check_targets(targets: Any, samples: int, shape: Any, data: Dataset | None)
         return  # no class numbers
     ignored = None if data is None else data.ignored_label
     check_labels(targets, shape[-1], ignored=ignored, source="evaluate")
-
-
-def _check_shape(model: keras.Model, inputs: Any) -> None:
-    received = arrays.sample_shape(arrays.as_arrays(inputs))
-    expected = model.input_shape
-    fits = (
-        isinstance(expected, dict) and expected.keys() <= received.keys()
-        if isinstance(received, dict)
-        else not isinstance(expected, dict | list) and _is_one_of(received, expected[1:])
-    )
-    if not fits:
-        shapes = expected if isinstance(expected, dict) else tuple(expected[1:])
-        raise DataError(
-            f"The model {model.name!r} takes samples of shape {shapes}. Received: {received}."
-        )
-
-
-def _is_one_of(shape: tuple[int, ...], open_shape: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one that another, with None for any size, stands for."""
-    return len(shape) == len(open_shape) and all(
-        size in (None, own) for size, own in zip(open_shape, shape, strict=True)
-    )

@@ -48,20 +48,35 @@ def rows_of_both(pair: Pair, which: np.ndarray | slice) -> Pair:
     return arrays.rows(pair[0], which), arrays.rows(pair[1], which)
 
 
-def _sample_shape(batch_shape: Any) -> Any:
-    if isinstance(batch_shape, dict):
-        return {name: tuple(shape[1:]) for name, shape in batch_shape.items()}
-    return tuple(batch_shape[1:])
+def check_samples(model: keras.Model, inputs: Arrays, *, source: str) -> None:
+    """Raise `DataError` unless the model takes samples of this shape, by these names."""
+    received = arrays.sample_shape(inputs)
+    if isinstance(received, dict):
+        taken: Any = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+        fits = all(_is_one_of(received.get(name), taken[name]) for name in taken)
+    else:
+        shape = model.input_shape
+        taken = shape if isinstance(shape, list | dict) else tuple(shape[1:])
+        fits = isinstance(taken, tuple) and _is_one_of(received, taken)
+    if not fits:
+        raise DataError(
+            f"The model {model.name!r} takes samples of shape {taken}. "
+            f"Received: {received} ({source})."
+        )
+
+
+def _is_one_of(shape: tuple[int, ...] | None, open_shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one that another, with None for any size, stands for."""
+    return (
+        shape is not None
+        and len(shape) == len(open_shape)
+        and all(size in (None, own) for size, own in zip(open_shape, shape, strict=True))
+    )
 
 
 def check_fit(model: keras.Model, inputs: Arrays, targets: Arrays, *, source: str) -> None:
     """Raise `DataError` or `ConfigError` unless model, loss and metrics take the samples."""
-    taken = _sample_shape(model.input_shape)
-    if taken != arrays.sample_shape(inputs):
-        raise DataError(
-            f"The model {model.name!r} takes samples of shape {taken}; the dataset {source!r} has "
-            f"{arrays.sample_shape(inputs)}. Change model.arguments."
-        )
+    check_samples(model, inputs, source=f"of {source!r}: change model.arguments")
     if not isinstance(targets, dict) and targets.ndim == len(model.output_shape) - 1:
         check_labels(
             targets,
