@@ -13,9 +13,9 @@ from kerazoo.zoo import registry
 from kerazoo.zoo.agent_config import AnyConfig
 from kerazoo.zoo.catalogue import find_any_config, weights_folder
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import Weights, ZooConfig
 from kerazoo.zoo.package_weights import read_package_weights
-from kerazoo.zoo.weights import assign_weights, read_weights
+from kerazoo.zoo.weights import assign_matching, assign_weights, read_weights
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +85,28 @@ def build_with_weights(
     return model
 
 
+def build_with_layers_of(config: AnyConfig, backbone: str) -> keras.Model:
+    """The uncompiled model of a config, fresh but for the layers whose name and shapes are those
+    of the zoo model `backbone`: they have its published weights.
+
+    Raises:
+        UnknownNameError: no such model.
+        WeightsError: it has no published weights, they are damaged, or no layer is the same.
+    """
+    published = find_any_config(backbone)
+    if "default" not in published.weights:
+        raise WeightsError(f"{config.name}: {backbone!r} has no published weights to begin with.")
+    arrays = _read_published(published.weights["default"])
+    model = build_model(config)
+    taken = assign_matching(model, arrays, source=f"The weights file of {backbone!r}")
+    layers = {variable.path.split("/")[0] for variable in model.weights}
+    notice(
+        f"{config.name}: {len(taken)} of {len(layers)} layers begin with the published weights of "
+        f"{backbone!r}, the others fresh."
+    )
+    return model
+
+
 def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
     """The zoo model of a name, or the model in a `.keras` file (loaded in Keras's safe mode).
 
@@ -133,10 +155,7 @@ def _find_weights(config: AnyConfig, weights: Any) -> dict[str, Any] | Path | No
     if weights is None or (weights == "default" and not config.weights):
         return None
     if weights in config.weights:
-        published = config.weights[weights]
-        if published.package is not None:
-            return read_package_weights(published.package, published.file, sha256=published.sha256)
-        return read_weights(weights_folder() / published.file, sha256=published.sha256)
+        return _read_published(config.weights[weights])
     path = Path(weights)
     if not path.is_file():
         tags = list(config.weights)
@@ -153,6 +172,12 @@ def _find_weights(config: AnyConfig, weights: Any) -> dict[str, Any] | Path | No
         f"{config.name}: weights are read from .safetensors, .keras or .weights.h5 files. "
         f"Received: {str(path)!r}."
     )
+
+
+def _read_published(published: Weights) -> dict[str, Any]:
+    if published.package is not None:
+        return read_package_weights(published.package, published.file, sha256=published.sha256)
+    return read_weights(weights_folder() / published.file, sha256=published.sha256)
 
 
 def _load_keras_file(model: keras.Model, path: Path) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +92,6 @@ def assign_weights(
     Raises:
         WeightsError: an array is missing, left over, of another shape, or not finite.
     """
-    import numpy as np
-
     variables = {variable.path: variable for variable in model.weights}
     missing, extra = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables)
     if missing or extra:
@@ -109,13 +107,51 @@ def assign_weights(
                 f"{arrays[path].shape} there and {tuple(variables[path].shape)} in the model. "
                 f"Use weights=None for a fresh model."
             )
-    for path in variables:
-        if not np.all(np.isfinite(arrays[path])):
-            raise WeightsError(f"{source} is damaged: {path!r} has values that are not finite.")
+    _check_finite(variables, arrays, source)
     for path, variable in variables.items():
         if path not in misfits:
             variable.assign(arrays[path].astype(variable.dtype))
     return misfits
+
+
+def assign_matching(model: keras.Model, arrays: Mapping[str, Any], *, source: str) -> list[str]:
+    """Give `model` the arrays of every layer that has the same name and shapes there, as a whole.
+
+    Args:
+        arrays: by variable path, as `read_weights` returns them.
+        source: what error messages call them.
+
+    Returns: names of the layers that now have them; the others stay as they are.
+
+    Raises:
+        WeightsError: no layer has, or an array is not finite; the model is as it was.
+    """
+    layers: dict[str, list[keras.Variable]] = {}
+    for variable in model.weights:
+        layers.setdefault(variable.path.split("/")[0], []).append(variable)
+    taken = {
+        name: variables
+        for name, variables in layers.items()
+        if all(v.path in arrays and arrays[v.path].shape == tuple(v.shape) for v in variables)
+    }
+    if not taken:
+        raise WeightsError(
+            f"{source} has nothing for the model {model.name!r}: no layer of the same name and "
+            f"shapes. Layers there: {', '.join(sorted({p.split('/')[0] for p in arrays})[:3])}."
+        )
+    _check_finite((v.path for variables in taken.values() for v in variables), arrays, source)
+    for variables in taken.values():
+        for variable in variables:
+            variable.assign(arrays[variable.path].astype(variable.dtype))
+    return list(taken)
+
+
+def _check_finite(paths: Iterable[str], arrays: Mapping[str, Any], source: str) -> None:
+    import numpy as np
+
+    for path in paths:
+        if not np.all(np.isfinite(arrays[path])):
+            raise WeightsError(f"{source} is damaged: {path!r} has values that are not finite.")
 
 
 def count_parameters(path: Path) -> int | None:

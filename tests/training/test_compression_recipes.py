@@ -8,6 +8,7 @@ import kerazoo
 from kerazoo.errors import ConfigError, UnknownNameError, WeightsError
 from kerazoo.training import callbacks
 from kerazoo.training.compression import first_pruned_epoch, make_model
+from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.config_file import with_overrides
 
 QUANTIZED = {"quantize.scheme": "int8"}
@@ -190,3 +191,23 @@ def test_channels_are_removed_before_the_training(short, tmp_path):
     assert result.model.count_params() < 0.6 * whole.count_params()
     saved = keras.saving.load_model(result.run_dir / "model.keras")
     np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
+
+
+def test_a_recipe_begins_with_the_layers_of_another_model(short, notices):
+    """mnist_mlp narrowed behind its first layer: that one fits, the others do not."""
+    widths = find_config("mnist_mlp").model.arguments["hidden_units"]
+    config = with_overrides(
+        short,
+        {
+            "name": "narrowing",
+            "model.arguments.hidden_units": [widths[0], 7],
+            "training.initial": "mnist_mlp",
+        },
+    )
+    model, theirs = make_model(config, steps=10), kerazoo.get("mnist_mlp")
+    np.testing.assert_array_equal(
+        model.get_layer("dense_1").kernel, theirs.get_layer("dense_1").kernel
+    )
+    assert "narrowing: 1 of 3 layers begin with" in notices()[0]
+    with pytest.raises(WeightsError, match=r"nothing for .*training.initial=fresh"):
+        make_model(with_overrides(config, {"model.arguments.hidden_units": [7]}), steps=10)

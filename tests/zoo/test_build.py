@@ -9,7 +9,7 @@ import pytest
 import kerazoo
 from kerazoo.errors import UnknownNameError, WeightsError
 from kerazoo.zoo import build, catalogue
-from kerazoo.zoo.config_file import to_yaml
+from kerazoo.zoo.config_file import to_config, to_yaml
 from kerazoo.zoo.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("zoo_state")
@@ -33,6 +33,9 @@ NET = {
 }
 
 
+WIDER = {"input_shape": [6, 6, 1], "num_classes": 9, "hidden_units": [5, 7]}
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """A model "net" with published weights; gives the model that they were taken from."""
@@ -43,6 +46,8 @@ def published(tmp_path, monkeypatch):
     digest = save_weights(model, tmp_path / "net.safetensors")
     weights = {"default": {"file": "net.safetensors", "sha256": digest}}
     (tmp_path / "net.yaml").write_text(to_yaml({**NET, "weights": weights}))
+    (tmp_path / "bare.yaml").write_text(to_yaml({**NET, "name": "bare"}))
+    kerazoo.add_config(tmp_path / "bare.yaml")
     catalogue._read_once.cache_clear()
     return model
 
@@ -177,6 +182,23 @@ def test_another_kind_of_file_is_refused(published, tmp_path):
 def test_compile_false_leaves_it_to_the_caller():
     assert not kerazoo.get("mnist_mlp", weights=None, compile=False).compiled
     assert kerazoo.get("mnist_mlp", weights=None).compiled
+
+
+def test_a_backbone_gives_the_layers_that_fit(published, notices):
+    wider = to_config(
+        {**NET, "name": "wider", "model": {"builder": "mlp", "arguments": WIDER}}, source="wider"
+    )
+    model = build.build_with_layers_of(wider, "net")
+    np.testing.assert_array_equal(
+        model.get_layer("dense_1").kernel, half(published.get_layer("dense_1").kernel)
+    )
+    assert notices() == [
+        "wider: 1 of 3 layers begin with the published weights of 'net', the others fresh."
+    ]
+    with pytest.raises(UnknownNameError, match="'nett'"):
+        build.build_with_layers_of(wider, "nett")
+    with pytest.raises(WeightsError, match="'bare' has no published weights"):
+        build.build_with_layers_of(wider, "bare")
 
 
 PRETRAINED = kerazoo.list_models(pretrained=True)

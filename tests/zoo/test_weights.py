@@ -10,7 +10,13 @@ import pytest
 import safetensors.numpy
 
 from kerazoo.errors import WeightsError
-from kerazoo.zoo.weights import assign_weights, count_parameters, read_weights, save_weights
+from kerazoo.zoo.weights import (
+    assign_matching,
+    assign_weights,
+    count_parameters,
+    read_weights,
+    save_weights,
+)
 
 
 def make_model(units=4):
@@ -196,3 +202,31 @@ def test_a_file_appears_whole_or_not_at_all(model, file):
     with pytest.raises(WeightsError):
         save_weights(model, file)
     assert file.read_bytes() == content
+
+
+def test_layers_of_the_same_name_and_shapes_are_taken_whole(model, file):
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(5, name="hidden")(inputs)
+    x = keras.layers.Dense(4, name="other")(keras.layers.BatchNormalization(name="norm")(x))
+    mine = keras.Model(inputs, keras.layers.Dense(4, name="logits")(x))  # from 4 features, not 5
+    before = {variable.path: variable.numpy() for variable in mine.weights}
+    assert assign_matching(mine, read_weights(file), source="The file") == ["hidden", "norm"]
+    theirs = {v.path: v.numpy().astype(np.float16) for v in model.weights}
+    for variable in mine.weights:
+        is_taken = variable.path.startswith(("hidden", "norm"))  # not logits/bias, which would fit
+        np.testing.assert_array_equal(
+            variable.numpy(), (theirs if is_taken else before)[variable.path]
+        )
+
+
+def test_where_no_layer_fits_or_one_is_damaged_nothing_changes(model, file):
+    arrays = {name: array.copy() for name, array in read_weights(file).items()}
+    arrays["norm/gamma"][0] = np.nan
+    before = numbers(model)
+    with pytest.raises(WeightsError, match="'norm/gamma' has values that are not finite"):
+        assign_matching(model, arrays, source="The file")
+    np.testing.assert_equal(numbers(model), before)
+    with pytest.raises(WeightsError, match=r"The file has nothing for .*Layers there: .*hidden"):
+        assign_matching(
+            keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), arrays, source="The file"
+        )
