@@ -69,3 +69,10 @@ def test_the_table_of_models_is_that_of_the_configs():
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_the_cards_are_those_of_the_configs():
+    run = subprocess.run(
+        [sys.executable, ROOT / "tools" / "cards.py", "--check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr

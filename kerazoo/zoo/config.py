@@ -98,8 +98,9 @@ class Training(Section):
     """How the model is trained.
 
     `initial`: the weights it begins with: "fresh"; the tag of published ones ("default"), or the
-    path of a weights file; "auto", "default" where the recipe compresses and there are some, else
-    fresh ones.
+    path of a weights file; the name of another zoo model, whose published ones all layers get that
+    have the same name and shapes there, the others fresh ones; "auto", "default" where the recipe
+    compresses and there are some, else fresh ones.
     `ema`: momentum of the exponential moving average of the weights, which then is the model.
     `checkpoint_every`: steps; a checkpoint is written at the end of each epoch in any case.
     """
@@ -215,10 +216,20 @@ class Export(Section):
     tflite: TFLite = TFLite()
 
 
+class FileFigures(Section):
+    """A .tflite file of a model: the median time of one run with one thread, and what `kerazoo
+    evaluate` measured with it."""
+
+    size_bytes: Count
+    latency_us: Positive
+    metrics: dict[str, float] = {}
+
+
 class Weights(Section):
     """One published weights file, and what `kerazoo evaluate` measured with it.
 
-    `metrics` and `trained` are written by tools/train_weights.py, never by hand.
+    `metrics` and `trained` are written by tools/train_weights.py, `files` (kind of quantization ->
+    figures) by tools/measure_files.py, never by hand.
     `package`: the Python package that brings the file, as PyTorch wrote it, in its folder `models`;
     None where kerazoo does.
     """
@@ -227,6 +238,7 @@ class Weights(Section):
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
     metrics: dict[str, float] = {}
     trained: dict[str, str | int | float] = {}
+    files: dict[str, FileFigures] = {}
     package: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
 
 
