@@ -159,7 +159,7 @@ def index() -> str:
         link = f"[{name}]({name}.md)"
         rows.append(f"| {link} | {card.task} | {weights} | {figure(card)} | {small} |")
     return (
-        "# The models\n\nOne page each: what it is, how good, how large and how fast, and what it is "
+        "# The models\n\nOne page each: what it is, how good, how large, how fast, and what it is "
         "not for. Figures are of the official test splits, by `kerazoo evaluate`.\n\n"
         + "\n".join(rows)
         + "\n"
