@@ -42,6 +42,9 @@ def fine_tune(
     class_weights: Annotated[
         str | None, typer.Option(help="balanced: every class counts alike.")
     ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="mixup or cutmix: against overfitting to few images.")
+    ] = None,
     image_size: Annotated[
         int | None, typer.Option(help="Pixels per side; absent: the network's own.")
     ] = None,
@@ -73,6 +76,7 @@ def fine_tune(
         batch_size=batch_size,
         learning_rate=learning_rate,
         class_weights=class_weights,
+        mix=mix,
         image_size=image_size,
         lora_rank=lora_rank,
         precision=precision,

@@ -26,6 +26,7 @@ def fine_tune(
     learning_rate: float = 5e-4,
     class_weights: str | Mapping[int, float] | None = None,
     augment: Augment | str | None = "auto",
+    mix: str | None = None,
     image_size: int | None = None,
     lora_rank: int | None = None,
     patience: int = 5,
@@ -62,6 +63,9 @@ def fine_tune(
         class_weights: "balanced", or class to weight (1 if absent) in the loss.
         augment: how images are distorted; "auto" shifts and zooms, and mirrors colour images, or
             does what the dataset's own default is; None leaves them alone.
+        mix: "mixup" or "cutmix": in the second part each image is mixed with another one, and their
+            labels with them (`kerazoo.training.steps.MixedSampleAugment`): against overfitting,
+            where there are few images and epochs enough, 20 or so.
         image_size: pixels per side that the network sees, for networks by name; None takes its own
             size, or, of smaller images in arrays, four times their side, 128 at least.
         lora_rank: in the second part, train low-rank additions to the kernels of Dense and
@@ -101,6 +105,7 @@ def fine_tune(
         learning_rate=learning_rate,
         class_weights=class_weights,
         augment=augment,
+        mix=mix,
         image_size=image_size,
         lora_rank=lora_rank,
         patience=patience,

@@ -8,8 +8,11 @@ from typing import Any
 
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.datasets import Augment
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.training.unfreezing import check_stages
+
+METHODS = ("mixup", "cutmix")
+"""Of mixing two samples."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Settings:
     learning_rate: float
     class_weights: str | Mapping[int, float] | None
     augment: Augment | str | None
+    mix: str | None
     image_size: int | None
     lora_rank: int | None
     patience: int
@@ -45,6 +49,8 @@ class Settings:
                 f"`precision` must be 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'. "
                 f"Received: {self.precision!r}."
             )
+        if self.mix not in (None, *METHODS):
+            raise unknown_name("mix", str(self.mix), METHODS)
         if self.augment != "auto" and not isinstance(self.augment, Augment | None):
             raise ConfigError(
                 f"`augment` must be 'auto', a kerazoo.datasets.Augment or None. "

@@ -23,6 +23,7 @@ from kerazoo.training.new_run_folder import new_run_folder
 from kerazoo.training.precision import choose, dtype_policy
 from kerazoo.training.run import TrainResult
 from kerazoo.training.run_folder import RunFolder
+from kerazoo.training.steps import MixedSampleAugment
 from kerazoo.training.training_batches import TrainingBatches, check_files
 from kerazoo.training.transfer_model import TransferModel, transfer_model
 from kerazoo.training.unfreezing import depth_factors, unfreeze
@@ -148,7 +149,7 @@ class FineTuning:
 
     def _train_stage(self, epochs: int, share: float, show_progress: bool) -> None:
         source = self.batches(self.training, distorted=True, shuffle=True)
-        model, steps = self.parts.model, epochs * len(source)
+        model, steps = self._in_training(), epochs * len(source)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
             decay_steps=max(1, steps - steps // 10),
@@ -168,7 +169,13 @@ class FineTuning:
         )
         self._add(history, unfrozen=share)
         if self.validation is None:
-            checkpoint.save_values(self.folder.best, model)
+            checkpoint.save_values(self.folder.best, self.parts.model)
+
+    def _in_training(self) -> keras.Model:
+        """The model, or what mixes its samples."""
+        if self.settings.mix is None:
+            return self.parts.model
+        return MixedSampleAugment(self.parts.model, self.settings.mix, seed=self.settings.seed)
 
     def _callbacks(self, samples: int) -> list[keras.callbacks.Callback]:
         chosen: list[keras.callbacks.Callback] = [callbacks.MeasureSpeed(samples)]

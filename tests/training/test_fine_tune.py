@@ -10,6 +10,7 @@ import kerazoo
 from kerazoo.datasets import Augment
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
 from kerazoo.training import lora
+from kerazoo.training.steps import MixedSampleAugment
 from kerazoo.training.transfer_model import transfer_model
 from kerazoo.training.unfreezing import depth_factors, unfreeze
 
@@ -80,6 +81,25 @@ def test_it_learns_and_reports_what_the_model_does(tune, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "run" / "model.keras", safe_mode=True)
     np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, rtol=1e-5, atol=1e-5)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == result.metrics
+
+
+def test_mixed_samples_train_the_same_network(tune, monkeypatch):
+    from kerazoo.training import fine_tuning
+
+    compiled = []
+    original = fine_tuning.FineTuning.compile
+    monkeypatch.setattr(
+        fine_tuning.FineTuning,
+        "compile",
+        lambda self, model, optimizer: (compiled.append(model), original(self, model, optimizer)),
+    )
+    result = tune(head_epochs=2, epochs=8, unfreeze=1.0, mix="cutmix", patience=9)
+    mixing = [model for model in compiled if isinstance(model, MixedSampleAugment)]
+    assert [model.method for model in mixing] == ["cutmix"]
+    assert type(result.model) is type(small_network())
+    assert result.history["val_loss"][-1] < result.history["val_loss"][2]
+    with pytest.raises(UnknownNameError, match="'cutmx'. Did you mean 'cutmix'"):
+        tune(mix="cutmx")
 
 
 def test_a_frozen_network_stays_what_it_is(tune):
