@@ -106,7 +106,7 @@ PUBLIC = {
         "SqueezeExcite",
         "TemporalConvBlock",
     ],
-    "kerazoo.losses": ["QuantileLoss"],
+    "kerazoo.losses": ["InBatchSoftmaxLoss", "QuantileLoss"],
     "kerazoo.metrics": [
         "BLEU",
         "BoxMeanAveragePrecision",

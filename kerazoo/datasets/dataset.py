@@ -30,6 +30,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
             validation is the latest of them.
         ignored_label: among the targets, of what nobody labelled; loss and metrics leave it out.
         text: what a target, or an answer like it, says in words; None where labels or numbers do.
+        item_names: what to call the items that are recommended, in order of their numbers; it gives
+            None where the file of names is not here.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     is_series: bool = False
     ignored_label: int | None = None
     text: Callable[[np.ndarray], str] | None = None
+    item_names: Callable[[], list[str] | None] | None = None
 
     @property
     def num_classes(self) -> int | None:

@@ -1,3 +1,4 @@
+from .in_batch_softmax_loss import InBatchSoftmaxLoss
 from .quantile_loss import QuantileLoss
 
-__all__ = ["QuantileLoss"]
+__all__ = ["InBatchSoftmaxLoss", "QuantileLoss"]
