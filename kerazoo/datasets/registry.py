@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerazoo.datasets import (
+    camvid,
     cifar10,
     diabetes,
     digits,
@@ -42,6 +43,7 @@ def info(name: str) -> Dataset:
 
 def _datasets() -> dict[str, Dataset]:
     modules = (
+        camvid,
         cifar10,
         diabetes,
         digits,

@@ -24,6 +24,7 @@ IMAGE_CLASSIFIERS = [
 
 
 SMALL = {  # of what is slow to build or to train, less
+    "camvid_segmenter": {"input_shape": (32, 48, 3), "filters": 8, "fine_filters": 8},
     "cifar10_resnet20": {"blocks": 1, "filters": (8, 8)},
     "efficientnet_lite0": {
         "input_shape": (32, 32, 3),
@@ -52,13 +53,15 @@ def samples(name, count=16, seed=0):
     rng = np.random.default_rng(seed)
     card = kerazoo.info(name)
     data = kerazoo.datasets.info(card.dataset)
-    shape = (32, 32, 3) if name == "efficientnet_lite0" else data.input_shape
+    shape = SMALL.get(name, {}).get("input_shape", data.input_shape)
     if card.task.startswith("image"):
         inputs = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     elif card.task.startswith("text"):
         inputs = rng.integers(0, card.arguments["vocabulary_size"], (count, *shape), np.int32)
     else:
         inputs = rng.normal(0, 0.3, (count, *shape)).astype("float32")
+    if card.task == "image-segmentation":
+        return inputs, rng.integers(0, data.num_classes, (count, *shape[:2]))
     if data.num_classes is not None:
         return inputs, rng.integers(0, data.num_classes, count)
     width = card.arguments.get("horizon", 1)
@@ -67,7 +70,10 @@ def samples(name, count=16, seed=0):
 
 def metric_names(name):
     metrics = find_config(name).training.metrics
-    return {metric if isinstance(metric, str) else metric.name for metric in metrics}
+    return {
+        metric if isinstance(metric, str) else metric.arguments.get("name", metric.name)
+        for metric in metrics
+    }
 
 
 @pytest.mark.parametrize(
