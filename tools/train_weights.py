@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 import kerazoo
+from kerazoo.datasets import arrays
 from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.catalogue import configs_folder, find_any_config, find_config, weights_folder
 from kerazoo.zoo.config_file import to_yaml
@@ -57,7 +58,7 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
     environment = json.loads((result.run_dir / "environment.json").read_text())
     speeds = result.history["samples_per_second"]
     train, _ = kerazoo.datasets.load_numpy(config.data.dataset, "train")
-    samples = len(train) - round(len(train) * config.data.validation)
+    samples = round(arrays.count(train) * (1 - config.data.validation))
     validation = ", ".join(
         f"{metric.removeprefix('val_')} {value:.6g}"
         for metric, value in result.metrics.items()

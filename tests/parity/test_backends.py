@@ -21,11 +21,16 @@ PROGRAM = """
 import kerazoo, numpy as np
 outputs = {}
 given = np.load("given.npz")
+
+def inputs_of(name):
+    named = {key.split("/")[1]: given[key] for key in given.files if key.startswith(f"{name}/")}
+    return named or given[name]
+
 for name in kerazoo.list_models():
     for tag, weights in (("file", f"{name}.safetensors"), ("published", "default")):
         if tag == "file" or kerazoo.info(name).pretrained:
             model = kerazoo.get(name, weights=weights)
-            outputs[f"{name} {tag}"] = np.asarray(model.predict(given[name], verbose=0))
+            outputs[f"{name} {tag}"] = np.asarray(model.predict(inputs_of(name), verbose=0))
 np.savez("outputs.npz", **outputs)
 calls = {
     "train": lambda: kerazoo.train("linear_regression", epochs=1, output_dir="run"),
@@ -39,6 +44,15 @@ for name, call in calls.items():
 """
 
 
+def random_inputs(model, task, rng):
+    """Eight samples; of several inputs by name 0 or 1, which are numbers of things in any of them."""
+    if isinstance(model.input_shape, dict):
+        shapes = model.input_shape.items()
+        return {key: rng.integers(0, 2, (8, *shape[1:])).astype("int32") for key, shape in shapes}
+    dtype = {"image": "uint8", "text": "int32"}.get(task.split("-")[0], "float32")
+    return rng.integers(0, 256, (8, *model.input_shape[1:])).astype(dtype)
+
+
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
     """A folder with inputs and weights for every model, and TensorFlow's outputs."""
@@ -48,15 +62,16 @@ def given(tmp_path_factory):
     for name in NAMES:
         model = kerazoo.get(name, weights=None)
         kerazoo.zoo.weights.save_weights(model, folder / f"{name}.safetensors")
-        kind = kerazoo.info(name).task.split("-")[0]
-        inputs[name] = rng.integers(0, 256, (8, *model.input_shape[1:])).astype(
-            {"image": "uint8", "text": "int32"}.get(kind, "float32")
-        )
+        inputs[name] = random_inputs(model, kerazoo.info(name).task, rng)
         model = kerazoo.get(name, weights=folder / f"{name}.safetensors")
         outputs[f"{name} file"] = model.predict(inputs[name], verbose=0)
         if kerazoo.info(name).pretrained:
             outputs[f"{name} published"] = kerazoo.get(name).predict(inputs[name], verbose=0)
-    np.savez(folder / "given.npz", **inputs)
+    arrays = {}
+    for name, given_inputs in inputs.items():
+        named = given_inputs if isinstance(given_inputs, dict) else {"": given_inputs}
+        arrays |= {f"{name}/{key}".rstrip("/"): values for key, values in named.items()}
+    np.savez(folder / "given.npz", **arrays)
     return folder, outputs
 
 
