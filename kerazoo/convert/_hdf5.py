@@ -1,14 +1,10 @@
 """Reads HDF5 files of strangers: arrays and texts, and nothing outside of the file.
 
-HDF5 can point anywhere: external links and external or virtual datasets read other files of the
-machine, soft links go around in circles, and a few bytes can declare an array of terabytes. All
-of it is looked at before anything is opened, and refused in one line. (CVE-2026-1669 and
-CVE-2026-12570 of Keras are of this kind.)
+All of it is looked at before anything is opened, and refused in one line.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,11 +14,7 @@ import numpy as np
 
 from kerazoo.convert._saved_json import parse_json
 from kerazoo.errors import ConversionError
-
-DEEPEST = 100  # groups within groups
-MOST_OBJECTS = 1_000_000
-LARGEST_UNCHECKED = 1 << 28  # bytes; above it, an array must be in the file in earnest
-MOST_EXPANSION = 100  # times the bytes that are stored
+from kerazoo.foreign.hdf5 import refusals
 
 
 @contextmanager
@@ -43,55 +35,11 @@ def open_hdf5(file: Any, name: str) -> Iterator[h5py.File]:
         raise ConversionError(f"{name} is not an HDF5 file, or it is damaged.") from error
     with opened:
         try:
-            _check(opened, name)
+            for refusal in refusals(opened, name):
+                raise ConversionError(refusal)
             yield opened
         except (KeyError, OSError, RuntimeError, RecursionError) as error:
             raise ConversionError(f"{name} is damaged: {error}") from error
-
-
-def _check(file: h5py.File, name: str) -> None:
-    seen = {h5py.h5o.get_info(file.id).addr}
-    waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
-    while waiting:
-        group, depth = waiting.pop()
-        for key in group:
-            where = f"{name}: {group.name.rstrip('/')}/{key}"
-            link = type(group.get(key, getlink=True))
-            if link is not h5py.HardLink:
-                raise ConversionError(
-                    f"{where} is an HDF5 {link.__name__}, which can lead out of the file or in "
-                    "circles: refused."
-                )
-            child = group[key]
-            address = h5py.h5o.get_info(child.id).addr
-            if isinstance(child, h5py.Dataset):
-                _check_dataset(child, where)
-            elif not isinstance(child, h5py.Group):
-                raise ConversionError(f"{where} is neither a group nor an array: refused.")
-            elif address in seen or depth >= DEEPEST:
-                raise ConversionError(f"{where} is a group that leads in circles: refused.")
-            else:
-                waiting.append((child, depth + 1))
-            seen.add(address)
-        if len(seen) > MOST_OBJECTS:
-            raise ConversionError(f"{name} holds more than {MOST_OBJECTS:,} objects: refused.")
-
-
-def _check_dataset(dataset: h5py.Dataset, where: str) -> None:
-    if dataset.external:
-        raise ConversionError(
-            f"{where} keeps its values in another file ({dataset.external[0][0]}): refused."
-        )
-    if dataset.is_virtual:
-        raise ConversionError(f"{where} is a virtual dataset, made of other files: refused.")
-    if dataset.dtype.kind not in "biufSO":
-        raise ConversionError(f"{where} holds {dataset.dtype}, which is no number: refused.")
-    declared = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
-    stored = dataset.id.get_storage_size()
-    if declared > LARGEST_UNCHECKED and declared > MOST_EXPANSION * stored:
-        raise ConversionError(
-            f"{where} declares {declared:,} bytes and stores {stored:,}: refused."
-        )
 
 
 def read_array(group: h5py.Group, name: str) -> np.ndarray:

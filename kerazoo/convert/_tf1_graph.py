@@ -10,7 +10,7 @@ import numpy as np
 
 from kerazoo.convert._tf1_checkpoint import open_checkpoint, read_value
 from kerazoo.errors import ConversionError
-from kerazoo.hub.program_scan import allowed_operations
+from kerazoo.foreign.program_scan import allowed_operations
 
 VARIABLES = {"VariableV2", "Variable", "VarHandleOp"}
 

@@ -51,14 +51,18 @@ def flex_operators(operators: list[Operator]) -> tuple[str, ...]:
 
 def operator_name(model: Any, operator: Any) -> str:
     """ "CONV_2D", or the custom name, of one operator of an unpacked file."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return name_of_code(code.builtinCode, code.deprecatedBuiltinCode, code.customCode)
+
+
+def name_of_code(code: int, deprecated_code: int, custom: bytes | str | None) -> str:
+    """The name of an entry in the file's list of operators."""
     from ai_edge_litert import schema_py_generated as schema
 
-    code = model.operatorCodes[operator.opcodeIndex]
     # Files from before 2020 have the code in a byte of its own; new codes do not fit there.
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    number = max(code, deprecated_code)
     if number == schema.BuiltinOperator.CUSTOM:
-        name = code.customCode
-        return name.decode() if isinstance(name, bytes) else str(name)
+        return custom.decode() if isinstance(custom, bytes) else str(custom)
     return _builtin_names().get(number, f"BUILTIN_{number}")
 
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from kerazoo.datasets.source import is_reachable
 from kerazoo.errors import HubError, MissingDependencyError
-from kerazoo.hub.archive import MOST_BYTES, SUFFIXES, unpack_tar
-from kerazoo.hub.saved_model_files import MOST_FILES, copy, file_sha256, root_of
+from kerazoo.foreign.archive import MOST_BYTES, SUFFIXES, unpack_tar
+from kerazoo.foreign.saved_model_files import MOST_FILES, copy, file_sha256, root_of
 from kerazoo.notices import notice
 
 _HUB_HOSTS = ("tfhub.dev", "www.tfhub.dev")

@@ -18,6 +18,7 @@ import keras
 from keras.src.saving.serialization_lib import in_safe_mode
 
 from kerazoo.errors import ConfigError, HubError
+from kerazoo.foreign.saved_model_files import content_sha256, copy
 from kerazoo.hub import trusted
 from kerazoo.hub.cache import Located
 from kerazoo.hub.carried_record import write_record
@@ -25,7 +26,6 @@ from kerazoo.hub.loaded_model import LoadedModel
 from kerazoo.hub.locate import locate
 from kerazoo.hub.model_outputs import declare, lowered, select
 from kerazoo.hub.program_scan import check_program
-from kerazoo.hub.saved_model_files import content_sha256, copy
 from kerazoo.hub.variable_names import check_patterns, is_matched, unique_names
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerazoo.errors import ConfigError, HubError
+from kerazoo.foreign.saved_model_files import TF1_MARK
 from kerazoo.hub.cache import Located
-from kerazoo.hub.saved_model_files import TF1_MARK
 
 
 class LoadedModel:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from kerazoo.datasets.source import offline
 from kerazoo.errors import HubError
+from kerazoo.foreign.archive import SUFFIXES, unpack_tar
+from kerazoo.foreign.saved_model_files import content_sha256, file_sha256, root_of
 from kerazoo.hub import cache, download
-from kerazoo.hub.archive import SUFFIXES, unpack_tar
 from kerazoo.hub.cache import Located
-from kerazoo.hub.saved_model_files import content_sha256, file_sha256, root_of
 
 _KAGGLE = re.compile(r"(?:https://)?(?:www\.)?kaggle\.com/models/(.+)")
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerazoo.errors import HubError
+from kerazoo.foreign.archive import unpack_zip
+from kerazoo.foreign.saved_model_files import PROGRAM, content_sha256
 from kerazoo.hub import cache, trusted
-from kerazoo.hub.archive import unpack_zip
 from kerazoo.hub.cache import Located
 from kerazoo.hub.carried_record import RECORD
 from kerazoo.hub.locate import locate
 from kerazoo.hub.program_scan import check_program
-from kerazoo.hub.saved_model_files import PROGRAM, content_sha256
 
 
 def trust(

@@ -32,6 +32,10 @@ _CONSTANTS = {
 }
 
 
+class TrapError(ConfigError):
+    """Something that no honest config needs: a tag, an alias, nesting or size without end."""
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -44,7 +48,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"Cannot read the config {str(path)!r}: {error.strerror}.") from error
     if len(content) > MAX_BYTES:
-        raise ConfigError(
+        raise TrapError(
             f"{path}: a config holds at most {MAX_BYTES:,} bytes. Received: {len(content):,}."
         )
     try:
@@ -67,7 +71,7 @@ def parse_yaml(text: str, *, source: str = "<text>") -> dict[str, Any]:
         hint = " Indent with spaces, not tabs." if mark and _has_tab(text, mark.line) else ""
         problem = error.problem or error.context
         if "nesting depth" in str(problem):  # PyYAML's own limit, from 6.0.4 on, reached first
-            problem = _TOO_DEEP
+            raise TrapError(f"{source}{line}: {_TOO_DEEP}.") from error
         raise ConfigError(f"{source}{line}: {problem}.{hint}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
@@ -96,14 +100,12 @@ class _Builder:
 
     def node(self, event: yaml.Event, depth: int) -> Any:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise self.refusal(
-                event, "anchors and aliases (&, *) are not allowed; repeat the value"
-            )
+            raise self.trap(event, "anchors and aliases (&, *) are not allowed; repeat the value")
         if depth > MAX_DEPTH:
-            raise self.refusal(event, _TOO_DEEP)
+            raise self.trap(event, _TOO_DEEP)
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
-            raise self.refusal(event, f"the tag {tag!r} is not allowed: a config is plain data")
+            raise self.trap(event, f"the tag {tag!r} is not allowed: a config is plain data")
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(depth)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -129,6 +131,9 @@ class _Builder:
 
     def refusal(self, event: Any, why: str) -> ConfigError:
         return ConfigError(f"{self.source}, line {event.start_mark.line + 1}: {why}.")
+
+    def trap(self, event: Any, why: str) -> TrapError:
+        return TrapError(f"{self.source}, line {event.start_mark.line + 1}: {why}.")
 
 
 def _has_tab(text: str, line: int) -> bool:

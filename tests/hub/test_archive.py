@@ -8,8 +8,9 @@ import zipfile
 import pytest
 
 from kerazoo.errors import HubError
-from kerazoo.hub import HubLayer, archive
-from kerazoo.hub.archive import unpack_tar, unpack_zip
+from kerazoo.foreign import archive
+from kerazoo.foreign.archive import unpack_tar, unpack_zip
+from kerazoo.hub import HubLayer
 
 
 def tar_of(path, *members, mode="w:gz"):

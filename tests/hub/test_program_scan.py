@@ -6,9 +6,10 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import HubError
+from kerazoo.foreign.program_file import _check_messages
+from kerazoo.foreign.program_scan import allowed_operations
 from kerazoo.hub import HubLayer
-from kerazoo.hub.program_file import _check_messages
-from kerazoo.hub.program_scan import allowed_operations, check_program
+from kerazoo.hub.program_scan import check_program
 
 HARMFUL = """
 PyFunc PyFuncStateless EagerPyFunc ReadFile WriteFile MatchingFiles Save SaveSlices SaveV2
@@ -327,7 +328,7 @@ def test_a_second_program_that_would_not_be_scanned_is_refused(name, own_copy):
 def test_a_program_made_to_fill_the_memory_is_refused(monkeypatch, own_copy):
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    monkeypatch.setattr("kerazoo.hub.program_file.MOST_MESSAGES", 10_000)
+    monkeypatch.setattr("kerazoo.foreign.program_file.MOST_MESSAGES", 10_000)
     program = SavedModel()
     shape = program.meta_graphs.add().graph_def.node.add().attr["shape"].shape
     for _ in range(20_000):
@@ -337,7 +338,7 @@ def test_a_program_made_to_fill_the_memory_is_refused(monkeypatch, own_copy):
     folder = own_copy("reusable")
     content = (folder / "saved_model.pb").read_bytes()
     _check_messages(content, SavedModel.DESCRIPTOR, "it")
-    monkeypatch.setattr("kerazoo.hub.program_file.MOST_BYTES", 1000)
+    monkeypatch.setattr("kerazoo.foreign.program_file.MOST_BYTES", 1000)
     with pytest.raises(HubError, match="more than 1,000"):
         HubLayer(folder)
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
+
+from kerazoo.foreign.messages import message_class
+
+
+def looks_like_operation(name: str) -> bool:
+    """Whether TensorFlow could have an operation of that name: "Conv2D", "_Send", "Text>Split"."""
+    return re.fullmatch(r"_?[A-Z][A-Za-z0-9>_]*", name) is not None
 
 
 def is_object_based(saved_model: Any) -> bool:
@@ -14,10 +22,15 @@ def is_object_based(saved_model: Any) -> bool:
 
 
 class MetaGraph:
-    """Reads a `MetaGraphDef`; names of tensors in it are cut down to those of their operations."""
+    """Reads a `MetaGraphDef`; names of tensors in it are cut down to those of their operations.
 
-    def __init__(self, proto: Any) -> None:
-        self.proto = proto
+    `is_operation` says which names TensorFlow knows as operations of its own.
+    """
+
+    def __init__(
+        self, proto: Any, is_operation: Callable[[str], bool] = looks_like_operation
+    ) -> None:
+        self.proto, self._is_operation = proto, is_operation
         self.objects = proto.object_graph_def
         self.nodes = {node.name: node for node in proto.graph_def.node}
         self.functions = {
@@ -37,9 +50,7 @@ class MetaGraph:
 
         One that hides behind the name of TensorFlow's own operation is not taken for one.
         """
-        from tensorflow.python.framework import op_def_registry
-
-        return operation in self.functions and op_def_registry.get(operation) is None
+        return operation in self.functions and not self._is_operation(operation)
 
     def called_by(self, node: Any) -> set[str]:
         """Functions that a node calls: those of the library among its attributes and type."""
@@ -125,12 +136,12 @@ class MetaGraph:
 
     def _variables(self) -> Iterator[Any]:
         from google.protobuf.message import DecodeError
-        from tensorflow.core.framework.variable_pb2 import VariableDef
 
+        definition = message_class("core/framework/variable", "VariableDef")
         for collection in self.proto.collection_def.values():
             for content in collection.bytes_list.value:
                 try:
-                    yield VariableDef.FromString(content)
+                    yield definition.FromString(content)
                 except DecodeError:
                     continue  # bytes of another kind; TensorFlow reads no names from them
 

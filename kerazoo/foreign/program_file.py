@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.errors import HubError
-from kerazoo.hub.saved_model_files import PROGRAM
+from kerazoo.foreign.messages import saved_model_class
+from kerazoo.foreign.saved_model_files import PROGRAM
 
 MOST_BYTES = 1 << 30
 """Graphs with weights as constants have hundreds of MB; protobuf itself ends at 2 GiB."""
@@ -22,8 +23,8 @@ def read_program(root: Path, named: str) -> Any:
         HubError: the file is missing, damaged, too large, or made to fill the memory.
     """
     from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+    kind = saved_model_class()
     try:
         size = (root / PROGRAM).stat().st_size
         if size > MOST_BYTES:
@@ -33,8 +34,8 @@ def read_program(root: Path, named: str) -> Any:
         raise HubError(f"{named}: {PROGRAM} cannot be read: {error.strerror}.") from error
     try:
         if len(content) > UNCOUNTED_BYTES:
-            _check_messages(content, SavedModel.DESCRIPTOR, named)
-        program = SavedModel.FromString(content)
+            _check_messages(content, kind.DESCRIPTOR, named)
+        program = kind.FromString(content)
     except (DecodeError, IndexError) as error:
         raise HubError(f"{named}: {PROGRAM} is damaged or no SavedModel.") from error
     if not program.meta_graphs:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from kerazoo.errors import HubError
-from kerazoo.hub.saved_model_files import MOST_FILES
+from kerazoo.foreign.saved_model_files import MOST_FILES
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 MOST_BYTES = 16 << 30
@@ -63,7 +63,7 @@ def unpack_zip(archive: zipfile.ZipFile, prefix: str, folder: Path) -> None:
     unpacked, packed = (
         sum(getattr(info, size) for info in members) for size in ("file_size", "compress_size")
     )
-    _check_size(unpacked, packed, name)
+    check_size(unpacked, packed, name)
     for info in members:
         target = _place(info.filename[len(prefix) :], folder, name)
         if (info.external_attr >> 28) not in (0, 0o10, 0o04):  # regular file or folder
@@ -102,11 +102,12 @@ class _Limited:
     def read(self, size: int) -> bytes:
         content = self._stream.read(size)
         self._read += len(content)
-        _check_size(self._read, self._packed, self._archive)
+        check_size(self._read, self._packed, self._archive)
         return content
 
 
-def _check_size(unpacked: int, packed: int, archive: Path) -> None:
+def check_size(unpacked: int, packed: int, archive: Path) -> None:
+    """Raise `HubError` if so many bytes cannot have come out of an honest archive."""
     limit = min(MOST_BYTES, max(FREE_BYTES, MOST_EXPANSION * packed))
     if unpacked > limit:
         raise HubError(

@@ -14,7 +14,7 @@ TF1_MARK = "tfhub_module.pb"
 
 _TOP = (PROGRAM, TF1_MARK, "fingerprint.pb", "keras_metadata.pb")
 _FOLDERS = ("variables", "assets", "assets.extra")
-_UNREAD = ("saved_model.pbtxt", "saved_model.cpb")
+UNREAD = ("saved_model.pbtxt", "saved_model.cpb")
 """Forms of the program that TensorFlow would read instead, and that are not scanned."""
 MOST_FILES = 10_000
 
@@ -32,7 +32,7 @@ def root_of(folder: Path, named: str) -> Path:
     for pattern in patterns:
         found = sorted(path.parent for path in folder.glob(pattern))
         if len(found) == 1:
-            _check_form(found[0], named)
+            check_form(found[0], named)
             return found[0]
         if found:
             names = ", ".join(path.relative_to(folder).as_posix() for path in found[:5])
@@ -43,8 +43,9 @@ def root_of(folder: Path, named: str) -> Path:
     )
 
 
-def _check_form(root: Path, named: str) -> None:
-    for name in _UNREAD:
+def check_form(root: Path, named: str) -> None:
+    """Raise `HubError` if TensorFlow would read another program than the one that is scanned."""
+    for name in UNREAD:
         if (root / name).exists():
             raise HubError(f"{named} holds {name} beside {PROGRAM}; only the latter may be there.")
 

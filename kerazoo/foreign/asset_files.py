@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kerazoo.errors import HubError
-from kerazoo.hub.program import MetaGraph, operation_of
+from kerazoo.foreign.messages import message_class
+from kerazoo.foreign.program import MetaGraph, operation_of
 
 READERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -100,11 +101,11 @@ def _check_bound(graph: MetaGraph, function: str, place: int, named: str) -> Non
 
 def _assets(graph: MetaGraph) -> list[Any]:
     from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
+    definition = message_class("core/protobuf/meta_graph", "AssetFileDef")
     found = list(graph.proto.asset_file_def)
     for packed in graph.proto.collection_def["saved_model_assets"].any_list.value:
-        asset = AssetFileDef()
+        asset = definition()
         try:
             packed.Unpack(asset)
         except DecodeError:
