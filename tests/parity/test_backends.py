@@ -45,7 +45,7 @@ for name, call in calls.items():
 
 
 def random_inputs(model, task, rng):
-    """Eight samples; of several inputs by name 0 or 1, which are numbers of things in any of them."""
+    """Eight samples; of several inputs by name 0 or 1, which any of them takes."""
     if isinstance(model.input_shape, dict):
         shapes = model.input_shape.items()
         return {key: rng.integers(0, 2, (8, *shape[1:])).astype("int32") for key, shape in shapes}
