@@ -103,6 +103,7 @@ PUBLIC = {
         "RotaryEmbedding",
         "SinusoidalPositions",
         "SpatialPyramidPooling",
+        "SpecAugment",
         "SqueezeExcite",
         "TemporalConvBlock",
     ],

@@ -15,6 +15,7 @@ from .reparameterizable_conv2d import ReparameterizableConv2D
 from .rotary_embedding import RotaryEmbedding
 from .sinusoidal_positions import SinusoidalPositions
 from .spatial_pyramid_pooling import SpatialPyramidPooling
+from .spec_augment import SpecAugment
 from .squeeze_excite import SqueezeExcite
 from .temporal_conv_block import TemporalConvBlock
 
@@ -36,6 +37,7 @@ __all__ = [
     "RotaryEmbedding",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
+    "SpecAugment",
     "SqueezeExcite",
     "TemporalConvBlock",
 ]

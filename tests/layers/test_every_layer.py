@@ -200,6 +200,11 @@ CASES = [
         },
         (320,),
     ),
+    Case(
+        "SpecAugment",
+        {"time_masks": 1, "time_width": 3, "band_masks": 1, "band_width": 2, "seed": 7},
+        (9, 6),
+    ),
     # Rows of further layers go here.
 ]
 # The others hand them to layers of Keras, of which the convolutions refuse them, or pass them on.
