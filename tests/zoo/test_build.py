@@ -216,6 +216,7 @@ def test_published_files_have_the_hash_of_their_card(name):
 
 
 FILES = {
+    "camvid": "camvid.npz",
     "cifar10": "cifar10.npz",
     "fsdd": "fsdd.npz",
     "mnist": "mnist.npz",
