@@ -1,4 +1,4 @@
-"""Which models there are: the configs that come with kerazoo and those that a user adds.
+"""Which models there are: kerazoo's own configs, those of installed packages, those a user adds.
 
 Answers from file names and YAML alone; no Keras, no TensorFlow.
 """
@@ -14,6 +14,7 @@ from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.zoo.agent_config import AnyConfig
 from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.config_file import read_config
+from kerazoo.zoo.package_configs import package_configs
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _added: dict[str, Path] = {}
@@ -122,7 +123,14 @@ def weights_folder() -> Path:
 
 
 def _paths() -> dict[str, Path]:
-    return {**{path.stem: path for path in configs_folder().glob("*.yaml")}, **_added}
+    own = {path.stem: path for path in configs_folder().glob("*.yaml")}
+    others = package_configs()
+    for name in own.keys() & others.keys():
+        raise ConfigError(
+            f"Two models are named {name!r}; one is {others[name]} of an installed package. "
+            f"Uninstall that package."
+        )
+    return {**own, **others, **_added}
 
 
 @cache
