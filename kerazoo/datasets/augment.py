@@ -1,4 +1,4 @@
-"""Random flip, shift, rotation, zoom and elastic distortion of a batch of images.
+"""Random flips, shift, rotation, zoom and elastic distortion of a batch of images.
 
 One bilinear resampling does all of them, so a pixel is interpolated once. Everything random is
 derived from a seed pair (stateless): a resumed run sees the very images it would have seen.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _GRID = 5  # elastic control points per side
+_LEAST_OF_BOX = 0.3  # what is left of a box must show what is in it
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +32,14 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         zoom: fraction, 0 to 0.9; 0.1 draws a scale from 0.9 to 1.1, height and width apart.
         elastic: standard deviation of the control points' displacement, in pixels, 0 to 10.
         flip: exchange left and right in every second image, by chance.
+        flip_vertical: exchange top and bottom in every second image, by chance.
         contrast: fraction, 0 to 0.9; 0.2 draws a factor from 0.8 to 1.2, about the mean.
         brightness: fraction of 255, 0 to 0.9, that is added. Both are for pixels 0..255.
         targets: what happens to them. "labels": nothing. "mask": they are a class number of each
-            pixel, `(height, width)`, and go along; outside of the image is `outside`.
+            pixel, `(height, width)`, and go along; outside of the image is `outside`. "boxes":
+            they are `(boxes, 5)`, label (below 0: no box), left, top, right and bottom in pixels,
+            and go along; not with `rotate` or `elastic`. What leaves the image is cut off; of a box
+            of which less than 0.3 is left, the label becomes -1.
         outside: a class number, 0 to 255, or one that the loss ignores.
     """
 
@@ -43,9 +48,10 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zoom: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
     elastic: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
     flip: bool = False
+    flip_vertical: bool = False
     contrast: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
     brightness: Annotated[float, msgspec.Meta(ge=0, le=0.9)] = 0.0
-    targets: Literal["labels", "mask"] = "labels"
+    targets: Literal["labels", "mask", "boxes"] = "labels"
     outside: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
 
 
@@ -70,6 +76,21 @@ def check_augment(
         raise DataError(
             f"`augment` with targets='mask' is for a class number of each pixel, {inputs[:3]}. "
             f"Received: {targets or 'several arrays by name'}."
+        )
+    if augment.targets == "boxes":
+        _check_boxes(augment, targets)
+
+
+def _check_boxes(augment: Augment, targets: tuple[int, ...] | None) -> None:
+    if targets is None or len(targets) != 3 or targets[2] != 5:
+        raise DataError(
+            f"`augment` with targets='boxes' is for (samples, boxes, 5). "
+            f"Received: {targets or 'several arrays by name'}."
+        )
+    if augment.rotate or augment.elastic:
+        raise DataError(
+            f"`augment` with targets='boxes' takes no `rotate` and no `elastic`, after which boxes "
+            f"would not fit. Received: {augment.rotate:g} and {augment.elastic:g}."
         )
 
 
@@ -108,15 +129,19 @@ def distort_pair(
     if augment.targets == "labels":
         return distorted, targets
     warp = _warp(tf.cast(images, tf.float32), augment, seed, place)
+    if augment.targets == "boxes":
+        return distorted, _move_boxes(targets, warp)
     masks = _mirror(targets, warp)
     return distorted, _sample_nearest(masks, warp.rows, warp.columns, augment.outside)
 
 
 class _Warp(NamedTuple):
     """Where pixels come from: `(batch, height, width)` rows and columns of images of which
-    `is_mirrored`, `(batch,)`, says whether they were mirrored before; None: none of them."""
+    `is_mirrored` and `is_upside_down`, `(batch,)`, say whether they were so before; None: none of
+    them."""
 
     is_mirrored: tf.Tensor | None
+    is_upside_down: tf.Tensor | None
     rows: tf.Tensor
     columns: tf.Tensor
 
@@ -127,14 +152,16 @@ def _warp(images: tf.Tensor, augment: Augment, seed: Any, place: Any) -> _Warp:
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     first, whole = place or (0, batch)
     own = slice(first, first + batch)
-    is_mirrored = None
+    is_mirrored = is_upside_down = None
     if augment.flip:
         is_mirrored = tf.random.stateless_uniform([whole], _apart(seed, 2))[own] < 0.5
+    if augment.flip_vertical:
+        is_upside_down = tf.random.stateless_uniform([whole], _apart(seed, 4))[own] < 0.5
     rows, columns = _source_grid(augment, whole, height, width, seed, own)
     if augment.elastic:
         bend = _elastic_field(augment.elastic, whole, height, width, seed, own)
         rows, columns = rows + bend[..., 0], columns + bend[..., 1]
-    return _Warp(is_mirrored, rows, columns)
+    return _Warp(is_mirrored, is_upside_down, rows, columns)
 
 
 def _apart(seed: Any, number: int) -> tf.Tensor:
@@ -148,10 +175,12 @@ def _apart(seed: Any, number: int) -> tf.Tensor:
 def _mirror(pixels: Any, warp: _Warp) -> tf.Tensor:
     import tensorflow as tf
 
-    if warp.is_mirrored is None:
-        return tf.convert_to_tensor(pixels)
-    chosen = tf.reshape(warp.is_mirrored, [-1] + [1] * (len(pixels.shape) - 1))
-    return tf.where(chosen, pixels[:, :, ::-1], pixels)
+    pixels = tf.convert_to_tensor(pixels)
+    for chosen, axis in ((warp.is_mirrored, 2), (warp.is_upside_down, 1)):
+        if chosen is not None:
+            chosen = tf.reshape(chosen, [-1] + [1] * (len(pixels.shape) - 1))
+            pixels = tf.where(chosen, tf.reverse(pixels, [axis]), pixels)
+    return pixels
 
 
 def _change_light(images: tf.Tensor, augment: Augment, seed: Any, place: Any) -> tf.Tensor:
@@ -233,3 +262,37 @@ def _sample_nearest(masks: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, outsi
     column = tf.cast(tf.clip_by_value(tf.round(columns) + 1, 0.0, width + 1.0), tf.int32)
     image = tf.reshape(tf.range(tf.shape(masks)[0]) * ((height + 2) * (width + 2)), [-1, 1, 1])
     return tf.gather(tf.reshape(padded, [-1]), image + row * (width + 2) + column)
+
+
+def _move_boxes(targets: Any, warp: _Warp) -> tf.Tensor:
+    """`(batch, boxes, 5)` boxes around the same things in the images that `warp` makes."""
+    import tensorflow as tf
+
+    targets = tf.cast(targets, tf.float32)
+    label, left, top, right, bottom = tf.unstack(targets, axis=2)
+    left, right, fraction = _move_edges(left, right, warp.columns[:, 0, :], warp.is_mirrored)
+    top, bottom, of_height = _move_edges(top, bottom, warp.rows[:, :, 0], warp.is_upside_down)
+    label = tf.where(fraction * of_height < _LEAST_OF_BOX, -1.0, label)
+    return tf.stack([label, left, top, right, bottom], axis=2)
+
+
+def _move_edges(
+    low: tf.Tensor, high: tf.Tensor, source: tf.Tensor, is_mirrored: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Both edges along one axis, cut off at the image's, and the fraction between that is left.
+
+    `source`: `(batch, size)`, the pixel that each pixel comes from, an even grid. A pixel's edges
+    are half a pixel beside its number.
+    """
+    import tensorflow as tf
+
+    size = float(source.shape[1])
+    if is_mirrored is not None:
+        chosen = is_mirrored[:, None]
+        low, high = tf.where(chosen, size - high, low), tf.where(chosen, size - low, high)
+    first, last = source[:, :1], source[:, -1:]
+    step = (last - first) / (size - 1)
+    low, high = ((edge - 0.5 - first) / step + 0.5 for edge in (low, high))
+    inside = [tf.clip_by_value(edge, 0.0, size) for edge in (low, high)]
+    fraction = tf.math.divide_no_nan(inside[1] - inside[0], high - low)
+    return inside[0], inside[1], fraction

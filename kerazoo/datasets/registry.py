@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerazoo.datasets import (
+    bccd,
     camvid,
     cifar10,
     diabetes,
@@ -24,7 +25,7 @@ def list_datasets() -> list[str]:
 
     >>> import kerazoo
     >>> kerazoo.datasets.list_datasets()[:3]
-    ['cifar10', 'diabetes', 'digits']
+    ['bccd', 'camvid', 'cifar10']
     """
     return sorted(_datasets())
 
@@ -43,6 +44,7 @@ def info(name: str) -> Dataset:
 
 def _datasets() -> dict[str, Dataset]:
     modules = (
+        bccd,
         camvid,
         cifar10,
         diabetes,

@@ -1,6 +1,7 @@
 from .attention_pooling import AttentionPooling
 from .conv_norm_act import ConvNormAct
 from .cosine_classifier import CosineClassifier
+from .decode_boxes import DecodeBoxes
 from .drop_path import DropPath
 from .efficient_channel_attention import EfficientChannelAttention
 from .generalized_mean_pooling import GeneralizedMeanPooling
@@ -10,6 +11,7 @@ from .inverted_residual import InvertedResidual
 from .layer_scale import LayerScale
 from .log_mel_spectrogram import LogMelSpectrogram
 from .monte_carlo_dropout import MonteCarloDropout
+from .non_maximum_suppression import NonMaximumSuppression
 from .patch_embedding import PatchEmbedding
 from .reparameterizable_conv2d import ReparameterizableConv2D
 from .rotary_embedding import RotaryEmbedding
@@ -23,6 +25,7 @@ __all__ = [
     "AttentionPooling",
     "ConvNormAct",
     "CosineClassifier",
+    "DecodeBoxes",
     "DropPath",
     "EfficientChannelAttention",
     "GeneralizedMeanPooling",
@@ -32,6 +35,7 @@ __all__ = [
     "LayerScale",
     "LogMelSpectrogram",
     "MonteCarloDropout",
+    "NonMaximumSuppression",
     "PatchEmbedding",
     "ReparameterizableConv2D",
     "RotaryEmbedding",

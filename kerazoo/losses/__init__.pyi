@@ -1,4 +1,5 @@
+from .anchor_free_loss import AnchorFreeLoss
 from .in_batch_softmax_loss import InBatchSoftmaxLoss
 from .quantile_loss import QuantileLoss
 
-__all__ = ["InBatchSoftmaxLoss", "QuantileLoss"]
+__all__ = ["AnchorFreeLoss", "InBatchSoftmaxLoss", "QuantileLoss"]

@@ -8,7 +8,8 @@ import msgspec
 
 
 class Box(msgspec.Struct, frozen=True):
-    """One object that was found in an image: edges in pixels of the image that was given."""
+    """One object that was found in an image: edges in pixels of the model's input, to which
+    an image file is squeezed."""
 
     label: str
     score: float

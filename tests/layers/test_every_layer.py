@@ -205,15 +205,23 @@ CASES = [
         {"time_masks": 1, "time_width": 3, "band_masks": 1, "band_width": 2, "seed": 7},
         (9, 6),
     ),
+    Case("DecodeBoxes", {"grid": [2, 3], "stride": 4}, (6, 7)),
+    Case(
+        "NonMaximumSuppression",
+        {"max_detections": 3, "candidates": 5, "overlap": 0.3, "least_score": 0.1},
+        (7, 6),
+    ),
     # Rows of further layers go here.
 ]
 # The others hand them to layers of Keras, of which the convolutions refuse them, or pass them on.
 TAKE_INTEGERS = {
     "AttentionPooling",
     "CosineClassifier",
+    "DecodeBoxes",
     "DropPath",
     "GeneralizedMeanPooling",
     "LayerScale",
+    "NonMaximumSuppression",
     "RotaryEmbedding",
     "SinusoidalPositions",
 }

@@ -1,0 +1,124 @@
+"""Non-maximum suppression of a fixed number of boxes, in operators that every runtime has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.errors import ConfigError, DataError
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class NonMaximumSuppression(layers.Layer):
+    """Of boxes of one class that overlap, the one with the highest score.
+
+    Each box counts for its best class. From the highest score down (equal ones as they came), a box
+    is taken unless one of its class that was taken before overlaps it (intersection over union)
+    by more than `overlap`.
+
+    The definition, exactly, as a fixed sequence of whole-array operations, one round for each box
+    that comes out: it runs in batches, on every backend, and in a .tflite file without loops or
+    operators of TensorFlow's own. Computed in float32 whatever the precision of the model.
+
+    Args:
+        max_detections: boxes that come out.
+        candidates: only so many of the highest scores are looked at; `max_detections` or more.
+        overlap: above which of two boxes one goes, 0 to 1.
+        least_score: a box below it is none, 0 to 1.
+
+    Shape: `(batch, boxes, 4 + classes)`: left, top, right, bottom, and a score of each class, 0 to
+    1; to `(batch, max_detections, 6)`: left, top, right, bottom, score, label, the highest score
+    first. Where there are no more boxes: zeros, and a label of -1.
+
+    Raises: ConfigError if an argument is out of its range, DataError for another shape.
+
+    >>> boxes = [[0, 0, 10, 10, 0.9], [1, 0, 10, 10, 0.8], [20, 20, 30, 30, 0.7]]
+    >>> layer = NonMaximumSuppression(max_detections=3, candidates=3)
+    >>> layer(np.array([boxes], "float32")).numpy()[0, :, 4:].round(1).tolist()  # score, label
+    [[0.9, 0.0], [0.7, 0.0], [0.0, -1.0]]
+    """
+
+    def __init__(
+        self,
+        max_detections: int = 100,
+        candidates: int = 300,
+        overlap: float = 0.5,
+        least_score: float = 0.05,
+        **kwargs: Any,
+    ):
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+        self.max_detections = check_integer("max_detections", max_detections)
+        self.candidates = check_integer("candidates", candidates)
+        if self.candidates < self.max_detections:
+            raise ConfigError(
+                f"`candidates` must not be less than `max_detections`. Received: "
+                f"{candidates} and {max_detections}."
+            )
+        self.overlap = check_number("overlap", overlap, least=0, most=1)
+        self.least_score = check_number("least_score", least_score, least=0, most=1)
+
+    def build(self, input_shape):
+        is_enough = input_shape[1] is not None and input_shape[1] >= self.candidates
+        if len(input_shape) != 3 or not is_enough or input_shape[2] < 5:
+            raise DataError(
+                f"Layer {self.name!r} takes (batch, boxes, 4 + classes) with {self.candidates} "
+                f"boxes or more. Received: input_shape={tuple(input_shape)}."
+            )
+
+    def call(self, inputs):
+        rows = ops.cast(inputs, "float32")
+        best = ops.max(rows[..., 4:], axis=-1)
+        order = ops.argsort(-best, axis=-1)[:, : self.candidates]
+        rows = ops.take_along_axis(rows, ops.expand_dims(order, -1), axis=1)
+        best = ops.max(rows[..., 4:], axis=-1, keepdims=True)
+        label = ops.cast(ops.argmax(rows[..., 4:], axis=-1), "float32")
+        rows = ops.concatenate([rows[..., :4], best, ops.expand_dims(label, -1)], axis=-1)
+        places, is_there = self._take(best[..., 0], self._excludes(rows[..., :4], label))
+        found = ops.take_along_axis(rows, ops.expand_dims(places, -1), axis=1)
+        is_there = ops.expand_dims(is_there, -1)
+        nothing = ops.concatenate([0 * found[..., :5], 0 * found[..., 5:] - 1], axis=-1)
+        return ops.cast(ops.where(is_there, found, nothing), self.compute_dtype)
+
+    def _take(self, scores, excludes):
+        """Places `(batch, max_detections)` of the boxes that are taken, and whether there is one:
+        each round takes the highest score that is left, and what that excludes is no more left."""
+        places, is_there = [], []
+        for _ in range(self.max_detections):
+            place = ops.argmax(scores, axis=-1, keepdims=True)
+            places.append(place)
+            is_there.append(ops.max(scores, axis=-1, keepdims=True) >= self.least_score)
+            gone = ops.take_along_axis(excludes, ops.expand_dims(place, -1), axis=1)[:, 0]
+            scores = ops.where(gone, -1.0, scores)
+        return ops.concatenate(places, axis=-1), ops.concatenate(is_there, axis=-1)
+
+    def _excludes(self, boxes, label):
+        """`(batch, candidates, candidates)`: whether two boxes are of one class and overlap too
+        much, or are the same."""
+        left, top, right, bottom = (boxes[..., place] for place in range(4))
+        width = _pairs(ops.minimum, right) - _pairs(ops.maximum, left)
+        height = _pairs(ops.minimum, bottom) - _pairs(ops.maximum, top)
+        common = ops.maximum(width, 0.0) * ops.maximum(height, 0.0)
+        union = _pairs(ops.add, (right - left) * (bottom - top)) - common
+        of_one_class = ops.abs(_pairs(ops.subtract, label)) < 0.5
+        itself = ops.eye(self.candidates, dtype="float32") > 0
+        return of_one_class & (common > self.overlap * union) | itself
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.max_detections, 6)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "max_detections": self.max_detections,
+            "candidates": self.candidates,
+            "overlap": self.overlap,
+            "least_score": self.least_score,
+        }
+
+
+def _pairs(operation, values):
+    """`(batch, n)` to `(batch, n, n)`: the operation on each two."""
+    return operation(ops.expand_dims(values, 2), ops.expand_dims(values, 1))

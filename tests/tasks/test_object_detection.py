@@ -1,0 +1,141 @@
+"""Object detection from cells to boxes, figures, words, pictures and files."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.errors import DataError, ExportError
+from kerazoo.models.anchor_free_detector import anchor_free_detector
+from kerazoo.tasks import find_task
+from kerazoo.tasks.object_detection import MAX_DETECTIONS, SHOWN
+
+TASK = find_task("object-detection")
+DATA = kerazoo.datasets.info("bccd")
+LEFT_AND_UP, RIGHT_AND_DOWN = np.log(2.5), np.log(1.5)
+
+
+def cells_that_say(boxes, grid=(16, 20), classes=3):
+    """What a perfect model gives for an image of 128 x 160 pixels with these boxes."""
+    cells = np.full((1, grid[0] * grid[1], classes + 5), -9.0, "float32")
+    cells[..., classes : classes + 4] = 0
+    for label, left, top, right, bottom in boxes:
+        column, row = int((left + right) / 16), int((top + bottom) / 16)
+        x, y = 8 * column + 4, 8 * row + 4
+        place = row * grid[1] + column
+        cells[0, place, label] = cells[0, place, -1] = 9
+        distances = np.array([x - left, y - top, right - x, bottom - y])
+        cells[0, place, classes:-1] = np.log(distances / 8)
+    return cells
+
+
+class Said(keras.layers.Layer):
+    """Gives the same cells whatever the image."""
+
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = cells
+
+    def call(self, images):
+        return keras.ops.convert_to_tensor(self.cells) + 0 * keras.ops.mean(images)
+
+
+BOXES = [(0, 10.0, 20.0, 50.0, 60.0), (1, 70.0, 30.0, 140.0, 110.0), (0, 100.0, 5.0, 130.0, 30.0)]
+
+
+@pytest.fixture(scope="module")
+def found():
+    image = keras.Input((128, 160, 3), name="image")
+    model = keras.Model(image, Said(cells_that_say(BOXES))(image), name="said")
+    deployed = TASK.deployed(model, DATA)
+    assert deployed.name == "said_deployed"
+    return deployed.predict(np.zeros((1, 128, 160, 3)), verbose=0)
+
+
+def test_boxes_come_back_as_they_were(found):
+    assert found.shape == (1, MAX_DETECTIONS, 6)
+    rows = found[0][found[0, :, 5] >= 0]
+    assert len(rows) == 3
+    by_place = sorted(rows.tolist())
+    for row, box in zip(by_place, sorted(BOXES, key=lambda box: box[1]), strict=True):
+        np.testing.assert_allclose(row[:4], box[1:], atol=1e-3)
+        assert (row[5], row[4] > 0.99) == (box[0], True)
+
+
+def test_figures_are_those_of_the_metric(found):
+    targets = np.full((1, 5, 5), [-1, 0, 0, 0, 0], "float32")
+    targets[0, :3] = BOXES
+    assert TASK.score(found, targets, DATA) == {"map_50": 1.0, "map": 1.0}
+    targets[0, 3] = (1, 0, 90, 40, 120)  # nobody found this one: recall 1 / 2 of class 1
+    half = (1 + 51 / 101) / 2
+    assert TASK.score(found, targets, DATA)["map_50"] == pytest.approx(half)
+
+
+def test_a_prediction_has_a_box_for_each_sure_one(found):
+    output = found[0].copy()
+    output[2, 4] = SHOWN - 0.01
+    prediction = TASK.prediction("blood.jpg", output, DATA, top=1)
+    assert (prediction.source, prediction.scores, prediction.values) == ("blood.jpg", {}, [])
+    assert len(prediction.boxes) == 2
+    assert {box.label for box in prediction.boxes} <= {"RBC", "WBC"}
+    assert all(box.score >= SHOWN and box.left < box.right for box in prediction.boxes)
+    assert TASK.prediction("x", output, None, top=1).boxes[0].label in ("0", "1")
+
+
+def test_boxes_are_drawn_on_the_image(found, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    image = np.full((1, 128, 160, 3), 200, np.uint8)
+    drawn, empty = (
+        matplotlib.image.imread(
+            kerazoo.tasks.save_pictures(TASK, image, output, ["a.png"], DATA, tmp_path / name)[0]
+        )
+        for name, output in (("boxes", found), ("none", np.full((1, 3, 6), -1.0)))
+    )
+    red = (drawn[..., 0] > drawn[..., 1] + 0.3).sum()
+    assert red > 100
+    assert (empty[..., 0] > empty[..., 1] + 0.3).sum() == 0
+
+
+def test_a_model_that_is_no_detector_is_refused():
+    with pytest.raises(DataError, match="is no detector of a fixed size"):
+        TASK.deployed(kerazoo.get("mnist_cnn", weights=None), DATA)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A detector that finds something, though nobody taught it what: of 64 x 80 pixels."""
+    keras.utils.set_random_seed(0)
+    model = anchor_free_detector((64, 80, 3), 3, filters=8)
+    for name, bias in (("class_logits", np.zeros(3)), ("centerness", np.ones(1))):
+        layer = model.get_layer(name)
+        layer.set_weights([30 * layer.get_weights()[0], bias])
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", [None, "float16", "int8"])
+def test_files_find_what_the_model_finds(small, quantize, tmp_path):
+    deployed = TASK.deployed(small, DATA)
+    images = np.random.default_rng(1).integers(0, 256, (24, 8, 10, 3)).repeat(8, 1).repeat(8, 2)
+    images = images.astype("float32")
+    report = kerazoo.export(
+        deployed, tmp_path / "boxes.tflite", quantize=quantize, calibration=images
+    )
+    assert not any(op.startswith("Flex") for op in report.ops)
+    assert report.relative_error < (0.2 if quantize == "int8" else 0.02)
+    file = kerazoo.load_tflite(tmp_path / "boxes.tflite")
+    outputs = np.asarray(file.predict(images[:4]))
+    assert outputs.shape == (4, MAX_DETECTIONS, 6)
+    if quantize is None:
+        expected = deployed.predict(images[:4], verbose=0)
+        np.testing.assert_allclose(outputs, expected, atol=1e-3)
+    if quantize == "int8":
+        assert report.float_ops  # boxes stay in float
+        assert sum(report.ops.values()) > 50
+
+
+def test_integers_at_the_end_of_the_file_are_refused(small, tmp_path):
+    deployed = TASK.deployed(small, DATA)
+    images = np.zeros((8, 64, 80, 3), "float32")
+    with pytest.raises(ExportError, match="Use quantize='int8'"):
+        kerazoo.export(deployed, tmp_path / "x.tflite", quantize="int8_io", calibration=images)
