@@ -13,7 +13,9 @@ the config of a published model, as `cross_validation`. The last line says how t
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from train_weights import add_facts
 import kerazoo
 from kerazoo.datasets import fsdd, rt_polarity
 from kerazoo.datasets.text import Vocabulary
+from kerazoo.models import builders
+from kerazoo.training import callbacks, checkpoint
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.compilation import compile_model
@@ -95,24 +99,31 @@ def accuracy(
     order = np.random.RandomState(0).permutation(len(train[0]))
     count = round(len(order) * config.data.validation)
     held_out, kept = order[:count], order[count:]
+    if "unroll" in inspect.signature(builders()[config.model.builder]).parameters:
+        sizes = {**sizes, "unroll": False}  # made sooner, and the numbers are the same
     model = build_model(config, **sizes)
     steps = -(-len(kept) // config.data.batch_size)
-    compile_model(model, config.training, steps_per_epoch=steps)
+    xla = config.distribution.xla is True  # which "auto" of Keras would take, slower on CPUs
+    compile_model(model, config.training, steps_per_epoch=steps, jit_compile=xla)
     stopping = config.training.early_stopping
-    best = keras.callbacks.EarlyStopping(
-        monitor=stopping.monitor if stopping else "val_loss",
-        patience=stopping.patience if stopping else config.training.epochs,
-        restore_best_weights=True,
-    )
-    model.fit(
-        train[0][kept],
-        train[1][kept],
-        batch_size=config.data.batch_size,
-        epochs=config.training.epochs,
-        validation_data=(train[0][held_out], train[1][held_out]),
-        callbacks=[best],
-        verbose=0,
-    )
+    monitor = stopping.monitor if stopping else "val_loss"
+    with tempfile.TemporaryDirectory() as folder:
+        best = Path(folder) / "best"
+        around = [callbacks.KeepBest(model, best, monitor, {})]
+        if config.training.ema is not None:
+            around.append(callbacks.EvaluateAveragedWeights())
+        if stopping is not None:
+            around.append(callbacks.StopEarly(monitor, stopping.patience, {}))
+        model.fit(
+            train[0][kept],
+            train[1][kept],
+            batch_size=config.data.batch_size,
+            epochs=config.training.epochs,
+            validation_data=(train[0][held_out], train[1][held_out]),
+            callbacks=around,
+            verbose=0,
+        )
+        checkpoint.load_values(best, model)
     return float(model.evaluate(*left_out, verbose=0, return_dict=True)["accuracy"])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kerazoo.layers import LogMelSpectrogram
+from kerazoo.layers import LogMelSpectrogram, SpecAugment
 from kerazoo.models._head import classifier_head
 
 
@@ -19,6 +19,7 @@ def keyword_cnn(
     filters: int = 64,
     blocks: int = 4,
     noise: float = 0.0,
+    masks: int = 0,
     dropout: float = 0.2,
     classifier_activation: str | None = None,
 ) -> keras.Model:
@@ -31,28 +32,32 @@ def keyword_cnn(
         input_shape: (samples,); a waveform, -1..1, in.
         num_classes: width of the output, `(batch, num_classes)` logits.
         rate: samples per second.
-        bands: of the mel spectrogram, 25 ms frames every 10 ms.
+        bands: of the mel spectrogram, 25 ms frames every 20 ms.
         filters: of each convolution.
-        blocks: depthwise-separable convolutions.
+        blocks: depthwise-separable convolutions, of which the first halves both sides, as in the
+            paper's larger networks.
         noise: standard deviation of what is added to the spectrogram in training, in nepers.
+        masks: stripes of up to 6 frames, and as many of up to 6 bands, hidden in training.
         dropout: fraction of the features dropped in training before the head, 0 to below 1.
         classifier_activation: such as "softmax"; None leaves logits.
     """
     inputs = keras.Input(tuple(input_shape), name="waveform")
     spectrogram = LogMelSpectrogram(
-        rate, frame_length=rate // 40, frame_step=rate // 100, bands=bands, name="log_mel"
+        rate, frame_length=rate // 40, frame_step=rate // 50, bands=bands, name="log_mel"
     )
     x = spectrogram(inputs)
     x = layers.Reshape((*x.shape[1:], 1), name="one_channel")(x)
     level = layers.GlobalAveragePooling2D(keepdims=True, name="level")(x)
     x = layers.Subtract(name="levelled")([x, level])
     x = layers.GaussianNoise(noise, name="noise")(x)
+    x = SpecAugment(masks, 6, masks, 6, name="hidden_stripes")(x)
     stem = layers.Conv2D(filters, (10, 4), strides=2, padding="same", use_bias=False, name="stem")
     x = _norm_relu(stem(x), name="stem")
     for block in range(1, blocks + 1):
         name = f"block_{block}"
+        strides = 2 if block == 1 else 1
         depthwise = layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, name=f"{name}_depthwise"
+            3, strides, padding="same", use_bias=False, name=f"{name}_depthwise"
         )
         x = _norm_relu(depthwise(x), name=f"{name}_depthwise")
         pointwise = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_pointwise")

@@ -17,6 +17,8 @@ def text_cnn(
     embedding_units: int = 300,
     kernel_sizes: Sequence[int] = (3, 4, 5),
     filters: int = 100,
+    word_range: float = 0.25,
+    word_dropout: float = 0.0,
     dropout: float = 0.5,
     max_norm: float = 3.0,
     classifier_activation: str | None = None,
@@ -32,6 +34,10 @@ def text_cnn(
         embedding_units: length of a word's vector.
         kernel_sizes: words that a convolution sees at once.
         filters: of each convolution.
+        word_range: word vectors are at first drawn evenly from -word_range..word_range. 0.25 is not
+            in the paper but in its author's program (github.com/yoonkim/CNN_sentence).
+        word_dropout: fraction of the words that are left out in training, 0 to below 1; the paper
+            has none.
         dropout: fraction of the maxima dropped in training, 0 to below 1.
         max_norm: upper limit of the length of each class's weights in the head (the paper's s).
         classifier_activation: such as "softmax"; None leaves logits.
@@ -40,10 +46,10 @@ def text_cnn(
     x = layers.Embedding(
         vocabulary_size,
         embedding_units,
-        # The author's range, which is not in the paper (github.com/yoonkim/CNN_sentence).
-        embeddings_initializer=keras.initializers.RandomUniform(-0.25, 0.25),
+        embeddings_initializer=keras.initializers.RandomUniform(-word_range, word_range),
         name="embedding",
     )(inputs)
+    x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")(x)
     maxima = []
     for size in kernel_sizes:
         conv = layers.Conv1D(filters, size, padding="same", activation="relu", name=f"conv_{size}")(

@@ -44,6 +44,15 @@ def test_the_heads_weights_stay_within_their_limit():
     np.testing.assert_allclose(lengths, 0.5, rtol=1e-4)
 
 
+def test_word_dropout_leaves_out_whole_words():
+    model = text_cnn((8,), 2, vocabulary_size=10, embedding_units=5, word_dropout=0.5)
+    outputs = model.get_layer("word_dropout")(np.ones((40, 8, 5), "float32"), training=True)
+    outputs = np.asarray(outputs)
+    assert set(np.unique(outputs)) == {0.0, 2.0}
+    assert (outputs == outputs[:, :, :1]).all()
+    assert (outputs[:, :1] != outputs).any()
+
+
 def lstm(vectors, kernel, recurrent, bias):
     """States of an LSTM over `vectors`, `(words, units)`; gates i, f, c, o side by side."""
     state, cell, states = np.zeros(recurrent.shape[0]), np.zeros(recurrent.shape[0]), []

@@ -34,10 +34,10 @@ SMALL = {  # of what is slow to build or to train, less
         "width_coefficient": 0.5,
         "depth_coefficient": 0.2,
     },
-    "fsdd_keyword": {"filters": 8, "blocks": 1, "dropout": 0.0},
+    "fsdd_keyword": {"filters": 8, "blocks": 1, "masks": 0, "dropout": 0.0},
     "mnist1d_gru": {"units": [8], "unroll": False},
     "mnist1d_rnn": {"units": [8, 8], "unroll": False},
-    "mr_text_cnn": {"embedding_units": 8, "filters": 8, "dropout": 0.0},
+    "mr_text_cnn": {"embedding_units": 8, "filters": 8, "word_dropout": 0.0, "dropout": 0.0},
     "mr_text_lstm": {"embedding_units": 8, "units": 8, "unroll": False},
     "timeseries_forecaster": {"filters": 8, "dilation_rates": (1, 2)},
 }
