@@ -213,7 +213,21 @@ PUBLIC = {
         "strategy",
     ],
     "kerazoo.hub": ["Backbone", "HubLayer", "backbone", "classifier", "trust"],
-    "kerazoo.inspect": ["Environment", "environment"],
+    "kerazoo.inspect": [
+        "GRAPH_FORMATS",
+        "Edge",
+        "Environment",
+        "Graph",
+        "GraphChanges",
+        "LayerProfile",
+        "Node",
+        "Profile",
+        "Tensor",
+        "Variable",
+        "environment",
+        "graph",
+        "profile",
+    ],
 }
 ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in names]
 

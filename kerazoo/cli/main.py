@@ -18,13 +18,16 @@ from kerazoo.cli import (
     evaluate,
     export,
     fine_tune,
+    graph,
     info,
     launch,
     list_models,
     predict,
+    profile,
     prune,
     quantize,
     train,
+    verify,
 )
 from kerazoo.errors import KerazooError, WorkerLostError
 
@@ -48,6 +51,9 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("benchmark")(benchmark.benchmark)
+app.command("verify")(verify.verify)
+app.command("graph")(graph.graph)
+app.command("profile")(profile.profile)
 # What follows the first word of the command is the command's.
 app.command("launch", context_settings={"allow_interspersed_args": False})(launch.launch)
 app.command("doctor")(doctor.doctor)

@@ -13,7 +13,7 @@ import kerazoo
 
 COMMANDS = [
     *("list", "info", "train", "distill", "evaluate", "predict", "export", "benchmark", "doctor"),
-    *("convert", "quantize", "prune", "cluster", "launch", "demo"),
+    *("convert", "quantize", "prune", "cluster", "launch", "demo", "graph", "profile"),
 ]
 
 

@@ -1,0 +1,74 @@
+"""Adds up the FLOPs of a trace, layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from kerazoo.inspect._called_functions import called, function_graph
+from kerazoo.inspect._flops import flops
+from kerazoo.inspect._loops import is_loop, turns
+from kerazoo.inspect._tracing import Trace
+
+
+class FlopCount:
+    """FLOPs of all that a trace needs for its results and effects.
+
+    Attributes:
+        by_layer: id of a layer -> FLOPs of its own operations, without those of layers inside it.
+            What no layer does is the outermost one's.
+        scopes: id of a layer -> the name scopes of its calls.
+        uncounted: operation that has no rule -> how often it occurs.
+        open_loops: names of loops of which the number of turns is not known.
+    """
+
+    def __init__(self, trace: Trace, outermost: Any):
+        self.scopes: dict[int, set[str]] = {}
+        self.uncounted: Counter[str] = Counter()
+        self.open_loops: list[str] = []
+        self._trace = trace
+        self.by_layer = self._count(trace.function.graph, outermost)
+
+    def _count(self, graph: Any, around: Any) -> Counter[int]:
+        """FLOPs by layer of one run of a graph that the layer `around` calls."""
+        found: Counter[int] = Counter()
+        for operation in needed(graph):
+            calls = self._trace.calls(graph.name, operation.name)
+            if operation.type not in ("Placeholder", "ReadVariableOp"):  # all read at one place
+                for layer, scope in calls:
+                    self.scopes.setdefault(id(layer), set()).add(scope)
+            layer = calls[-1][0] if calls else around
+            inside = [function_graph(operation, name) for name in called(operation).values()]
+            if any(inside):
+                found += self._count_called(operation, filter(None, inside), layer)
+                continue
+            count = flops(operation)
+            if count is None:
+                self.uncounted[operation.type] += 1
+            else:
+                found[id(layer)] += count
+        return found
+
+    def _count_called(self, operation: Any, graphs: Iterable[Any], layer: Any) -> Counter[int]:
+        counts = [self._count(graph, layer) for graph in graphs]
+        if not is_loop(operation):
+            return max(counts, key=Counter.total)  # of branches, the dearest
+        count = turns(operation)
+        if count is None:
+            self.open_loops.append(operation.name)
+            count = 1
+        return Counter({each: count * n for part in counts for each, n in part.items()})
+
+
+def needed(graph: Any) -> list[Any]:
+    """The operations that results or effects of a function depend on, makers before takers. Keras
+    traces some others, such as one step of a recurrent layer to see its shapes."""
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    found = set()
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
+    return [operation for operation in graph.get_operations() if operation in found]
