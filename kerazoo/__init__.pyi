@@ -12,12 +12,14 @@ from . import (
     losses,
     metrics,
     rl,
+    scan,
     tasks,
     training,
     zoo,
 )
 from .errors import KerazooError
 from .exporters import ExportReport, TFLiteModel, export, load_tflite
+from .scan import verify
 from .tasks import Prediction
 from .training import TrainResult, evaluate, fine_tune, train
 from .zoo import ModelCard, add_config, get, info, list_models, predict, register
@@ -54,8 +56,10 @@ __all__ = [
     "predict",
     "register",
     "rl",
+    "scan",
     "tasks",
     "train",
     "training",
+    "verify",
     "zoo",
 ]

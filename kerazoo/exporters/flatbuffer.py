@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.errors import DataError
+from kerazoo.exporters.file_bounds import check_bounds
 from kerazoo.exporters.seal import check_seal
 
 IDENTIFIER = b"TFL3"
@@ -40,12 +41,16 @@ def unpack(content: bytes) -> Any:
     """The file as a tree of plain objects: `.subgraphs`, `.operatorCodes`, `.metadata`, ...
 
     Raises:
-        DataError: offsets that lead out of the file.
+        DataError: offsets that lead out of the file, or lists that lead there again and again.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     try:
-        return schema.ModelT.InitFromPackedBuf(content)
+        model = schema.Model.GetRootAs(content, 0)
+        check_bounds(model, len(content))
+        return schema.ModelT.InitFromObj(model)
+    except DataError:
+        raise
     except Exception as error:  # damaged offsets end in any of a dozen exceptions
         raise damaged(error) from error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from kerazoo.exporters.flatbuffer import unpack
+from kerazoo.exporters.flatbuffer import damaged, unpack
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,12 @@ def list_operators(content: bytes) -> list[Operator]:
         DataError: a damaged file.
     """
     model = unpack(content)
-    return [operator for graph in model.subgraphs for operator in _operators(model, graph)]
+    try:
+        return [operator for graph in model.subgraphs for operator in _operators(model, graph)]
+    except (AttributeError, IndexError, TypeError, UnicodeDecodeError) as error:
+        raise damaged(
+            error
+        ) from error  # numbers of tensors, operators and texts that are not there
 
 
 def count(operators: list[Operator]) -> dict[str, int]:

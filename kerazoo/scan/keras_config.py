@@ -1,0 +1,180 @@
+"""The config of a Keras model: which objects it names, and what they would do when they are made.
+
+Keras makes whatever a config names. Its safe mode refuses what was found to be abused, version by
+version; here, only what a model is made of passes.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerazoo.errors import DataError
+from kerazoo.registration import MODULES, PACKAGES
+from kerazoo.scan.config_sizes import least_numbers
+from kerazoo.scan.place import Place
+from kerazoo.scan.scan_report import Finding
+
+LARGEST = 1 << 28
+"""Bytes of a config."""
+SLACK = 1 << 24
+"""Numbers that a config may declare beyond four times those that are stored."""
+
+_KERAS_ROOMS = {
+    "activations",
+    "constraints",
+    "distillation",
+    "dtype_policies",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "ops",
+    "optimizers",
+    "quantizers",
+    "random",
+    "regularizers",
+}
+"""Rooms of Keras whose classes and functions only compute; not `utils`, `saving`, `config`, ..."""
+_KERAS_ACTIONS = re.compile(r"load|save|clone|from_json|from_config|deserialize|get_file|enable_")
+_OUTSIDE_PACKAGES = ("keras_hub", "keras_cv", "keras_nlp")
+_LOADERS = {
+    "TFSMLayer": "a TFSMLayer, which loads and runs a SavedModel from a folder that it names",
+    "TorchModuleWrapper": "a TorchModuleWrapper, which loads a pickle, that is, a program",
+}
+_ADDRESS = re.compile(r"(?i)(https?|ftps?|file|gs|s3|hdfs)://")
+
+
+def parse(text: str | bytes, place: Place, at: str) -> Any:
+    """The JSON of a config.
+
+    Raises:
+        DataError: it is none, or too large.
+    """
+    if not 0 < len(text) <= LARGEST:
+        raise DataError(f"{place.name}: {at} is empty or has more than {LARGEST:,} bytes.")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{place.name}: {at} is no JSON: {reason}.") from error
+
+
+def scan(config: Any, place: Place, at: str) -> Iterator[Finding]:
+    """Every object that the config names, however deep."""
+    for found, layer in _objects(config):
+        here = f"{at}, {layer!r}".removeprefix(", ") if layer else at
+        for severity, what in _of_object(found):
+            yield place.danger(what, here) if severity == "danger" else place.notice(what, here)
+
+
+def scan_sizes(config: Any, stored: int, place: Place, at: str) -> Iterator[Finding]:
+    """What the config declares, against the count of numbers that are stored beside it."""
+    least = least_numbers(found for found, _ in _objects(config))
+    if least > 4 * stored + SLACK:
+        yield place.danger(
+            f"declares layers of at least {least:,} numbers, and {stored:,} are stored: making "
+            "them would exhaust memory",
+            at,
+        )
+
+
+def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every `{"class_name": ...}`, and the name of the layer that it is or is part of."""
+    waiting: list[tuple[Any, str]] = [(config, "")]
+    while waiting:
+        value, layer = waiting.pop()
+        if isinstance(value, dict):
+            inner = value.get("config")
+            if "class_name" in value:
+                name = inner.get("name") if isinstance(inner, dict) else None
+                layer = name if isinstance(name, str) else layer
+                yield value, layer
+            waiting += [(part, layer) for part in reversed(value.values())]
+        elif isinstance(value, list):
+            waiting += [(part, layer) for part in reversed(value)]
+
+
+def _of_object(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    name, module = found["class_name"], found.get("module")
+    if not isinstance(name, str):
+        yield "danger", f"names an object by {name!r:.60}, which is no text"
+        return
+    inner = found.get("config")
+    config = inner if isinstance(inner, dict) else {}
+    kind = name.rpartition(">")[2]
+    if name == "__lambda__":
+        yield "danger", "carries Python code (a lambda), which runs with the model"
+    elif kind == "Lambda":
+        yield from _of_lambda(config)
+    elif name == "function":
+        yield from _of_name(str(inner), module, found.get("registered_name"))
+    elif name == "__typespec__":
+        yield from _of_name(str(found.get("spec_name")), module, None)
+    elif not name.startswith("__"):
+        if kind in _LOADERS:
+            yield "danger", _LOADERS[kind]
+        yield from _of_name(name, module, found.get("registered_name"))
+    if isinstance(vocabulary := config.get("vocabulary"), str):
+        yield "danger", f"{name} reads its vocabulary from the file {vocabulary!r:.200}"
+    for key, value in config.items():
+        if key != "vocabulary" and isinstance(value, str) and _ADDRESS.match(value):
+            yield "notice", f"{name} names the address {value!r:.200} as {key!r}"
+
+
+def _of_lambda(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keras 2 keeps [code, defaults, closure] or a function's name; Keras 3 an object of its own,
+    which is met by itself."""
+    function = config.get("function")
+    is_tuple = isinstance(function, dict) and function.get("class_name") == "__tuple__"
+    if isinstance(function, list) or is_tuple or config.get("function_type") == "lambda":
+        yield "danger", "a Lambda layer that carries Python code, which runs with the model"
+    elif isinstance(function, str):
+        yield from _of_name(function, config.get("module"), None)
+        yield "notice", f"a Lambda layer that calls the function {function!r} of your program"
+    elif not isinstance(function, dict):
+        yield "danger", f"a Lambda layer with the function {function!r:.60}"
+
+
+def _of_name(name: str, module: Any, registered: Any) -> Iterator[tuple[str, str]]:
+    """A class or function by its name and the module that it is in."""
+    is_own = isinstance(registered, str) and ">" in registered
+    if module in (None, "", "builtins"):
+        if module == "builtins" and hasattr(builtins, name):
+            yield "danger", f"names Python's own {name!r}"
+        elif is_own and not str(registered).startswith(("kerazoo", "Keras>", "keras")):
+            yield "notice", f"needs {registered!r}, which your program must register"
+        return
+    top = str(module).split(".")[0]
+    if top == "keras":
+        if not _is_part_of_models(name, str(module)):
+            yield "danger", f"names {module}.{name} of Keras, which is no part of a model"
+    elif top == "kerazoo":
+        if not str(module).startswith(tuple(f"kerazoo.{room}" for room in (*PACKAGES, *MODULES))):
+            yield "danger", f"names {module}.{name} of kerazoo, which is no part of a model"
+    elif top in _OUTSIDE_PACKAGES and name[:1].isupper():
+        yield "notice", f"needs {name} of the package {top}"
+    elif module == "__main__":
+        yield "notice", f"needs {name!r}, which your program must define and register"
+    elif str(module).startswith("tensorflow.python.") and name.endswith("Spec"):
+        return
+    else:
+        yield (
+            "danger",
+            f"names {name!r} of the module {str(module)!r}, which is neither Keras nor kerazoo: "
+            "Keras before 3.11 imports it. If it is a class of your own, load the weights alone",
+        )
+
+
+def _is_part_of_models(name: str, module: str) -> bool:
+    rooms = [room for room in module.split(".")[1:] if room != "src"]
+    if _KERAS_ACTIONS.search(name):
+        return False
+    if not rooms:
+        return name[:1].isupper()
+    return rooms[0] in _KERAS_ROOMS

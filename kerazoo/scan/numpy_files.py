@@ -1,0 +1,72 @@
+"""`.npy` and `.npz` files: arrays of numbers, or pickles in disguise. No array is read."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+from kerazoo.errors import DataError, HubError
+from kerazoo.foreign.archive import check_size
+from kerazoo.scan.archives import DAMAGE
+from kerazoo.scan.pickles import starts_as_pickle
+from kerazoo.scan.place import Place
+from kerazoo.scan.scan_report import Finding
+
+
+def scan_npy(place: Place) -> Iterator[Finding]:
+    """Whether it holds numbers, as many as it says.
+
+    Raises:
+        DataError: it is damaged, or no such file.
+    """
+    with place.path.open("rb") as file:
+        yield from _array(file, place.path.stat().st_size, place, "")
+
+
+def scan_npz(place: Place) -> Iterator[Finding]:
+    """As `scan_npy`, for each array of the archive.
+
+    Raises:
+        DataError: as `scan_npy`.
+    """
+    if starts_as_pickle(place.path):
+        yield place.danger("is a pickle, which is a program, and no NumPy file")
+        return
+    try:
+        with zipfile.ZipFile(place.path) as archive:
+            for info in archive.infolist():
+                check_size(info.file_size, info.compress_size, place.path)
+                if not info.filename.endswith(".npy"):
+                    yield place.notice("is no array; NumPy gives it out as bytes", info.filename)
+                    continue
+                with archive.open(info) as file:
+                    yield from _array(file, info.file_size, place, info.filename)
+    except HubError as error:
+        yield place.told(error)
+    except DAMAGE as error:
+        raise DataError(f"{place.name} is damaged or no .npz file: {error}.") from error
+
+
+def _array(file: IO[bytes], size: int, place: Place, at: str) -> Iterator[Finding]:
+    import numpy as np
+
+    try:
+        start = file.read(8)
+        if start[:1] == b"\x80":
+            yield place.danger("is a pickle, which is a program, and no NumPy array", at)
+            return
+        if start[:6] != np.lib.format.MAGIC_PREFIX:
+            raise ValueError("it does not start as one")
+        header = np.lib.format
+        read = header.read_array_header_1_0 if start[6] == 1 else header.read_array_header_2_0
+        shape, _, dtype = read(file)
+        needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    except Exception as error:  # NumPy's reader ends in any of a dozen for damaged ones
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{place.name} holds a damaged array {at!r}: {reason}.") from error
+    if dtype.hasobject:
+        yield place.danger("holds Python objects as a pickle, which is a program", at)
+    elif needed != there:
+        yield place.danger(f"declares {needed:,} bytes of numbers and holds {there:,}", at)

@@ -1,0 +1,134 @@
+"""Archives that write elsewhere or fill the disk, and what lies inside of honest ones."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+import kerazoo
+from kerazoo.errors import DataError
+from kerazoo.foreign import archive as rules
+from tests.scan.hostile_files import dangers, keras_file
+
+
+def tar_with(path, name="a", content=b"", **attributes):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for attribute, value in attributes.items():
+        setattr(info, attribute, value)
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def zip_with(path, name, content=b"", mode=0, compression=zipfile.ZIP_DEFLATED):
+    info = zipfile.ZipInfo(name)
+    info.external_attr, info.compress_type = mode << 16, compression
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "C:\\evil"])
+def test_paths_that_lead_elsewhere(tmp_path, name):
+    """CVE-2007-4559, CVE-2025-12060."""
+    assert "a path that leads elsewhere" in dangers(tar_with(tmp_path / "a.tar.gz", name))
+    assert "a path that leads elsewhere" in dangers(zip_with(tmp_path / "a.zip", name))
+    assert "a path that leads elsewhere" in dangers(
+        keras_file(tmp_path / "a.keras", **{name.replace(".", "__"): b""})
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tar.gz", "a.zip", "a.keras"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (tarfile.SYMTYPE, "a symbolic link to '/etc/passwd'"),
+        (tarfile.LNKTYPE, "a hard link to '/etc/passwd'"),
+        (tarfile.CHRTYPE, "a device"),
+        (tarfile.FIFOTYPE, "a pipe"),
+    ],
+)
+def test_links_and_devices(tmp_path, kind, what):
+    path = tar_with(tmp_path / "a.tgz", type=kind, linkname="/etc/passwd")
+    assert what in dangers(path)
+
+
+def test_links_in_zip_files(tmp_path):
+    path = zip_with(tmp_path / "a.zip", "link", b"/etc/passwd", mode=0o120777)
+    assert "a link or device" in dangers(path)
+
+
+def test_bombs(tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "FREE_BYTES", 1 << 16)
+    content = bytes(1 << 21)
+    for path in (
+        tar_with(tmp_path / "a.tar.gz", content=content),
+        zip_with(tmp_path / "a.zip", "a", content),
+        zip_with(tmp_path / "a.keras", "config.json", content),
+        zip_with(tmp_path / "a.npz", "a.npy", content),
+        zip_with(tmp_path / "a.pt", "data.pkl", content),
+    ):
+        assert "unpacks to more than" in dangers(path)
+
+
+def test_what_is_inside_is_scanned(tmp_path):
+    keras_file(tmp_path / "inner.keras", config={"class_name": "__lambda__"})
+    inner = (tmp_path / "inner.keras").read_bytes()
+    path = tar_with(tmp_path / "a.tar.gz", "models/inner.keras", inner)
+    assert "a.tar.gz: models/inner.keras: config.json: carries Python code" in dangers(path)
+    path = zip_with(tmp_path / "b.zip", "a.tar.gz", path.read_bytes())
+    assert "b.zip: a.tar.gz: models/inner.keras: config.json: carries" in dangers(path)
+
+
+def test_archives_within_archives_end(tmp_path):
+    path = zip_with(tmp_path / "0.zip", "words.txt")
+    for depth in range(1, 6):
+        path = zip_with(tmp_path / f"{depth}.zip", "inner.zip", path.read_bytes())
+    assert "more than 3 archives within archives" in dangers(path)
+
+
+def test_parts_that_no_model_has(tmp_path):
+    path = keras_file(tmp_path / "m.keras", setup__py="", assets_0_words__pkl=b"\x80\x04N.")
+    report = kerazoo.verify(path)
+    assert report.is_safe
+    assert "is program code" in str(report)
+    assert "m.keras: setup.py: is no part of a Keras model" in str(report)
+    assert "m.keras: assets/words.pkl: a pickle" in str(report)
+
+
+def test_two_members_of_one_name(tmp_path):
+    """Two readers could take two different ones."""
+    path = keras_file(tmp_path / "m.keras")
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("config.json", "{}")
+    assert "'config.json', twice" in dangers(path)
+
+
+def test_an_honest_archive(tmp_path):
+    path = tar_with(tmp_path / "a.tar.gz", "words/list.txt", b"a b c")
+    assert kerazoo.verify(path).findings == ()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.keras", "a.tar.gz", "a.npz", "a.pt"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no more", b"\x1f\x8b no more", b"text"])
+def test_damage(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError):
+        kerazoo.verify(tmp_path / name)
+
+
+def test_an_encrypted_member(tmp_path):
+    path = zip_with(tmp_path / "a.zip", "a.txt", b"text", compression=zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    content[6] |= 1  # the flag, in both headers
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="encrypted"):
+        kerazoo.verify(path)
+
+
+def test_links_in_folders(tmp_path):
+    (tmp_path / "model.keras").symlink_to("/etc/passwd")
+    assert "model.keras: a link to '/etc/passwd'" in dangers(tmp_path)

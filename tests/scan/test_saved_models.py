@@ -1,0 +1,115 @@
+"""SavedModels with operations that touch files or call Python, alone and carried by others."""
+
+import json
+import zipfile
+
+import pytest
+
+import kerazoo
+from kerazoo.errors import HubError
+from kerazoo.foreign.messages import message_class, saved_model_class
+from tests.scan.hostile_files import dangers, keras_file
+
+
+def program(*operations):
+    """A program whose one function holds the operations."""
+    saved = saved_model_class()()
+    graph = saved.meta_graphs.add()
+    graph.object_graph_def.nodes.add()
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "__inference_call"
+    for number, operation in enumerate(operations):
+        function.node_def.add(name=f"node_{number}", op=operation)
+    return saved.SerializeToString()
+
+
+def saved_model(folder, *operations):
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(program(*operations))
+    return folder
+
+
+def test_an_honest_program(tmp_path):
+    report = kerazoo.verify(saved_model(tmp_path / "m", "MatMul", "Relu", "__inference_call"))
+    assert report.findings == ()
+    assert report.kind == "SavedModel"
+
+
+@pytest.mark.parametrize("operation", ["ReadFile", "WriteFile", "PyFunc", "EagerPyFunc", "NoSuch"])
+def test_operations_that_are_not_on_the_list(tmp_path, operation):
+    found = dangers(saved_model(tmp_path / "m", "MatMul", operation, operation))
+    assert f"holds the operation {operation} (in '__inference_call/node_1')" in found
+    assert "And 1 more times." in found
+
+
+def test_each_operation_is_told_once(tmp_path):
+    found = dangers(saved_model(tmp_path / "m", *["ReadFile", "PyFunc", "WriteFile"] * 5))
+    assert len(found.splitlines()) == 3
+
+
+def test_an_operation_hidden_behind_a_functions_name(tmp_path):
+    saved = saved_model_class().FromString(program("PyFunc"))
+    saved.meta_graphs[0].graph_def.library.function.add().signature.name = "PyFunc"
+    folder = saved_model(tmp_path / "m")
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    assert "the operation PyFunc" in dangers(folder)
+
+
+def test_assets_elsewhere(tmp_path):
+    saved = saved_model_class().FromString(program("MatMul"))
+    saved.meta_graphs[0].asset_file_def.add(filename="../../etc/passwd")
+    folder = saved_model(tmp_path / "m")
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    assert "a file elsewhere" in dangers(folder)
+
+
+def test_a_table_without_a_file(tmp_path):
+    assert "is damaged: its graph lacks" in dangers(
+        saved_model(tmp_path / "m", "InitializeTableFromTextFileV2")
+    )
+
+
+def test_files_beside_the_program(tmp_path):
+    folder = saved_model(tmp_path / "m", "MatMul")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "words.pkl").write_bytes(b"cos\nsystem\n.")
+    assert "assets/words.pkl: a pickle, which is a program" in dangers(folder)
+    (folder / "assets" / "words.pkl").unlink()
+    (folder / "assets" / "words.txt").symlink_to("/etc/passwd")
+    assert "a link to a file outside of the SavedModel" in dangers(folder)
+    (folder / "assets" / "words.txt").unlink()
+    (folder / "saved_model.pbtxt").touch()
+    assert "holds saved_model.pbtxt beside saved_model.pb" in dangers(folder)
+    (folder / "saved_model.pb").unlink()
+    assert "a form that is not read" in dangers(folder)
+
+
+def test_one_that_a_keras_file_carries(tmp_path):
+    path = keras_file(tmp_path / "m.keras")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/hub/saved_model.pb", program("PyFunc"))
+        archive.writestr("assets/hub/kerazoo_hub.json", json.dumps({"handle": "h", "sha256": "0"}))
+    assert "m.keras: assets/hub: saved_model.pb: holds the operation PyFunc" in dangers(path)
+
+
+def test_one_in_an_archive(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("saved_model.pb", program("WriteFile"))
+    assert "m.zip: saved_model.pb: holds the operation WriteFile" in dangers(tmp_path / "m.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x0a\xff\xff\xff\xff\x7f", b"no program"])
+def test_damage(tmp_path, content):
+    folder = saved_model(tmp_path / "m")
+    (folder / "saved_model.pb").write_bytes(content)
+    with pytest.raises(HubError, match="damaged or no SavedModel"):
+        kerazoo.verify(folder)
+
+
+def test_a_schema_is_that_of_the_installed_tensorflow():
+    """Field numbers from the documentation of the format (saved_model.proto, meta_graph.proto)."""
+    fields = saved_model_class().DESCRIPTOR.fields_by_name
+    assert fields["meta_graphs"].number == 2
+    meta = fields["meta_graphs"].message_type.fields_by_name
+    assert (meta["graph_def"].number, meta["object_graph_def"].number) == (2, 7)
+    assert message_class("core/protobuf/meta_graph", "AssetFileDef")(filename="a").filename == "a"
