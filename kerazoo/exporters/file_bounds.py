@@ -30,7 +30,7 @@ def check_bounds(model: Any, size: int) -> None:
     for index in range(left.entries(model.SubgraphsLength())):
         _check_graph(model.Subgraphs(index), left)
     for index in range(left.entries(model.BuffersLength())):
-        left.bytes(model.Buffers(index).DataLength())
+        left.content(model.Buffers(index).DataLength())
     for index in range(left.entries(model.MetadataLength())):
         left.text(model.Metadata(index).Name())
     for index in range(left.entries(model.SignatureDefsLength())):
@@ -54,7 +54,7 @@ def _check_graph(graph: Any, left: _Left) -> None:
     for index in range(left.entries(graph.OperatorsLength())):
         operator = graph.Operators(index)
         left.entries(operator.InputsLength() + operator.OutputsLength())
-        left.bytes(operator.CustomOptionsLength())
+        left.content(operator.CustomOptionsLength())
 
 
 class _Left:
@@ -73,10 +73,10 @@ class _Left:
             )
         return count
 
-    def bytes(self, count: int) -> None:
+    def content(self, count: int) -> None:
         self._bytes -= count
         if self._bytes < 0:
             raise DataError("The TFLite file is damaged: its parts overlap, or lie outside of it.")
 
     def text(self, text: bytes | None) -> None:
-        self.bytes(len(text or b""))
+        self.content(len(text or b""))

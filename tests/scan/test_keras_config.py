@@ -81,6 +81,9 @@ def test_code_in_a_whole_h5_model(tmp_path, code):
         ("model_from_json", "keras.src.models.model"),
         ("enable_unsafe_deserialization", "keras.config"),  # CVE-2025-9906
         ("func_load", "keras.src.utils.python_utils"),
+        ("plot_model", "keras.utils"),
+        ("set_backend", "keras.config"),
+        ("ResNet50", "keras.applications"),  # it would fetch weights
         ("trust", "kerazoo.hub.trust"),
         ("export", "kerazoo"),
     ],
