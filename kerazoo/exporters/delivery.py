@@ -91,6 +91,7 @@ def export(
         needs_samples,
     )
     from kerazoo.exporters.chosen_samples import choose_samples, labelled_zoo_samples
+    from kerazoo.exporters.detections import quantized_up_to_boxes, suppresses
     from kerazoo.exporters.interface import describe
     from kerazoo.exporters.precision import in_float32
     from kerazoo.exporters.writing import write_other, write_tflite
@@ -115,6 +116,9 @@ def export(
     calibration_samples, data = choose_samples(
         model, interface, card, calibration, quantize if is_calibrated else None, verify
     )
+    if is_calibrated and calibration_samples and suppresses(model):
+        model = quantized_up_to_boxes(model, calibration_samples, str(quantize))
+        interface, is_calibrated = describe(model), False
     if file_format != "tflite":
         if file_format == "onnx" and carried_mode(model) is not None:
             raise ExportError(

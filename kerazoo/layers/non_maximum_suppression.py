@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from kerazoo.argument_checks import check_integer, check_number
@@ -72,39 +74,40 @@ class NonMaximumSuppression(layers.Layer):
         rows = ops.cast(inputs, "float32")
         best = ops.max(rows[..., 4:], axis=-1)
         order = ops.argsort(-best, axis=-1)[:, : self.candidates]
-        rows = ops.take_along_axis(rows, ops.expand_dims(order, -1), axis=1)
-        best = ops.max(rows[..., 4:], axis=-1, keepdims=True)
-        label = ops.cast(ops.argmax(rows[..., 4:], axis=-1), "float32")
-        rows = ops.concatenate([rows[..., :4], best, ops.expand_dims(label, -1)], axis=-1)
-        places, is_there = self._take(best[..., 0], self._excludes(rows[..., :4], label))
-        found = ops.take_along_axis(rows, ops.expand_dims(places, -1), axis=1)
+        rows = _rows_at(rows, order)
+        best, label = _highest(rows[..., 4:])
+        rows = ops.concatenate([rows[..., :4], best, label], axis=-1)
+        places, is_there = self._take(best[..., 0], self._excludes(rows[..., :4], label[..., 0]))
+        found = _rows_at(rows, places)
         is_there = ops.expand_dims(is_there, -1)
-        nothing = ops.concatenate([0 * found[..., :5], 0 * found[..., 5:] - 1], axis=-1)
-        return ops.cast(ops.where(is_there, found, nothing), self.compute_dtype)
+        nothing = np.array([0, 0, 0, 0, 0, -1], "float32")
+        return ops.cast(found * is_there + nothing * (1 - is_there), self.compute_dtype)
 
     def _take(self, scores, excludes):
-        """Places `(batch, max_detections)` of the boxes that are taken, and whether there is one:
-        each round takes the highest score that is left, and what that excludes is no more left."""
+        """Places `(batch, max_detections)` of the boxes that are taken, and whether there is one, 1
+        or 0: each round takes the highest score that is left, and what that excludes is no more
+        left. Numbers for truth values, which not all TFLite operators take."""
         places, is_there = [], []
         for _ in range(self.max_detections):
-            place = ops.argmax(scores, axis=-1, keepdims=True)
+            best, place = _highest(scores)
             places.append(place)
-            is_there.append(ops.max(scores, axis=-1, keepdims=True) >= self.least_score)
-            gone = ops.take_along_axis(excludes, ops.expand_dims(place, -1), axis=1)[:, 0]
-            scores = ops.where(gone, -1.0, scores)
+            is_there.append(ops.cast(best >= self.least_score, "float32"))
+            gone = _rows_at(excludes, place)[:, 0]
+            scores = scores * (1 - gone) - gone
         return ops.concatenate(places, axis=-1), ops.concatenate(is_there, axis=-1)
 
     def _excludes(self, boxes, label):
-        """`(batch, candidates, candidates)`: whether two boxes are of one class and overlap too
-        much, or are the same."""
+        """`(batch, candidates, candidates)`: 1 where two boxes are of one class and overlap too
+        much, or are the same; else 0."""
         left, top, right, bottom = (boxes[..., place] for place in range(4))
         width = _pairs(ops.minimum, right) - _pairs(ops.maximum, left)
         height = _pairs(ops.minimum, bottom) - _pairs(ops.maximum, top)
         common = ops.maximum(width, 0.0) * ops.maximum(height, 0.0)
-        union = _pairs(ops.add, (right - left) * (bottom - top)) - common
-        of_one_class = ops.abs(_pairs(ops.subtract, label)) < 0.5
-        itself = ops.eye(self.candidates, dtype="float32") > 0
-        return of_one_class & (common > self.overlap * union) | itself
+        union = _pairs(operator.add, (right - left) * (bottom - top)) - common
+        of_one_class = ops.cast(ops.abs(_pairs(operator.sub, label)) < 0.5, "float32")
+        is_much = ops.cast(common > self.overlap * union, "float32")
+        itself = np.eye(self.candidates, dtype="float32")
+        return ops.maximum(of_one_class * is_much, itself)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.max_detections, 6)
@@ -120,5 +123,32 @@ class NonMaximumSuppression(layers.Layer):
 
 
 def _pairs(operation, values):
-    """`(batch, n)` to `(batch, n, n)`: the operation on each two."""
+    """`(batch, n)` to `(batch, n, n)`: the operation on each two.
+
+    Python's + and not `ops.add`, which in a batch of one takes a row for a bias, for which the
+    TFLite converter has no form (Keras 3.15).
+    """
     return operation(ops.expand_dims(values, 2), ops.expand_dims(values, 1))
+
+
+def _highest(scores):
+    """Along the last axis, which stays: the highest number, and the first place that has it.
+
+    Not `ops.argmax`, which looks at the sign of zeros by operators that TFLite does not have.
+    """
+    best = ops.max(scores, axis=-1, keepdims=True)
+    places = np.arange(scores.shape[-1], dtype="float32")
+    return best, ops.min(ops.where(scores >= best, places, np.inf), axis=-1, keepdims=True)
+
+
+def _rows_at(rows, places):
+    """`(batch, n, width)` at `(batch, m)` places: `(batch, m, width)`.
+
+    As one `take` from all rows of the batch: `ops.take_along_axis` is made of operators that TFLite
+    does not have.
+    """
+    batch, count, width = ops.shape(rows)[0], rows.shape[1], rows.shape[2]
+    places = ops.cast(places, "int32")
+    first = ops.expand_dims(ops.arange(batch, dtype="int32") * count, -1)
+    chosen = ops.take(ops.reshape(rows, (-1, width)), ops.reshape(places + first, (-1,)), axis=0)
+    return ops.reshape(chosen, (-1, places.shape[1], width))
