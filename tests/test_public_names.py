@@ -90,6 +90,7 @@ PUBLIC = {
     ],
     "kerazoo.layers": [
         "AttentionPooling",
+        "CachedAttention",
         "ConvNormAct",
         "CosineClassifier",
         "DecodeBoxes",
@@ -111,8 +112,14 @@ PUBLIC = {
         "SpecAugment",
         "SqueezeExcite",
         "TemporalConvBlock",
+        "TransformerBlock",
     ],
-    "kerazoo.losses": ["AnchorFreeLoss", "InBatchSoftmaxLoss", "QuantileLoss"],
+    "kerazoo.losses": [
+        "AnchorFreeLoss",
+        "InBatchSoftmaxLoss",
+        "QuantileLoss",
+        "SmoothedCrossentropy",
+    ],
     "kerazoo.metrics": [
         "BLEU",
         "BoxMeanAveragePrecision",
@@ -128,6 +135,7 @@ PUBLIC = {
         "NDCG",
         "PrecisionAtK",
         "RecallAtK",
+        "TokenAccuracy",
         "WordErrorRate",
     ],
     "kerazoo.distill": [
@@ -198,6 +206,7 @@ PUBLIC = {
     "kerazoo.training.steps": [
         "AdversarialTraining",
         "Contrastive",
+        "LengthGroups",
         "MeanTeacher",
         "MixedSampleAugment",
         "RDrop",

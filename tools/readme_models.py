@@ -12,7 +12,7 @@ import kerazoo
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- models:start -->\n", "<!-- models:end -->"
-HEADLINES = ("accuracy", "r2_score", "mean_absolute_scaled_error", "mean_return", "ndcg_10")
+HEADLINES = ("accuracy", "r2_score", "mean_absolute_scaled_error", "mean_return", "ndcg_10", "bleu")
 """The one figure shown is the first of these that a card has."""
 
 

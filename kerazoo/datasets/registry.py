@@ -14,6 +14,7 @@ from kerazoo.datasets import (
     ml100k,
     mnist,
     mnist1d,
+    multi30k,
     rt_polarity,
 )
 from kerazoo.datasets.dataset import Dataset
@@ -55,6 +56,7 @@ def _datasets() -> dict[str, Dataset]:
         ml100k,
         mnist,
         mnist1d,
+        multi30k,
         rt_polarity,
     )
     return {module.DATASET.name: module.DATASET for module in modules}

@@ -19,8 +19,9 @@ class Comparison:
     `max_abs_error`: in the unit of the output. `relative_error`: root mean square of the
     difference over the standard deviation of the Keras values. `agreement`: fraction in 0..1 of
     samples with the same class (largest value along the last dimension), or, for outputs of one
-    number, of samples within the tolerated relative error. `clear_agreement`: the same, not
-    counting against the file a sample whose two classes Keras itself held nearly equal.
+    number, of samples within the tolerated relative error; of integers, of equal ones.
+    `clear_agreement`: the same, not counting against the file a sample whose two classes Keras
+    itself held nearly equal.
     `problem`: what is beyond the tolerance, in words; None when nothing is.
     """
 
@@ -53,6 +54,8 @@ def _compare_one(
     if actual.shape != expected.shape:
         problem = f"output {name!r} has the shape {actual.shape} instead of {expected.shape}"
         return Comparison(float("inf"), float("inf"), 0.0, 0.0, problem)
+    if np.issubdtype(expected.dtype, np.integer):
+        return _compare_numbers(name, expected, actual, tolerance)
     expected, actual = expected.astype(np.float64), actual.astype(np.float64)
     if not np.isfinite(actual).all() or not np.isfinite(expected).all():
         side = "file" if np.isfinite(expected).all() else "Keras model"
@@ -66,6 +69,22 @@ def _compare_one(
     agreement, clear = _agreement(expected, actual, tolerance.relative_error * spread)
     beyond = _problem(name, max_abs_error / max(1.0, largest), relative_error, clear, tolerance)
     return Comparison(max_abs_error, relative_error, agreement, clear, beyond)
+
+
+def _compare_numbers(
+    name: str, expected: np.ndarray, actual: np.ndarray, tolerance: Tolerance
+) -> Comparison:
+    """Integers stand for something, a word or a class: those near each other mean nothing alike.
+    The relative error is the share that differs."""
+    agreement = float(np.mean(actual == expected))
+    largest = float(np.abs(actual.astype(np.int64) - expected).max())
+    problem = None
+    if agreement < tolerance.agreement:
+        problem = (
+            f"output {name!r} has {agreement:.1%} of the Keras model's numbers "
+            f"(needed: {tolerance.agreement:.1%})"
+        )
+    return Comparison(largest, 1 - agreement, agreement, agreement, problem)
 
 
 def _agreement(expected: np.ndarray, actual: np.ndarray, margin: float) -> tuple[float, float]:

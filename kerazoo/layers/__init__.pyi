@@ -1,4 +1,5 @@
 from .attention_pooling import AttentionPooling
+from .cached_attention import CachedAttention
 from .conv_norm_act import ConvNormAct
 from .cosine_classifier import CosineClassifier
 from .decode_boxes import DecodeBoxes
@@ -20,9 +21,11 @@ from .spatial_pyramid_pooling import SpatialPyramidPooling
 from .spec_augment import SpecAugment
 from .squeeze_excite import SqueezeExcite
 from .temporal_conv_block import TemporalConvBlock
+from .transformer_block import TransformerBlock
 
 __all__ = [
     "AttentionPooling",
+    "CachedAttention",
     "ConvNormAct",
     "CosineClassifier",
     "DecodeBoxes",
@@ -44,4 +47,5 @@ __all__ = [
     "SpecAugment",
     "SqueezeExcite",
     "TemporalConvBlock",
+    "TransformerBlock",
 ]

@@ -12,6 +12,7 @@ from .mean_reciprocal_rank import MeanReciprocalRank
 from .ndcg import NDCG
 from .precision_at_k import PrecisionAtK
 from .recall_at_k import RecallAtK
+from .token_accuracy import TokenAccuracy
 from .word_error_rate import WordErrorRate
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "MeanReciprocalRank",
     "PrecisionAtK",
     "RecallAtK",
+    "TokenAccuracy",
     "WordErrorRate",
 ]

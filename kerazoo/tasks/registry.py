@@ -6,7 +6,12 @@ from importlib import import_module
 
 from kerazoo.tasks.task import Task
 
-_MODULES: tuple[str, ...] = ("image_segmentation", "object_detection", "recommendation")
+_MODULES: tuple[str, ...] = (
+    "image_segmentation",
+    "object_detection",
+    "recommendation",
+    "translation",
+)
 """Files of this room with a task of their own, as `TASK`; its name has hyphens there."""
 
 

@@ -74,3 +74,17 @@ def test_float32_is_held_to_a_thousandth():
         shifted[7, 1] += shift
         result = compare({"y": outputs}, {"y": shifted}, TOLERANCES[None])
         assert (result.problem is None) == passes
+
+
+@pytest.mark.parametrize(("changed", "is_refused"), [(1, False), (6, True)])
+def test_integers_agree_if_they_are_equal(changed, is_refused):
+    keras_outputs = np.arange(200, dtype=np.int32).reshape(20, 10)
+    file_outputs = keras_outputs.copy()
+    file_outputs.reshape(-1)[:changed] += 1  # near, and wrong all the same
+    result = compare({"y": keras_outputs}, {"y": file_outputs}, TOLERANCES["float16"])
+    assert result.agreement == result.clear_agreement == 1 - changed / 200
+    assert result.max_abs_error == 1
+    if is_refused:
+        assert "97.0% of the Keras model's numbers (needed: 99.0%)" in result.problem
+    else:
+        assert result.problem is None

@@ -211,6 +211,25 @@ CASES = [
         {"max_detections": 3, "candidates": 5, "overlap": 0.3, "least_score": 0.1},
         (7, 6),
     ),
+    Case(
+        "CachedAttention",
+        {"num_heads": 2, "key_dim": 3, "dropout": 0.2, "is_causal": True, "seed": 5},
+        (5, 6),
+    ),
+    Case(
+        "TransformerBlock",
+        {
+            "num_heads": 2,
+            "hidden_units": 5,
+            "dropout": 0.2,
+            "is_causal": True,
+            "has_context": True,
+            "activation": "gelu",
+            "seed": 5,
+        },
+        (5, 6),
+        {"context": np.ones((1, 4, 6), "float32"), "context_mask": np.array([[True, True, False, True]])},
+    ),
     # Rows of further layers go here.
 ]
 # The others hand them to layers of Keras, of which the convolutions refuse them, or pass them on.

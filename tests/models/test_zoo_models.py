@@ -13,7 +13,10 @@ from kerazoo import models
 from kerazoo.zoo.catalogue import find_config
 
 SIZES_OF_ONE_BUILDER = {"efficientnet_lite1", "efficientnet_lite2"}  # Lite0 stands for them
-SEVERAL_INPUTS = {"ml100k_two_tower"}  # tests of their own: test_two_tower.py
+SEVERAL_INPUTS = {  # tests of their own: test_two_tower.py, test_translator.py
+    "ml100k_two_tower",
+    "multi30k_translator",
+}
 TARGETS_ARE_BOXES = {"bccd_detector"}  # likewise: test_anchor_free_detector.py
 NAMES = [  # agents learn in environments: tests/rl
     name

@@ -1,0 +1,60 @@
+"""The share of steps of a sequence whose likeliest class is the right one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.argument_checks import check_integer
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class TokenAccuracy(keras.metrics.Mean):
+    """Mean of argmax(y_pred) = y_true over all that is not labelled `ignore_class`.
+
+    Keras's `SparseCategoricalAccuracy` counts all. `y_true`: class numbers, `(batch, ...)`;
+    `y_pred`: scores, `(batch, ..., classes)`; `sample_weight`: one for each of `y_true`, or for
+    each sample. A fraction, 0 where nothing counts.
+
+    Args:
+        ignore_class: 0 or more, such as the number of a padding; None: all count.
+        name, dtype: as for every Keras metric.
+
+    Raises: ConfigError if `ignore_class` is out of its range.
+
+    >>> metric = kerazoo.metrics.TokenAccuracy(ignore_class=0)
+    >>> metric.update_state([[2, 1, 0]], [[[0, 0, 1], [0, 0, 1], [0, 0, 1]]])
+    >>> float(metric.result())
+    0.5
+    """
+
+    def __init__(
+        self,
+        ignore_class: int | None = None,
+        name: str = "token_accuracy",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        if ignore_class is not None:
+            ignore_class = check_integer("ignore_class", ignore_class, least=0)
+        self.ignore_class = ignore_class
+        self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        is_right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), y_true)
+        weights = ops.ones_like(y_true, dtype=self.dtype)
+        if self.ignore_class is not None:
+            weights = ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
+        if sample_weight is not None:
+            given = ops.cast(ops.convert_to_tensor(sample_weight), self.dtype)
+            missing = (1,) * (len(weights.shape) - len(given.shape))
+            weights = weights * ops.reshape(given, (*ops.shape(given), *missing))
+        # Flat: of rows Keras takes means first, and then a step of a long batch would count less.
+        is_right = ops.reshape(ops.cast(is_right, self.dtype), (-1,))
+        super().update_state(is_right, ops.reshape(weights, (-1,)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "ignore_class": self.ignore_class}

@@ -1,0 +1,136 @@
+"""Translation: a sentence in, a sentence out, judged by BLEU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.datasets.subwords import END, PADDING, START
+from kerazoo.metrics import BLEU
+from kerazoo.models.translator import Steps
+from kerazoo.tasks.prediction import Prediction
+from kerazoo.tasks.sequence_search import Marks, beam_search, greedy_search
+from kerazoo.tasks.task import Task
+
+if TYPE_CHECKING:
+    from kerazoo.datasets import Dataset
+
+_MARKS = Marks(PADDING, START, END)
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class Translate(layers.Layer):
+    """The pieces of a source, int32 `(batch, m)`, to those of its translation, `(batch, length)`.
+
+    Args:
+        model: of `kerazoo.models.translator`; is asked piece by piece.
+        length: most pieces of a translation, its end among them.
+        beams: beginnings that are kept; 1: the likeliest piece follows.
+        penalty: of short translations, 0 or more; see `sequence_search.beam_search`.
+
+    Raises: ConfigError for arguments out of range.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        length: int,
+        beams: int = 1,
+        penalty: float = 0.6,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.model, self.length = model, check_integer("length", length)
+        self.beams = check_integer("beams", beams)
+        self.penalty = check_number("penalty", penalty, least=0)
+        self.supports_jit = False  # the loop ends early; XLA would compile it for each batch size
+        self.steps = Steps(model, length)
+        self.built = True
+
+    def call(self, source):
+        steps, batch = self.steps, ops.shape(source)[0]
+        known = steps.read(source)
+        if self.beams > 1:
+            known = tuple(ops.repeat(tensor, self.beams, axis=0) for tensor in known)
+
+        def step(pieces, position, cache):
+            return steps.step(pieces, position, known, cache)
+
+        cache = steps.empty_cache(batch * self.beams)
+        sizes = {"batch": batch, "length": self.length, "marks": _MARKS}
+        if self.beams == 1:
+            return greedy_search(step, cache, **sizes)
+        return beam_search(step, cache, **sizes, beams=self.beams, penalty=self.penalty)
+
+    def compute_output_spec(self, source):
+        return keras.KerasTensor((source.shape[0], self.length), "int32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "length": self.length,
+            "beams": self.beams,
+            "penalty": self.penalty,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        model = keras.saving.deserialize_keras_object(config.pop("model"))
+        return cls(model, **config)
+
+
+def translating(
+    model: keras.Model, length: int, *, beams: int = 1, penalty: float = 0.6
+) -> keras.Model:
+    """A model that translates, around one that was trained to: see `Translate`."""
+    source = keras.Input((length,), dtype="int32", name="source")
+    layer = Translate(model, length, beams, penalty, name="translation")
+    return keras.Model(source, layer(source), name=f"{model.name}_deployed")
+
+
+class Translation(Task):
+    """The model is asked greedily, piece by piece; answers are numbers of pieces."""
+
+    measures = ("bleu",)
+    is_decoded = True
+
+    def deployed(self, model: keras.Model, data: Dataset) -> keras.Model:
+        return translating(model, _length(data))
+
+    def score(self, outputs: np.ndarray, targets: Any, data: Dataset) -> dict[str, float]:
+        """BLEU as "bleu", 0 to 1; times 100 it is what sacrebleu says by default: cased, tokenised
+        as 13a, against the one reference, which is raw text."""
+        metric = BLEU()
+        metric.update_state(*([_text(data, row) for row in rows] for rows in (targets, outputs)))
+        return {"bleu": float(metric.result())}
+
+    def prediction(
+        self, source: str, output: np.ndarray, data: Dataset | None, top: int
+    ) -> Prediction:
+        return Prediction(source, {}, [], text=_text(data, output))
+
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
+        """Both sentences, one above the other."""
+        for height, numbers, color in ((0.65, sample, "0.4"), (0.35, output, "0")):
+            text = _text(data, numbers)
+            axes.text(0.5, height, text, ha="center", va="center", wrap=True, color=color)
+        axes.set_axis_off()
+
+
+def _length(data: Dataset) -> int:
+    shape = data.input_shape
+    return shape["source"][0] if isinstance(shape, dict) else shape[0]
+
+
+def _text(data: Dataset | None, numbers: np.ndarray) -> str:
+    if data is None or data.text is None:
+        return " ".join(str(int(number)) for number in numbers if number != PADDING)
+    return data.text(numbers)
+
+
+TASK = Translation()

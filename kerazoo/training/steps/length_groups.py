@@ -1,0 +1,116 @@
+"""Batches of sequences without most of their padding: the same step, for less work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerazoo.argument_checks import check_integer
+from kerazoo.datasets.pipeline import part_of
+from kerazoo.errors import DataError
+from kerazoo.training.steps._wrapper import TrainStepWrapper
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class LengthGroups(TrainStepWrapper):
+    """Divides each batch into groups of like length, and cuts each to its longest sample.
+
+    Inputs, by name or one alone, and targets are numbers `(batch, time)`, padded at the end; inputs
+    and targets are cut each to their own longest. The gradients of the groups are added up, so the
+    step is the one of the whole batch, other random numbers in its dropout aside. The model must
+    take sequences of any length, and what is padding must not count in it or in the loss.
+
+    Args:
+        model: with open time axes; `wrapper.model` is it, trained.
+        groups: 1 or more; with 1 a batch is cut to its longest sample.
+        padding: the number that pads.
+
+    The compiled loss must be a mean over the targets that are no padding, as
+    `kerazoo.losses.SmoothedCrossentropy` with `ignore_class` is.
+
+    Raises:
+        ConfigError: `groups` is not 1 or above, or `padding` not 0 or above.
+        DataError: in a step: there are sample weights, or arrays of other shapes.
+        MissingDependencyError: the Keras backend is not TensorFlow.
+
+    >>> pieces = keras.Input((None,), dtype="int32")
+    >>> net = keras.Model(pieces, keras.layers.Embedding(5, 5)(pieces))
+    >>> wrapper = LengthGroups(net, groups=2)
+    >>> wrapper.compile("sgd", kerazoo.losses.SmoothedCrossentropy(ignore_class=0))
+    >>> numbers = np.array([[1, 2, 0, 0], [1, 2, 3, 0], [4, 0, 0, 0]])
+    >>> sorted(wrapper.fit(numbers, numbers, verbose=0).history)
+    ['loss']
+    """
+
+    def __init__(self, model: keras.Model, groups: int = 4, padding: int = 0, **kwargs: Any):
+        super().__init__(model, **kwargs)
+        self.groups = check_integer("groups", groups)
+        self.padding = check_integer("padding", padding, least=0)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self._check(x, y, sample_weight)
+        weights = self.trainable_variables
+        order = ops.argsort(sum(self._lengths(array) for array in keras.tree.flatten((x, y))))
+        total = self._count(y)
+
+        def add_group(number: Any, loss: Any, *gradients: Any) -> tuple[Any, ...]:
+            group_x, group_y, is_any = self._group(x, y, order, number)
+            weight = self._count(group_y) / total * is_any
+            with tf.GradientTape() as tape:
+                outputs = self(group_x, training=True)
+                share = self.compute_loss(group_x, group_y, outputs) * weight
+                scaled = self.optimizer.scale_loss(share)
+            self.compute_metrics(group_x, group_y, outputs)
+            # Dense: an embedding's rows are no more rows once a layer uses it the other way round.
+            parts = tape.gradient(scaled, weights, None, tf.UnconnectedGradients.ZERO)
+            sums = [
+                old + tf.convert_to_tensor(new) for old, new in zip(gradients, parts, strict=True)
+            ]
+            return number + 1, loss + share, *sums
+
+        # A loop, so that the model is traced once.
+        _, loss, *gradients = tf.while_loop(
+            lambda number, *_: number < self.groups,
+            add_group,
+            (tf.constant(0), tf.constant(0.0), *[tf.zeros(w.shape, w.dtype) for w in weights]),
+            parallel_iterations=1,
+        )
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self.record_loss(loss, x)
+        return self.get_metrics_result()
+
+    def _check(self, x: Any, y: Any, sample_weight: Any) -> None:
+        shapes = [tuple(array.shape) for array in keras.tree.flatten((x, y))]
+        if sample_weight is not None or any(len(shape) != 2 for shape in shapes):
+            raise DataError(
+                f"LengthGroups takes inputs and targets (batch, time), without sample weights. "
+                f"Received: {shapes}{'' if sample_weight is None else ' and sample weights'}."
+            )
+
+    def _group(self, x: Any, y: Any, order: Any, number: Any) -> tuple[Any, Any, Any]:
+        """Inputs and targets of one group; and 1.0, or 0.0 where there are fewer samples than
+        groups, and one stands in so that no mean is over nothing."""
+        first, stop = part_of(ops.shape(order)[0], number, self.groups)
+        rows = order[first : ops.maximum(stop, first + 1)]
+        inputs, targets = keras.tree.map_structure(lambda array: self._cut(array, rows), (x, y))
+        return inputs, targets, ops.cast(stop > first, "float32")
+
+    def _cut(self, array: Any, rows: Any) -> Any:
+        chosen = ops.take(array, rows, axis=0)
+        longest = ops.max(self._lengths(chosen), initial=1)
+        return chosen[:, :longest]
+
+    def _lengths(self, array: Any) -> Any:
+        places = ops.arange(1, array.shape[1] + 1)
+        return ops.max(ops.where(ops.not_equal(array, self.padding), places, 0), axis=1)
+
+    def _count(self, y: Any) -> Any:
+        return ops.sum(ops.cast(ops.not_equal(y, self.padding), "float32"))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "groups": self.groups, "padding": self.padding}

@@ -1,0 +1,112 @@
+"""Translation: a model that has learned a handful of pairs says them, in every form."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.datasets import Dataset
+from kerazoo.datasets.multi30k import prefix_of
+from kerazoo.datasets.subwords import END, Subwords
+from kerazoo.errors import ConfigError
+from kerazoo.losses import SmoothedCrossentropy
+from kerazoo.models.translator import translator
+from kerazoo.tasks import find_task
+from kerazoo.tasks.translation import translating
+
+LENGTH = 12
+PAIRS = [("a dog", "ein Hund"), ("a man", "ein Mann"), ("the dog", "der Hund"), ("men", "Männer")]
+SUBWORDS = Subwords.learned_from([text for pair in PAIRS for text in pair], pieces=20, least=1)
+
+
+def rows(texts):
+    numbers = np.zeros((len(texts), LENGTH), np.int32)
+    for row, text in zip(numbers, texts, strict=True):
+        pieces = [*SUBWORDS.encode(text), END]
+        row[: len(pieces)] = pieces
+    return numbers
+
+
+SOURCES, TARGETS = (rows([pair[side] for pair in PAIRS]) for side in (0, 1))
+DATA = Dataset(
+    name="pairs",
+    summary="",
+    splits=("train",),
+    input_shape={"source": (LENGTH,), "prefix": (LENGTH,)},
+    class_names=None,
+    license="",
+    read=lambda split: ({"source": SOURCES, "prefix": prefix_of(TARGETS)}, TARGETS),
+    text=lambda numbers: SUBWORDS.decode(int(number) for number in numbers),
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    made = translator(len(SUBWORDS), units=16, blocks=1, num_heads=2, hidden_units=32, dropout=0.0)
+    made.compile(keras.optimizers.Adam(1e-2), SmoothedCrossentropy(0.0, 0), jit_compile=False)
+    inputs = {"source": SOURCES, "prefix": prefix_of(TARGETS)}
+    made.fit(inputs, TARGETS, batch_size=4, epochs=60, verbose=0)
+    return made
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_it_says_what_it_has_learned(model, beams):
+    outputs = translating(model, LENGTH, beams=beams).predict(SOURCES, verbose=0)
+    assert outputs.dtype == np.int32
+    np.testing.assert_array_equal(outputs, TARGETS)
+
+
+def test_the_task_judges_says_and_draws_sentences(model):
+    task = find_task("translation")
+    deployed = task.deployed(model, DATA)
+    assert (deployed.input_shape, deployed.output_shape) == ((None, LENGTH), (None, LENGTH))
+    outputs = deployed.predict(SOURCES, verbose=0)
+    assert task.score(outputs, TARGETS, DATA)["bleu"] == 0.0  # no four words in a row
+    assert task.prediction("a dog", outputs[0], DATA, top=3).text == "ein Hund"
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    task.draw(axes, SOURCES[1], outputs[1], DATA)
+    assert [text.get_text() for text in axes.texts] == ["a man", "ein Mann"]
+
+
+def test_bleu_is_sacrebleus_of_the_texts():
+    sacrebleu = pytest.importorskip("sacrebleu")
+    said = ["ein Mann, der Hund und der Mann", "der Hund und ein Hund der Männer"]
+    right = ["ein Mann, ein Hund und der Mann", "der Hund und der Hund der Männer"]
+    outputs, targets = (
+        [np.array([*SUBWORDS.encode(text), END, 0]) for text in texts] for texts in (said, right)
+    )
+    expected = sacrebleu.corpus_bleu(said, [right]).score / 100
+    assert find_task("translation").score(outputs, targets, DATA)["bleu"] == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+def test_a_tflite_file_says_the_same(model, tmp_path):
+    deployed = translating(model, LENGTH)
+    report = kerazoo.export(
+        deployed, tmp_path / "pairs.tflite", quantize="float16", calibration=SOURCES
+    )
+    assert "WHILE" in report.ops
+    file = kerazoo.load_tflite(tmp_path / "pairs.tflite")
+    np.testing.assert_array_equal(file.predict(SOURCES), TARGETS)
+
+
+def test_a_saved_model_says_the_same(model, tmp_path):
+    deployed = translating(model, LENGTH, beams=2, penalty=1.0)
+    deployed.save(tmp_path / "deployed.keras")
+    loaded = keras.saving.load_model(tmp_path / "deployed.keras", safe_mode=True)
+    assert loaded.get_layer("translation").beams == 2
+    np.testing.assert_array_equal(loaded.predict(SOURCES, verbose=0), TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"length": 0}, "length"), ({"beams": 0}, "beams"), ({"penalty": -1.0}, "penalty")],
+)
+def test_arguments_out_of_range_are_refused(model, arguments, named):
+    with pytest.raises(ConfigError, match=f"`{named}`"):
+        translating(model, **{"length": LENGTH, **arguments})

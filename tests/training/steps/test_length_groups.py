@@ -1,0 +1,97 @@
+"""Groups by length: the step of the whole batch, with less padding."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerazoo.errors import ConfigError, DataError
+from kerazoo.losses import SmoothedCrossentropy
+from kerazoo.metrics import TokenAccuracy
+from kerazoo.models.translator import translator
+from kerazoo.training.steps import LengthGroups
+
+RNG = np.random.default_rng(0)
+
+
+def sequences(count, length=9):
+    """Padded at the end, of 1 to `length` numbers."""
+    numbers = RNG.integers(1, 12, (count, length), np.int32)
+    return np.where(np.arange(length) < RNG.integers(1, length + 1, (count, 1)), numbers, 0)
+
+
+SOURCE, PREFIX = sequences(11), sequences(11)
+TARGETS = np.where(PREFIX > 0, RNG.integers(1, 12, PREFIX.shape), 0).astype(np.int32)
+INPUTS = {"source": SOURCE, "prefix": PREFIX}
+
+
+def net():
+    keras.utils.set_random_seed(1)
+    return translator(12, units=8, blocks=1, num_heads=2, hidden_units=8, dropout=0.0)
+
+
+def compiled(model):
+    metrics = [TokenAccuracy(ignore_class=0)]
+    loss = SmoothedCrossentropy(0.1, ignore_class=0)
+    model.compile(keras.optimizers.SGD(0.5), loss, metrics=metrics, jit_compile=False)
+    return model
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Weights and logs after a step of `keras.Model`'s own."""
+    model = compiled(net())
+    logs = model.fit(INPUTS, TARGETS, batch_size=11, verbose=0).history
+    return model.get_weights(), logs
+
+
+@pytest.mark.parametrize("groups", [1, 3, 11])
+def test_the_step_is_that_of_the_whole_batch(plain, groups):
+    wrapper = compiled(LengthGroups(net(), groups=groups))
+    logs = wrapper.fit(INPUTS, TARGETS, batch_size=11, verbose=0).history
+    weights, expected = plain
+    for own, other in zip(wrapper.model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+    assert logs.keys() == expected.keys() == {"loss", "token_accuracy"}
+    for name, values in expected.items():
+        assert logs[name] == pytest.approx(values, rel=1e-5)
+
+
+def test_fewer_samples_than_groups_are_no_harm():
+    few = {name: values[:2] for name, values in INPUTS.items()}
+    model, wrapper = compiled(net()), compiled(LengthGroups(net(), groups=4))
+    for trained in (model, wrapper):
+        trained.fit(few, TARGETS[:2], verbose=0)
+    for own, other in zip(wrapper.model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_groups_are_cut():
+    wrapper = LengthGroups(net(), groups=3)
+    order, seen = np.random.default_rng(1).permutation(11), []
+    for number in range(3):
+        inputs, targets, is_any = wrapper._group(INPUTS, TARGETS, order, number)
+        assert float(is_any) == 1.0
+        assert np.asarray(inputs["source"])[:, -1].any()
+        assert np.asarray(targets)[:, -1].any()
+        seen += [row[row > 0].tolist() for row in np.asarray(targets)]
+    assert seen == [row[row > 0].tolist() for row in TARGETS[order]]
+
+
+def test_weights_and_other_shapes_are_refused():
+    wrapper = compiled(LengthGroups(net()))
+    with pytest.raises(DataError, match="without sample weights. Received: .* and sample weights"):
+        wrapper.fit(INPUTS, TARGETS, sample_weight=np.ones(11), verbose=0)
+    with pytest.raises(DataError, match=r"takes inputs and targets \(batch, time\)"):
+        wrapper.fit(INPUTS, TARGETS[..., None], verbose=0)
+
+
+@pytest.mark.parametrize("arguments", [{"groups": 0}, {"padding": -1}])
+def test_arguments_out_of_range_are_refused(arguments):
+    with pytest.raises(ConfigError, match=f"`{next(iter(arguments))}`"):
+        LengthGroups(net(), **arguments)
+
+
+def test_config_has_every_argument():
+    wrapper = LengthGroups(net(), groups=2, padding=5)
+    again = LengthGroups.from_config(wrapper.get_config())
+    assert (again.groups, again.padding) == (2, 5)
