@@ -13,6 +13,12 @@ SAYS = {
     "tf1_mnist_to_keras3.py": "same predictions on 100.0% of 1000 test images",
 }
 SAYS_LATER = {
+    "cnn_on_mnist.py": "most common mistake: a",
+    "fine_tuning_with_hub_layer.py": "kerazoo.fine_tune: ",
+    "quantization_pruning_distillation.py": "distilled, int8",
+    "rnn_on_time_series.py": "as a file: ",
+    "sequence_models.py": "whole words right: ",
+    "transfer_learning_from_hub.py": "frozen: 254 variables, 0 trained",
     "batching.py": "the fifth one again after a restart: True",
     "custom_layer.py": "loaded in safe mode, same outputs: True",
     "custom_metric.py": "PrecisionAtK(k=2) 0.4755",
