@@ -17,6 +17,7 @@ from kerazoo.registration import MODULES, PACKAGES
 from kerazoo.scan.config_sizes import least_numbers
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
+from kerazoo.scan.tensorflow_functions import is_computing
 
 LARGEST = 1 << 28
 """Bytes of a config."""
@@ -28,6 +29,7 @@ _KERAS_ROOMS = {
     "constraints",
     "distillation",
     "dtype_policies",
+    "engine",
     "initializers",
     "layers",
     "losses",
@@ -40,10 +42,11 @@ _KERAS_ROOMS = {
     "random",
     "regularizers",
 }
-"""Rooms of Keras whose classes and functions only compute; not `utils`, `saving`, `config`, ..."""
+"""Rooms of Keras 2 and 3 that only compute; not `utils`, `saving`, `config`, `applications`, ..."""
 _KERAS_ACTIONS = re.compile(r"load|save|clone|from_json|from_config|deserialize|get_file|enable_")
 _OUTSIDE_PACKAGES = ("keras_hub", "keras_cv", "keras_nlp")
 _LOADERS = {
+    "__lambda__": "carries Python code (a lambda), which runs with the model",
     "TFSMLayer": "a TFSMLayer, which loads and runs a SavedModel from a folder that it names",
     "TorchModuleWrapper": "a TorchModuleWrapper, which loads a pickle, that is, a program",
 }
@@ -56,13 +59,14 @@ def parse(text: str | bytes, place: Place, at: str) -> Any:
     Raises:
         DataError: it is none, or too large.
     """
+    where = f"{place.name}: {at}" if at else place.name
     if not 0 < len(text) <= LARGEST:
-        raise DataError(f"{place.name}: {at} is empty or has more than {LARGEST:,} bytes.")
+        raise DataError(f"{where} is empty or has more than {LARGEST:,} bytes.")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{place.name}: {at} is no JSON: {reason}.") from error
+        raise DataError(f"{where} is no JSON: {reason}.") from error
 
 
 def scan(config: Any, place: Place, at: str) -> Iterator[Finding]:
@@ -108,17 +112,17 @@ def _of_object(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     inner = found.get("config")
     config = inner if isinstance(inner, dict) else {}
     kind = name.rpartition(">")[2]
-    if name == "__lambda__":
-        yield "danger", "carries Python code (a lambda), which runs with the model"
-    elif kind == "Lambda":
+    if kind == "Lambda":
         yield from _of_lambda(config)
-    elif name == "function":
+    elif kind in ("TFOpLambda", "SlicingOpLambda") and not is_computing(config.get("function")):
+        yield "danger", f"calls TensorFlow's function {config.get('function')!r:.100} by name"
+    elif kind in _LOADERS:
+        yield "danger", _LOADERS[kind]
+    if name == "function":
         yield from _of_name(str(inner), module, found.get("registered_name"))
     elif name == "__typespec__":
         yield from _of_name(str(found.get("spec_name")), module, None)
-    elif not name.startswith("__"):
-        if kind in _LOADERS:
-            yield "danger", _LOADERS[kind]
+    else:  # Keras's own notation, __tuple__ and the like, names no module
         yield from _of_name(name, module, found.get("registered_name"))
     if isinstance(vocabulary := config.get("vocabulary"), str):
         yield "danger", f"{name} reads its vocabulary from the file {vocabulary!r:.200}"
@@ -151,7 +155,7 @@ def _of_name(name: str, module: Any, registered: Any) -> Iterator[tuple[str, str
             yield "notice", f"needs {registered!r}, which your program must register"
         return
     top = str(module).split(".")[0]
-    if top == "keras":
+    if top in ("keras", "tf_keras"):
         if not _is_part_of_models(name, str(module)):
             yield "danger", f"names {module}.{name} of Keras, which is no part of a model"
     elif top == "kerazoo":

@@ -43,6 +43,8 @@ def scan_npz(place: Place) -> Iterator[Finding]:
                     continue
                 with archive.open(info) as file:
                     yield from _array(file, info.file_size, place, info.filename)
+    except DataError:
+        raise
     except HubError as error:
         yield place.told(error)
     except DAMAGE as error:

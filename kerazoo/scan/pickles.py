@@ -41,6 +41,8 @@ def scan(place: Place) -> Iterator[Finding]:
             return
         with place.path.open("rb") as file:
             yield from _scan_stream(file, place, "")
+    except DataError:
+        raise
     except HubError as error:
         yield place.told(error)
     except DAMAGE as error:

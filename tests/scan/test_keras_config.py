@@ -9,6 +9,7 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import DataError
+from tests.convert.old_files import MODELS
 from tests.scan.hostile_files import (
     DENSE,
     dangers,
@@ -75,6 +76,9 @@ def test_code_in_a_whole_h5_model(tmp_path, code):
         ("run", "subprocess"),
         ("heapify", "heapq"),
         ("exec", "builtins"),
+        ("__import__", "builtins"),
+        ("Lambda", "evil"),
+        ("TFOpLambda", "evil"),
         ("get_file", "keras.utils"),  # CVE-2025-8747
         ("load_model", "keras.saving"),
         ("load_model", "keras.models"),
@@ -145,6 +149,24 @@ def test_classes_of_ones_own(tmp_path):
         report = kerazoo.verify(path)
         assert report.is_safe
         assert "your program must" in report.findings[0].what
+
+
+@pytest.mark.parametrize("module", [None, "tf_keras.src.layers.core.tf_op_layer"])
+def test_functions_of_tensorflow_by_name(tmp_path, module):
+    """Keras 2 writes calls of `tf.math.multiply` and the like so, and calls whatever is named."""
+    for evil in ("io.write_file", "py_function", "raw_ops.ReadFile", "compat.v1.load_library", 7):
+        call = layer("TFOpLambda", module, function=evil)
+        assert f"calls TensorFlow's function {evil!r}" in config_dangers(tmp_path, call)
+    for honest in ("math.multiply", "__operators__.getitem", "reshape", "compat.v1.transpose"):
+        call = layer("SlicingOpLambda", module, function=honest)
+        assert kerazoo.verify(keras_file(tmp_path / "m.keras", model(call))).findings == ()
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.[hk]*")), ids=lambda path: path.name)
+def test_files_of_keras_2(path):
+    """Written by tf_keras and earlier ones, not by hand."""
+    report = kerazoo.verify(path)
+    assert report.is_safe, str(report)
 
 
 def test_kerazoos_own_classes_pass(tmp_path):
