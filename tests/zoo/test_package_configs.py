@@ -35,7 +35,7 @@ def install(tmp_path, monkeypatch):
 
 def test_models_of_a_package_are_in_the_zoo(install):
     before = kerazoo.list_models()
-    install("other_zoo", "other_zoo:configs", ["other_mlp", "another_mlp"])
+    install("quiet_zoo", "quiet_zoo:configs", ["other_mlp", "another_mlp"])
     assert kerazoo.list_models() == sorted([*before, "another_mlp", "other_mlp"])
     assert kerazoo.info("other_mlp").name == "other_mlp"
 
@@ -71,8 +71,8 @@ def test_a_name_of_two_packages_is_refused(install):
 
 
 def test_a_users_file_cannot_take_a_packages_name(install, tmp_path):
-    install("other_zoo", "other_zoo:configs", ["other_mlp"])
-    text = (tmp_path / "other_zoo" / "other_zoo" / "configs" / "other_mlp.yaml").read_text()
+    install("quiet_zoo", "quiet_zoo:configs", ["other_mlp"])
+    text = (tmp_path / "quiet_zoo" / "quiet_zoo" / "configs" / "other_mlp.yaml").read_text()
     (tmp_path / "other_mlp.yaml").write_text(text)
     with pytest.raises(ConfigError, match="'other_mlp' is taken by"):
         kerazoo.add_config(tmp_path / "other_mlp.yaml")
