@@ -5,7 +5,7 @@
     tools/fuzz.py --minutes 2 --reader tflite --reader "tflite scan"
 
 A reader fails by any other exception, by more than ten seconds for a file, by memory beyond four
-GiB, or by ending the process; the file that did it stays in --keep.
+GiB, or by ending the process; the file that did it stays in --keep, and so does a slow one.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def _fuzz(name: str, seconds: float, seed: int, keep: Path) -> int:
     reader: Reader = READERS[name]
     counts: Counter[str] = Counter()
     places: set[str] = set()
+    slowest = b""
     longest, rng, start = 0.0, random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kerazoo-fuzz-") as folder:
         good = reader.good(Path(folder))
@@ -68,7 +69,11 @@ def _fuzz(name: str, seconds: float, seed: int, keep: Path) -> int:
                 places.add(place)
             finally:
                 signal.alarm(0)
-            longest = max(longest, time.monotonic() - began)
+            taken = time.monotonic() - began
+            if taken > longest:
+                longest, slowest = taken, content
+    if longest > SECONDS / 4:
+        _keep(slowest, keep / f"{name.replace(' ', '_')}_slow_{reader.name}")
     numbers = ", ".join(f"{number:,} {what}" for what, number in counts.most_common())
     print(f"{name}: {counts.total():,} files: {numbers}; longest {longest:.2f} s", flush=True)
     return len(places)

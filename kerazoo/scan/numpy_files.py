@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import IO
@@ -63,7 +64,9 @@ def _array(file: IO[bytes], size: int, place: Place, at: str) -> Iterator[Findin
             raise ValueError("it does not start as one")
         header = np.lib.format
         read = header.read_array_header_1_0 if start[6] == 1 else header.read_array_header_2_0
-        shape, _, dtype = read(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            shape, _, dtype = read(file)
         needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
     except Exception as error:  # NumPy's reader ends in any of a dozen for damaged ones
         reason = " ".join(str(error).split())[:200]

@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import kerazoo
 from kerazoo.errors import DataError
+from kerazoo.exporters.flatbuffer import unpack
 from kerazoo.exporters.seal import seal
 from tests.scan.hostile_files import dangers
 from tests.scan.small_tflite import custom, tflite
@@ -88,7 +89,7 @@ def test_operators_that_come_with_other_code_are_named(tmp_path, name, what):
 
 
 def test_lists_that_overlap(tmp_path):
-    """A file of a kilobyte whose subgraphs are a million times the same one."""
+    """A file of a kilobyte with a list of a milliard subgraphs."""
     content = bytearray(tflite())
     root = struct.unpack_from("<I", content)[0]
     table = root - struct.unpack_from("<i", content, root)[0]
@@ -98,6 +99,8 @@ def test_lists_that_overlap(tmp_path):
     struct.pack_into("<I", content, vector, 1 << 30)
     with pytest.raises(DataError, match="made to exhaust memory"):
         kerazoo.verify(write(tmp_path, bytes(content)))
+    with pytest.raises(DataError, match="made to exhaust memory"):
+        unpack(bytes(content))
 
 
 def test_damage(tmp_path):
