@@ -35,7 +35,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="for each reader")
     parser.add_argument("--reader", action="append", choices=list(READERS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"))
+    kept = Path(tempfile.gettempdir()) / "kerazoo_fuzz_failures"
+    parser.add_argument("--keep", type=Path, default=kept, help=f"default: {kept}")
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     signal.signal(signal.SIGALRM, _too_long)
