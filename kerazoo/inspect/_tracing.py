@@ -129,6 +129,10 @@ def _own_specs(layer: Any) -> Any:
 def _tensor_spec(value: Any) -> Any:
     import tensorflow as tf
 
+    if isinstance(value, tf.TypeSpec):
+        return value
+    if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
+        return tf.type_spec_from_value(value)
     if isinstance(value, (bool, int, float, str)):
         value = tf.constant(value)
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)

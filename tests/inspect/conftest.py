@@ -22,6 +22,15 @@ def cnn():
 
 
 @pytest.fixture
+def residual():
+    """Grappler adds up three tensors at once, if it is told the shapes of the weights."""
+    image = keras.Input((8, 8, 4))
+    x = KL.BatchNormalization()(KL.Conv2D(4, 3, padding="same", use_bias=False)(image))
+    y = KL.BatchNormalization()(KL.Conv2D(4, 3, padding="same", use_bias=False)(x))
+    return keras.Model(image, KL.Add()([x, y]), name="residual")
+
+
+@pytest.fixture
 def recurrent():
     return keras.Sequential(
         [keras.Input((7, 5)), KL.LSTM(6, name="lstm"), KL.Dense(2, name="head")], name="steps"

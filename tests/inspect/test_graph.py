@@ -100,7 +100,7 @@ def ran(function, *values):
     return Counter(node.op for node in graphs[-1].post_optimization_graph.node)
 
 
-@pytest.mark.parametrize("which", ["cnn", "recurrent"])
+@pytest.mark.parametrize("which", ["cnn", "residual", "recurrent"])
 def test_after_grappler_is_what_the_runtime_runs(which, request):
     model = model_of(which, request)
     function = concrete(model)
@@ -180,6 +180,8 @@ def test_inputs_may_be_examples_specs_and_structures():
     examples = {"a": np.ones((2, 3), "float32"), "b": tf.TensorSpec((3, None))}
     found = graph(call, examples, 2.0)
     assert found.node(found.outputs[0]).outputs[0].shape == (2, None)
+    rows = graph(tf.reduce_sum, tf.ragged.constant([[1.0, 2.0], [3.0]]))
+    assert len(rows.inputs) == 2  # a ragged tensor is its values and where its rows begin
     layer = KL.Dense(4)
     assert graph(layer, keras.KerasTensor((5, 3))).variables[0].tensor.shape == (3, 4)
     model = keras.Sequential([KL.Dense(2)])
