@@ -33,18 +33,25 @@ def quantized_up_to_boxes(model: Any, samples: Mapping[str, np.ndarray], mode: s
         )
     from kerazoo.compress.calibrate import calibrate
     from kerazoo.compress.quantize_aware import quantize_aware
-    from kerazoo.layers import DecodeBoxes, NonMaximumSuppression
 
-    ends = [
-        layer.name
-        for layer in model.layers
-        if isinstance(layer, DecodeBoxes | NonMaximumSuppression)
-    ]
     name = model.name
-    quantized = quantize_aware(model, scheme="int8", skip=ends)
+    quantized = quantize_aware(model, scheme="int8", skip=_ends(model))
     quantized = calibrate(quantized, list(samples.values()))
     quantized.name = name
     return quantized
+
+
+def _ends(model: Any) -> list[str]:
+    """Names of all layers behind the last ones that have weights."""
+    found: dict[str, Any] = {}
+    layers = [output._keras_history.operation for output in model.outputs]
+    while layers:
+        layer = layers.pop()
+        parents = [parent.operation for parent in layer._inbound_nodes[0].parent_nodes]
+        if layer.name not in found and parents and not getattr(layer, "weights", ()):
+            found[layer.name] = layer
+            layers += parents
+    return list(found)
 
 
 def weighted_pairs(expected: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

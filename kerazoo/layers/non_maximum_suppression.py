@@ -6,7 +6,6 @@ import operator
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from kerazoo.argument_checks import check_integer, check_number
@@ -80,7 +79,7 @@ class NonMaximumSuppression(layers.Layer):
         places, is_there = self._take(best[..., 0], self._excludes(rows[..., :4], label[..., 0]))
         found = _rows_at(rows, places)
         is_there = ops.expand_dims(is_there, -1)
-        nothing = np.array([0, 0, 0, 0, 0, -1], "float32")
+        nothing = ops.convert_to_tensor([0.0, 0.0, 0.0, 0.0, 0.0, -1.0], dtype="float32")
         return ops.cast(found * is_there + nothing * (1 - is_there), self.compute_dtype)
 
     def _take(self, scores, excludes):
@@ -106,7 +105,7 @@ class NonMaximumSuppression(layers.Layer):
         union = _pairs(operator.add, (right - left) * (bottom - top)) - common
         of_one_class = ops.cast(ops.abs(_pairs(operator.sub, label)) < 0.5, "float32")
         is_much = ops.cast(common > self.overlap * union, "float32")
-        itself = np.eye(self.candidates, dtype="float32")
+        itself = ops.eye(self.candidates, dtype="float32")
         return ops.maximum(of_one_class * is_much, itself)
 
     def compute_output_shape(self, input_shape):
@@ -137,8 +136,8 @@ def _highest(scores):
     Not `ops.argmax`, which looks at the sign of zeros by operators that TFLite does not have.
     """
     best = ops.max(scores, axis=-1, keepdims=True)
-    places = np.arange(scores.shape[-1], dtype="float32")
-    return best, ops.min(ops.where(scores >= best, places, np.inf), axis=-1, keepdims=True)
+    places = ops.arange(scores.shape[-1], dtype="float32")
+    return best, ops.min(ops.where(scores >= best, places, float("inf")), axis=-1, keepdims=True)
 
 
 def _rows_at(rows, places):
