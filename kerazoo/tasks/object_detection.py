@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MAX_DETECTIONS, CANDIDATES = 50, 300
 """Boxes that come out, and that are looked at: those of the highest scores."""
 OVERLAP = 0.55
-"""Of two boxes of a class, above which the one with the lower score goes; best of 0.35 to 0.7 on the
-validation part of bccd."""
+"""Of two boxes of a class, above which the one with the lower score goes; the best of 0.35 to 0.7
+on the validation part of bccd."""
 LEAST_SCORE = 0.05
 """Of what the deployed model gives, as average precision wants the unsure ones too."""
 SHOWN = 0.4
