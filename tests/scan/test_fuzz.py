@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.scan.readers import READERS, spoil, try_to_read
 
-
 BUSY = [HealthCheck.too_slow]
 """No check of how fast examples are made: the machine may be busy."""
 
