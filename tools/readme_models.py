@@ -12,7 +12,16 @@ import kerazoo
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- models:start -->\n", "<!-- models:end -->"
-HEADLINES = ("accuracy", "r2_score", "mean_absolute_scaled_error", "mean_return", "ndcg_10", "bleu")
+HEADLINES = (
+    "accuracy",
+    "r2_score",
+    "mean_absolute_scaled_error",
+    "mean_return",
+    "ndcg_10",
+    "bleu",
+    "map_50",
+    "mean_iou",
+)
 """The one figure shown is the first of these that a card has."""
 
 
