@@ -132,6 +132,7 @@ class TransformerBlock(layers.Layer):
 
         Only for causal blocks: without later steps others would compute something else.
         """
+        inputs = ops.convert_to_tensor(inputs)
         asked = self.attention_norm(inputs)
         steps = ops.arange(ops.shape(cache[0])[2])
         is_here = ops.reshape(ops.equal(steps, position), (1, 1, -1, 1))

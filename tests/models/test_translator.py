@@ -82,5 +82,5 @@ def test_the_recipe_is_that_of_the_dataset():
     assert config.model.arguments["vocabulary_size"] == multi30k.NUMBERS
     assert config.training.loss.arguments["ignore_class"] == multi30k.PADDING
     made = kerazoo.get("multi30k_translator", weights=None, units=8, hidden_units=8, blocks=1)
-    assert made.input_shape.keys() == multi30k.DATASET.input_shape.keys()
+    assert {tensor.name for tensor in made.inputs} == multi30k.DATASET.input_shape.keys()
     assert made.output_shape == (None, None, multi30k.NUMBERS)

@@ -46,8 +46,8 @@ for name, call in calls.items():
 
 def random_inputs(model, task, rng):
     """Eight samples; of several inputs by name 0 or 1, which any of them takes; 6 of open sizes."""
-    if isinstance(model.input_shape, dict):
-        shapes = model.input_shape.items()
+    if len(model.inputs) > 1:
+        shapes = [(tensor.name, tensor.shape) for tensor in model.inputs]
         sizes = {key: (8, *(size or 6 for size in shape[1:])) for key, shape in shapes}
         return {key: rng.integers(0, 2, size).astype("int32") for key, size in sizes.items()}
     dtype = {"image": "uint8", "text": "int32"}.get(task.split("-")[0], "float32")

@@ -110,3 +110,21 @@ def test_a_saved_model_says_the_same(model, tmp_path):
 def test_arguments_out_of_range_are_refused(model, arguments, named):
     with pytest.raises(ConfigError, match=f"`{named}`"):
         translating(model, **{"length": LENGTH, **arguments})
+
+
+def test_the_zoo_model_is_asked_and_judged_by_its_task():
+    model = kerazoo.get(
+        "multi30k_translator", weights=None, units=8, blocks=1, num_heads=2, hidden_units=8
+    )
+    sentences = ["A man is riding a horse.", "Two dogs run."]
+    said = kerazoo.predict(model, sentences)
+    assert [prediction.source for prediction in said] == sentences
+    deployed = translating(model, 48)
+    data = kerazoo.datasets.info("multi30k")
+    source = np.stack([data.parse(sentence) for sentence in sentences])
+    outputs = deployed.predict(source, verbose=0)
+    assert [prediction.text for prediction in said] == [data.text(row) for row in outputs]
+    inputs = {"source": source, "prefix": prefix_of(source)}
+    metrics = kerazoo.evaluate(model, (inputs, source))
+    assert metrics.keys() == {"loss", "token_accuracy", "bleu"}
+    assert metrics["loss"] == pytest.approx(np.log(8000), rel=0.2)  # it knows nothing yet
