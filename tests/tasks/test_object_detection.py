@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.datasets import source
 from kerazoo.errors import DataError, ExportError
 from kerazoo.tasks import find_task
 from kerazoo.tasks.object_detection import MAX_DETECTIONS, SHOWN
@@ -146,3 +147,26 @@ def test_integers_at_the_end_of_the_file_are_refused(small, tmp_path):
     images = np.zeros((8, 64, 80, 3), "float32")
     with pytest.raises(ExportError, match="Use quantize='int8'"):
         kerazoo.export(deployed, tmp_path / "x.tflite", quantize="int8_io", calibration=images)
+
+
+@pytest.mark.skipif(source.find_file("bccd.npz") is None, reason="bccd.npz is not here")
+def test_the_card_says_what_is_measured():
+    card = kerazoo.info("bccd_detector")
+    if not card.pretrained:
+        pytest.skip("bccd_detector has no published weights yet")
+    measured = kerazoo.evaluate("bccd_detector", batch_size=24)
+    assert measured["map_50"] == pytest.approx(card.metrics["map_50"], abs=2e-3)
+    assert measured["map_50"] >= 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(source.find_file("bccd.npz") is None, reason="bccd.npz is not here")
+def test_the_published_detector_in_integers_finds_as_much(tmp_path):
+    if not kerazoo.info("bccd_detector").pretrained:
+        pytest.skip("bccd_detector has no published weights yet")
+    path = tmp_path / "cells.tflite"
+    report = kerazoo.export("bccd_detector", path, quantize="int8")
+    assert "CONV_2D" not in report.float_ops
+    pair = kerazoo.datasets.load_numpy("bccd", "validation")
+    whole = kerazoo.evaluate("bccd_detector", split="validation", batch_size=29)
+    assert kerazoo.evaluate(kerazoo.load_tflite(path), pair)["map_50"] > whole["map_50"] - 0.02
