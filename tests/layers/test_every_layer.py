@@ -228,7 +228,10 @@ CASES = [
             "seed": 5,
         },
         (5, 6),
-        {"context": np.ones((1, 4, 6), "float32"), "context_mask": np.array([[True, True, False, True]])},
+        {
+            "context": np.ones((1, 4, 6), "float32"),
+            "context_mask": np.array([[True, True, False, True]]),
+        },
     ),
     # Rows of further layers go here.
 ]
