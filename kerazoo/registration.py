@@ -20,6 +20,7 @@ MODULES = (
     "convert.keras2_hard_sigmoid",
     "hub.backbone_model",
     "hub.hub_layer",
+    "tasks.translation",
     "training.depth_rates",
 )
 """Of packages whose other modules nothing has to wait for."""

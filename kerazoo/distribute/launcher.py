@@ -25,7 +25,8 @@ from kerazoo.errors import RunError, unknown_name
 
 KERAZOO_COMMANDS = (
     *("list", "info", "train", "fine-tune", "distill", "quantize", "prune", "cluster", "evaluate"),
-    *("predict", "export", "convert", "benchmark", "launch", "doctor", "demo"),
+    *("predict", "export", "convert", "benchmark", "graph", "profile", "verify", "launch"),
+    *("doctor", "demo"),
 )
 _END_WITHIN = 10.0  # seconds that the other workers have, once one has failed
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kerazoo.exporters.checking import CheckData
     from kerazoo.exporters.interface import Interface
 
+_END = "samples from the end of training data"
 LABELLED_SAMPLES = 2048
 HELD_OUT_SAMPLES = 200
 CHECKED_CALIBRATION_SAMPLES = 100
@@ -81,7 +82,7 @@ def _zoo_samples(
             words = "test samples"
         except DataError:
             cut = arrays.count(train) * 4 // 5
-            unseen, words = arrays.rows(train, slice(cut, None)), "the end of the training data"
+            unseen, words = arrays.rows(train, slice(cut, None)), _END
             train = arrays.rows(train, slice(cut))
         return (
             collect(train, interface.inputs, most=CALIBRATION_SAMPLES),

@@ -39,8 +39,8 @@ class CachedAttention(layers.Layer):
     Raises: ConfigError for arguments out of range; DataError if the features are not counted.
 
     >>> layer = CachedAttention(num_heads=2, key_dim=4)
-    >>> layer(np.ones((1, 3, 8))).shape[1:]
-    (3, 8)
+    >>> tuple(layer(np.ones((1, 3, 8))).shape)
+    (1, 3, 8)
     """
 
     def __init__(

@@ -77,9 +77,9 @@ class AnchorFreeLoss(keras.losses.Loss):
         self.overlap_weight = check_number("overlap_weight", overlap_weight, above=0)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        self._check_shapes(tuple(y_true.shape), tuple(y_pred.shape))
         y_true = ops.cast(ops.convert_to_tensor(y_true), "float32")
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
+        self._check_shapes(tuple(y_true.shape), tuple(y_pred.shape))
         logits, logs, centre_logits = y_pred[..., :-5], y_pred[..., -5:-1], y_pred[..., -1]
         label, distances, belongs = self._assign(y_true)
         count = ops.maximum(ops.sum(belongs, axis=1), 1.0)

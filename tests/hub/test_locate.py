@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from kerazoo.errors import HubError, MissingDependencyError, RunError
-from kerazoo.hub import cache, download, locate, saved_model_files
+from kerazoo.foreign import saved_model_files
+from kerazoo.hub import cache, download, locate
 
 pytestmark = pytest.mark.usefixtures("tensorflow_backend")
 
