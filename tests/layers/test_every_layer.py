@@ -398,7 +398,8 @@ def test_a_step_of_training_reaches_every_weight(case):
     model.fit(samples(case, 3), targets, verbose=0)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.isfinite(array(weight)).all(), weight.path
-        assert (array(weight) != old).any(), weight.path
+        # A bias of the keys adds the same to all scores of a query: the softmax takes it away.
+        assert (array(weight) != old).any() or weight.path.endswith("key/bias"), weight.path
 
 
 @every_repeatable_case
