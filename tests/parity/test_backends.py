@@ -14,9 +14,11 @@ import pytest
 import kerazoo
 
 BACKENDS = ("jax", "torch")
-TOO_LARGE = {"bccd_detector", "camvid_segmenter", "multi30k_translator"}
+TOO_LARGE = {"bccd_detector", "camvid_segmenter", "mr_text_lstm", "multi30k_translator"}
 """They take minutes on JAX; their layers are in tests/layers and tests/losses, which all run."""
 NAMES = sorted({*kerazoo.list_models()} - TOO_LARGE)
+
+pytestmark = pytest.mark.timeout(900)  # a backend answers for all models at once
 
 # Prints one line per refused call; writes the outputs of every model to outputs.npz.
 PROGRAM = """
