@@ -11,12 +11,13 @@ from kerazoo import datasets
 from kerazoo.datasets import Dataset, arrays
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import DataError
-from kerazoo.tasks import Task, find_task, inputs_for
+from kerazoo.tasks import Task, inputs_for
 from kerazoo.tasks.task import is_distribution
 from kerazoo.training.recipe_data import check_samples
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 from kerazoo.zoo.compilation import compile_model
+from kerazoo.zoo.prediction import task_and_data
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +60,7 @@ def evaluate(
     if batch_size is not None and batch_size < 1:
         raise DataError(f"`batch_size` must be 1 or above, or None. Received: {batch_size}.")
     model = _open(model_or_name)
-    task, data = _task_and_data(model)
+    task, data = task_and_data(_name(model))
     if dataset is None:
         dataset = _zoo_config(model, "pass `dataset=`").data.dataset
     if isinstance(dataset, str):
@@ -97,18 +98,13 @@ def _open(model_or_name: Any) -> Any:
     return open_model(model_or_name)
 
 
-def _task_and_data(model: Any) -> tuple[Task, Dataset | None]:
-    """What a zoo model is for, and its dataset; None for other models, which are taken as simple
-    ones."""
-    name = model.metadata.get("name") if hasattr(model, "signature") else model.name
-    if name not in list_models():
-        return Task(), None
-    config = find_config(name)
-    return find_task(config.task), datasets.info(config.data.dataset)
+def _name(model: Any) -> Any:
+    """Of a Keras model, or of the one that a file was made of."""
+    return model.metadata.get("name") if hasattr(model, "signature") else model.name
 
 
 def _zoo_config(model: Any, way_out: str) -> Any:
-    name = model.metadata.get("name") if hasattr(model, "signature") else model.name
+    name = _name(model)
     if name not in list_models():
         raise DataError(f"The model {name!r} is not in the zoo: {way_out}.")
     return find_config(name)

@@ -53,7 +53,7 @@ def predict(
     model = (
         open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
     )
-    task, data = _task_and_data(model)
+    task, data = task_and_data(model.name)
     if data is not None:
         model = task.deployed(model, data)
     samples, sources = _samples(inputs, _reader(model, data, invert))
@@ -66,13 +66,14 @@ def predict(
     ]
 
 
-def _task_and_data(model: keras.Model) -> tuple[Task, Dataset | None]:
-    """What a zoo model is for, and its dataset; scores or values, and None, for other models."""
+def task_and_data(name: str | None) -> tuple[Task, Dataset | None]:
+    """What the model of this name is for, and its dataset; for one that is not in the zoo scores or
+    values, and None."""
     from kerazoo import datasets
 
-    if model.name not in list_models():
+    if name not in list_models():
         return Task(), None
-    config = find_config(model.name)
+    config = find_config(name)
     return find_task(config.task), datasets.info(config.data.dataset)
 
 
