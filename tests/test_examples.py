@@ -23,10 +23,12 @@ SAYS_LATER = {
     "custom_layer.py": "loaded in safe mode, same outputs: True",
     "custom_metric.py": "PrecisionAtK(k=2) 0.4755",
     "custom_training_loop.py": "accuracy with sharpness-aware steps",
+    "dataflow_graph.py": "Conv2D + BiasAdd + Relu are one operation now",
     "eager_graph_xla.py": "four calls, two traces",
     "gpu_and_tpu.py": "gpu -> No GPU was found",
     "multi_device_training.py": "replicas: 2",
     "saving_and_loading.py": "tf.compat.v1.train.Saver   differs by 0.0e+00",
+    "what_tensorflow_is_for.py": "the pole stood for all 500 steps",
     "training_and_evaluation.py": "expected calibration error",
     "variables_sessions_placeholders.py": "same numbers",
 }
