@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from readme_models import figure
+import gallery
 
 import kerazoo
 
@@ -35,7 +35,8 @@ def main() -> None:
         for name in arguments.names or kerazoo.list_models(pretrained=True):
             draw(name)
     wanted = {PAGES / f"{name}.md": page(kerazoo.info(name)) for name in kerazoo.list_models()}
-    wanted[PAGES / "index.md"] = index()
+    wanted[PAGES / "index.md"] = gallery.index()
+    wanted[PAGES / "models.json"] = gallery.models_json()
     wanted[ROOT / "mkdocs.yml"] = navigation((ROOT / "mkdocs.yml").read_text())
     old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     surplus = [path for path in PAGES.glob("*.md") if path not in wanted]
@@ -146,24 +147,6 @@ def draw(name: str) -> None:
             return
         PICTURES.mkdir(parents=True, exist_ok=True)
         next(Path(folder).glob("*.png")).rename(PICTURES / f"{name}.png")
-
-
-def index() -> str:
-    """All models in a table."""
-    rows = ["| model | task | weights | figure | int8 file |", "|---|---|---|---|---|"]
-    for name in kerazoo.list_models():
-        card = kerazoo.info(name)
-        weights = f"{card.parameters:,}" if card.parameters else "recipe only"
-        file = card.files.get("int8")
-        small = f"{file['size_bytes'] / 1000:,.0f} kB" if file else ""
-        link = f"[{name}]({name}.md)"
-        rows.append(f"| {link} | {card.task} | {weights} | {figure(card)} | {small} |")
-    return (
-        "# The models\n\nOne page each: what it is, how good, how large, how fast, and what it is "
-        "not for. Figures are of the official test splits, by `kerazoo evaluate`.\n\n"
-        + "\n".join(rows)
-        + "\n"
-    )
 
 
 def navigation(text: str) -> str:
