@@ -19,10 +19,12 @@ HEADLINES = (
     "mean_return",
     "ndcg_10",
     "bleu",
+    "word_error_rate",
     "map_50",
     "mean_iou",
 )
 """The one figure shown is the first of these that a card has."""
+AS_PERCENT = ("accuracy", "word_error_rate")
 
 
 def table() -> str:
@@ -41,7 +43,7 @@ def figure(card: kerazoo.ModelCard) -> str:
     for metric in HEADLINES:
         if metric in card.metrics:
             value = card.metrics[metric]
-            text = f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
+            text = f"{100 * value:.2f} %" if metric in AS_PERCENT else f"{value:.3f}"
             return f"{metric} {text}"
     return ""
 

@@ -27,10 +27,11 @@ _HELP = (
 )
 
 
-def read_pack() -> dict[str, Any]:
-    """All recordings, sorted by digit and speaker.
+def read_recordings() -> dict[str, Any]:
+    """All recordings, sorted by digit and speaker, at their own lengths.
 
-    Returns: `waveform` float32 `(3000, 8000)`, -1..1, `label` int64, `speaker` str, `is_test` bool.
+    Returns: `waveform` list of float32 `(samples,)`, -1..1, one second at most, `label` int64,
+        `speaker` str, `is_test` bool.
     """
     import numpy as np
 
@@ -40,9 +41,11 @@ def read_pack() -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             samples, offsets = arrays["samples"].astype(np.int16, casting="safe"), arrays["offsets"]
-            recordings = np.split(samples, offsets[1:-1])
             pack = {
-                "waveform": np.stack([centred(recording, RATE) for recording in recordings]),
+                "waveform": [
+                    centred(recording, min(RATE, len(recording))).astype(np.float32) / 32768
+                    for recording in np.split(samples, offsets[1:-1])
+                ],
                 "label": arrays["label"].astype(np.int64, casting="safe"),
                 "speaker": arrays["speaker"],
                 "is_test": arrays["is_test"].astype(bool, casting="safe"),
@@ -52,8 +55,15 @@ def read_pack() -> dict[str, Any]:
     except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is damaged or not FSDD: {reason}. Remove it. {_HELP}") from error
-    pack["waveform"] = pack["waveform"].astype(np.float32) / 32768
     return pack
+
+
+def read_pack() -> dict[str, Any]:
+    """The same, with one second of each: `waveform` float32 `(3000, 8000)`."""
+    import numpy as np
+
+    pack = read_recordings()
+    return {**pack, "waveform": np.stack([centred(wave, RATE) for wave in pack["waveform"]])}
 
 
 def _read(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ _MODULES: tuple[str, ...] = (
     "image_segmentation",
     "object_detection",
     "recommendation",
+    "speech_recognition",
     "translation",
 )
 """Files of this room with a task of their own, as `TASK`; its name has hyphens there."""

@@ -37,6 +37,7 @@ SMALL = {  # of what is slow to build or to train, less
         "width_coefficient": 0.5,
         "depth_coefficient": 0.2,
     },
+    "fsdd_ctc": {"input_shape": (12000,), "filters": 8, "blocks": 1, "masks": 0, "dropout": 0.0},
     "fsdd_keyword": {"filters": 8, "blocks": 1, "masks": 0, "dropout": 0.0},
     "mnist1d_gru": {"units": [8], "unroll": False},
     "mnist1d_rnn": {"units": [8, 8], "unroll": False},
@@ -68,6 +69,8 @@ def samples(name, count=16, seed=0):
         inputs = rng.normal(0, 0.3, (count, *shape)).astype("float32")
     if card.task == "image-segmentation":
         return inputs, rng.integers(0, data.num_classes, (count, *shape[:2]))
+    if card.task == "speech-recognition":
+        return inputs, rng.integers(1, data.num_classes, (count, 3))
     if data.num_classes is not None:
         return inputs, rng.integers(0, data.num_classes, count)
     width = card.arguments.get("horizon", 1)

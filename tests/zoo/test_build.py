@@ -219,6 +219,7 @@ FILES = {
     "camvid": "camvid.npz",
     "cifar10": "cifar10.npz",
     "fsdd": "fsdd.npz",
+    "fsdd_strings": "fsdd.npz",
     "ml100k": "ml-100k/ml-100k.inter",
     "mnist": "mnist.npz",
     "rt_polarity": "rt_polarity/rt-polarity.pos",
