@@ -12,7 +12,11 @@ from readme_models import HEADLINES, figure
 
 import kerazoo
 
-INTRODUCTION = """# The models
+INTRODUCTION = """---
+hide: [toc]
+---
+
+# The models
 
 One page each: what it is, how good, how large, how fast, and what it is not for. Figures are of the
 official test splits, by `kerazoo evaluate`; a model without weights is a recipe to train. File and
