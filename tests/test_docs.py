@@ -1,11 +1,16 @@
 """Every Python block of README.md and docs/ runs as it stands, page by page, without a network.
 
-A block that must not run (it needs a GPU, or takes minutes) starts with "```python no-run".
+A block with a title needs what is not here and does not run: ```python title="needs a network".
+Its calls are compared with kerazoo's code. A script's block is in tests/test_topics.py.
 """
 
+import ast
 import contextlib
+import importlib
+import inspect
 import io
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,17 +24,27 @@ PAGES = sorted(
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEEDS = re.compile(r"^```python title=\"needs .*?\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TITLED = re.compile(r"^```python title=\"(needs [^\"]+|examples/\w+\.py)\"$")
+TRANSLATED = {"docs/zh/quickstart.md": "docs/guides/quickstart.md"}
+OLD_MODEL = ROOT / "tests" / "convert" / "keras2_models" / "mixed.h5"
+FILES = {"docs/guides/from_keras2.md": {"old_model.h5": OLD_MODEL, "strangers.h5": OLD_MODEL}}
+"""What a page's reader has."""
 
 
-def blocks(page):
-    """(line number, code) of each runnable block."""
-    text = (ROOT / page).read_text()
-    return [(text[: found.start()].count("\n") + 2, found[1]) for found in BLOCK.finditer(text)]
+def blocks(page, kind=BLOCK):
+    """(line number, code) of each block of a kind."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [(text[: found.start()].count("\n") + 2, found[1]) for found in kind.finditer(text)]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page) and page not in TRANSLATED]
+)
 @pytest.mark.usefixtures("zoo_state")
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    for name, source in FILES.get(page, {}).items():
+        shutil.copy(source, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KERAZOO_DATA", raising=False)  # what a newcomer has: pip's packages alone
     monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path / "cache"))
@@ -44,6 +59,34 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
                 exec(program, names)
     finally:
         loading._read_once.cache_clear()
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_a_translation_has_the_code_of_its_original(page):
+    assert [code for _, code in blocks(page)] == [code for _, code in blocks(TRANSLATED[page])]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_of_a_kind_that_is_tested(page):
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```python"):
+            assert line == "```python" or TITLED.match(line), line
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, NEEDS)])
+def test_what_cannot_run_calls_what_there_is(page):
+    if "needs kerazoo[rl]" in (ROOT / page).read_text(encoding="utf-8"):
+        pytest.importorskip("gymnasium", reason="needs the extra rl; tests/rl runs these blocks")
+    for _, code in blocks(page, NEEDS):
+        names = {"kerazoo": importlib.import_module("kerazoo")}
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("kerazoo"):
+                exec(ast.unparse(node), names)
+        for call in [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]:
+            path = ast.unparse(call.func)
+            if re.fullmatch(r"[\w.]+", path) and path.split(".")[0] in names:
+                keywords = {word.arg: None for word in call.keywords}
+                inspect.signature(eval(path, names)).bind(*call.args, **keywords)
 
 
 @pytest.mark.parametrize("page", PAGES)
