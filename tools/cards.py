@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gallery
+import readme_models
 
 import kerazoo
 
@@ -73,7 +74,7 @@ def _facts(card: kerazoo.ModelCard) -> dict[str, Any]:
     facts = {
         "task": card.task,
         "data": card.dataset or f"{card.environment} (an environment)",
-        "weights": f"{card.parameters:,}" if card.parameters else "not published",
+        "weights": readme_models.weights(card),
         "builder": f"`{card.builder}`, {', '.join(f'{k}={v}' for k, v in card.arguments.items())}",
         "licence": card.license,
     }

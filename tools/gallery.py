@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from readme_models import HEADLINES, figure
+from readme_models import HEADLINES, figure, weights
 
 import kerazoo
 
@@ -19,9 +19,9 @@ hide: [toc]
 # The models
 
 One page each: what it is, how good, how large, how fast, and what it is not for. Figures are of the
-official test splits, by `kerazoo evaluate`; a model without weights is a recipe to train. File and
-time are of the int8 `.tflite`, else of the smallest one that was measured: one run, one thread, on
-the two-core machine of `tools/measure_files.py`. What was not measured is left empty.
+official test splits, by `kerazoo evaluate`; a model without published weights is a recipe to train.
+File and time are of the int8 `.tflite`, else of the smallest one that was measured: one run, one
+thread, on the two-core machine of `tools/measure_files.py`. What was not measured is left empty.
 
 <div id="gallery"></div>
 """
@@ -41,12 +41,11 @@ def models_json() -> str:
 
 
 def _row(card: kerazoo.ModelCard) -> tuple[str, ...]:
-    weights = f"{card.parameters:,}" if card.parameters else "recipe only"
     kind = _small_file(card)
     size = f"{kind} {card.files[kind]['size_bytes'] / 1000:,.0f} kB" if kind else ""
     time = f"{card.files[kind]['latency_us']:,.0f} µs" if kind else ""
     link = f"[{card.name}]({card.name}.md)"
-    return link, card.summary, card.task, weights, figure(card), size, time
+    return link, card.summary, card.task, weights(card), figure(card), size, time
 
 
 def _small_file(card: kerazoo.ModelCard) -> str:
@@ -61,7 +60,7 @@ def _figures(card: kerazoo.ModelCard) -> dict[str, Any]:
         kind: {
             "size": file["size_bytes"] / 1000,
             "time": file["latency_us"],
-            **_headlines(file["metrics"]),
+            "figures": _headlines(file["metrics"]),
         }
         for kind, file in card.files.items()
     }
@@ -69,10 +68,11 @@ def _figures(card: kerazoo.ModelCard) -> dict[str, Any]:
         "name": card.name,
         "task": card.task,
         "words": f"{card.name} {card.summary} {card.task} {card.dataset}{card.environment}",
+        "pretrained": card.pretrained,
         "weights": card.parameters,
         "file": _small_file(card),
         "files": files,
-        **_headlines(card.metrics),
+        "figures": _headlines(card.metrics),
     }
 
 

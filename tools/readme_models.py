@@ -32,10 +32,16 @@ def table() -> str:
     rows = ["| model | what it is | weights | data | test figure |", "|---|---|---|---|---|"]
     for name in kerazoo.list_models():
         card = kerazoo.info(name)
-        weights = f"{card.parameters:,}" if card.parameters else "not published"
         data = card.dataset or card.environment
-        rows.append(f"| `{name}` | {card.summary} | {weights} | {data} | {figure(card)} |")
+        rows.append(f"| `{name}` | {card.summary} | {weights(card)} | {data} | {figure(card)} |")
     return "\n".join(rows) + "\n"
+
+
+def weights(card: kerazoo.ModelCard) -> str:
+    """How many there are, or why that is not known."""
+    if card.parameters:
+        return f"{card.parameters:,}"
+    return "in a pip package" if card.pretrained else "not published"
 
 
 def figure(card: kerazoo.ModelCard) -> str:

@@ -1,21 +1,23 @@
 // The gallery of models: filters, sorting and a plot for the table on the page. No library, and
 // nothing is asked of any other machine. Without JavaScript the table stands as it is.
 
-const MEASURES = {
-  weights: { label: "weights", say: (v) => v.toLocaleString("en") },
-  size: { label: "file, kB", ofFile: true, say: (v) => `${v.toLocaleString("en", { maximumSignificantDigits: 4 })} kB` },
-  time: { label: "one run, µs", ofFile: true, say: (v) => `${v.toLocaleString("en", { maximumSignificantDigits: 3 })} µs` },
-  accuracy: { label: "accuracy", say: (v) => `${(100 * v).toFixed(2)} %` },
-  r2_score: { label: "R²" },
-  mean_absolute_scaled_error: { label: "MASE (low is good)" },
-  mean_return: { label: "mean return" },
-  ndcg_10: { label: "nDCG of 10" },
-  bleu: { label: "BLEU" },
-  map_50: { label: "mAP at IoU 0.5" },
-  mean_iou: { label: "mean IoU" },
+const COSTS = { weights: "weights", size: "file, kB", time: "one run, µs" };
+const FIGURES = {
+  mean_absolute_scaled_error: "scaled error (low is good)",
+  word_error_rate: "word error rate (low is good)",
+  r2_score: "R²",
+  ndcg_10: "nDCG of 10",
+  map_50: "mAP at IoU 0.5",
+  mean_iou: "mean IoU",
 };
-const FIGURES = Object.keys(MEASURES).filter((key) => !["weights", "size", "time"].includes(key));
-const say = (key, value) => (MEASURES[key].say ?? ((v) => v.toPrecision(4)))(value);
+const label = (key) => COSTS[key] ?? FIGURES[key] ?? key.replaceAll("_", " ");
+const SAY = {
+  weights: (v) => v.toLocaleString("en"),
+  size: (v) => `${v.toLocaleString("en", { maximumSignificantDigits: 4 })} kB`,
+  time: (v) => `${v.toLocaleString("en", { maximumSignificantDigits: 3 })} µs`,
+  accuracy: (v) => `${(100 * v).toFixed(2)} %`,
+};
+const say = (key, value) => (SAY[key] ?? ((v) => v.toPrecision(4)))(value);
 
 /** An element with attributes and children; SVG's where `svg` says so. */
 function make(tag, attributes = {}, children = [], svg = false) {
@@ -34,7 +36,7 @@ function select(label, options, chosen) {
 function gallery(place, table, models) {
   const byName = new Map(models.map((model) => [model.name, model]));
   const rows = [...table.tBodies[0].rows].map((row) => ({ row, model: byName.get(row.cells[0].textContent.trim()) }));
-  const known = Object.keys(MEASURES).filter((key) => models.some((m) => key in m || Object.values(m.files).some((f) => key in f)));
+  const figures = [...new Set(models.flatMap((model) => Object.keys(model.figures)))].sort();
 
   const search = make("input", { type: "search", placeholder: "digits, audio, lstm", autocomplete: "off" });
   const tasks = [...new Set(models.map((model) => model.task))].sort();
@@ -42,9 +44,8 @@ function gallery(place, table, models) {
   const weights = make("input", { type: "checkbox" });
   const files = make("input", { type: "checkbox" });
   const count = make("p", { class: "gallery-count", role: "status" });
-  const axes = known.map((key) => [key, MEASURES[key].label]);
-  const [across, acrossLabel] = select("across", axes.filter(([key]) => !FIGURES.includes(key)), "weights");
-  const [up, upLabel] = select("up", axes.filter(([key]) => key !== "weights"), "accuracy");
+  const [across, acrossLabel] = select("across", Object.entries(COSTS), "weights");
+  const [up, upLabel] = select("up", [...figures, "size", "time"].map((key) => [key, label(key)]), "accuracy");
   const picture = make("div", { class: "gallery-plot" });
   const point = make("p", { class: "gallery-point", "aria-live": "polite" });
   const check = (box, text) => make("label", { class: "gallery-check" }, [box, text]);
@@ -63,7 +64,7 @@ function gallery(place, table, models) {
     return rows.filter(({ model }) =>
       words.every((word) => model.words.toLowerCase().includes(word)) &&
       (!task.value || model.task === task.value) &&
-      (!weights.checked || model.weights) &&
+      (!weights.checked || model.pretrained) &&
       (!files.checked || Object.keys(model.files).length));
   }
   function update() {
@@ -86,13 +87,14 @@ function gallery(place, table, models) {
 
 /** A model's points: one, or one for each of its files where an axis is a file's size or time. */
 function pointsOf(model, across, up) {
-  const ofFiles = MEASURES[across].ofFile || MEASURES[up].ofFile;
+  const ofFiles = [across, up].some((key) => key === "size" || key === "time");
+  const { name, weights } = model;
   const candidates = ofFiles
-    ? Object.entries(model.files).map(([kind, file]) => ({ label: `${model.name} ${kind}`, values: { weights: model.weights, ...file } }))
-    : [{ label: model.name, values: model }];
+    ? Object.entries(model.files).map(([kind, file]) => ({ label: `${name} ${kind}`, values: { weights, ...file, ...file.figures } }))
+    : [{ label: name, values: { weights, ...model.figures } }];
   return candidates
     .filter(({ values }) => values[across] != null && values[up] != null)
-    .map(({ label, values }) => ({ label, link: `${model.name}/`, x: values[across], y: values[up] }));
+    .map(({ label, values }) => ({ label, link: `${name}/`, x: values[across], y: values[up] }));
 }
 
 /** A linear or, over more than a factor of 20, logarithmic scale: place in 0..1 and ticks. */
@@ -110,13 +112,14 @@ function scale(values) {
   return { at: (v) => (v - low) / (high - low), ticks };
 }
 
-const short = (value) =>
-  value.toLocaleString("en", { notation: Math.abs(value) >= 1e4 ? "compact" : "standard", maximumSignificantDigits: 4 });
+const short = (key, value) => key === "accuracy"
+  ? `${(100 * value).toFixed(0)} %`
+  : value.toLocaleString("en", { notation: Math.abs(value) >= 1e4 ? "compact" : "standard", maximumSignificantDigits: 4 });
 
 function plot(points, across, up, width, tell) {
   const height = 320, left = 56, right = 16, top = 24, bottom = 44;
   const svg = (tag, attributes, children) => make(tag, attributes, children, true);
-  const title = `${MEASURES[up].label} against ${MEASURES[across].label}`;
+  const title = `${label(up)} against ${label(across)}`;
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": title });
   if (!points.length) {
     root.append(svg("text", { x: left, y: height / 2 }, ["No model here has both figures."]));
@@ -126,17 +129,18 @@ function plot(points, across, up, width, tell) {
   const px = (v) => left + x.at(v) * (width - left - right), py = (v) => height - bottom - y.at(v) * (height - top - bottom);
   for (const tick of x.ticks) {
     root.append(svg("line", { class: "axis", x1: px(tick), x2: px(tick), y1: top, y2: height - bottom }));
-    root.append(svg("text", { x: px(tick), y: height - bottom + 16, "text-anchor": "middle" }, [short(tick)]));
+    root.append(svg("text", { x: px(tick), y: height - bottom + 16, "text-anchor": "middle" }, [short(across, tick)]));
   }
   for (const tick of y.ticks) {
     root.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: py(tick), y2: py(tick) }));
-    root.append(svg("text", { x: left - 6, y: py(tick) + 4, "text-anchor": "end" }, [short(tick)]));
+    root.append(svg("text", { x: left - 6, y: py(tick) + 4, "text-anchor": "end" }, [short(up, tick)]));
   }
-  root.append(svg("text", { x: width - right, y: height - 8, "text-anchor": "end" }, [MEASURES[across].label]));
-  root.append(svg("text", { x: 4, y: 12 }, [MEASURES[up].label]));
+  root.append(svg("text", { x: width - right, y: height - 8, "text-anchor": "end" }, [label(across)]));
+  root.append(svg("text", { x: 4, y: 12 }, [label(up)]));
   const taken = points.map((p) => ({ x: px(p.x) - 6, y: py(p.y) - 6, w: 12, h: 12 }));
   for (const p of points) {
-    const said = `${p.label}: ${MEASURES[across].label} ${say(across, p.x)}, ${MEASURES[up].label} ${say(up, p.y)}`;
+    const [first, second] = [across, up].map((key) => label(key).split(",")[0]); // without the unit
+    const said = `${p.label}: ${first} ${say(across, p.x)}, ${second} ${say(up, p.y)}`;
     const children = [svg("title", {}, [said]), svg("circle", { cx: px(p.x), cy: py(p.y), r: 6 })];
     const spot = free(p.label, px(p.x), py(p.y), left, width, taken);
     if (spot) children.push(svg("text", spot, [p.label]));
@@ -162,7 +166,7 @@ function free(label, x, y, left, width, taken) {
 
 /** A button in each head; numbers are ordered by the figures, not by their text. */
 function sortable(table, rows) {
-  const figure = (model) => FIGURES.map((key) => model[key]).find((v) => v != null);
+  const figure = (model) => Object.values(model.figures)[0];
   const keys = [
     (m) => m.name, null, (m) => m.task, (m) => m.weights, figure, (m) => m.files[m.file]?.size, (m) => m.files[m.file]?.time,
   ];
@@ -189,6 +193,6 @@ function sortable(table, rows) {
 const place = document.getElementById("gallery");
 if (place) {
   const table = document.querySelector(".md-content table");
-  table.classList.add("gallery-table");
+  table.dataset.gallery = "";
   fetch("models.json").then((answer) => answer.json()).then((models) => gallery(place, table, models));
 }
