@@ -23,6 +23,11 @@ def test_there_are_twenty():
 
 
 @pytest.mark.parametrize("name", TOPICS)
+def test_a_script_is_short(name):
+    assert len((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 80
+
+
+@pytest.mark.parametrize("name", TOPICS)
 def test_a_page_holds_the_code_of_its_script(name):
     (script, _, code), (_, _, output) = BLOCK.findall(page(name))
     source = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
