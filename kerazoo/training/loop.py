@@ -160,14 +160,10 @@ class Loop:
         return iter(self._batches(source, self.progress.epoch, self.progress.step))
 
     def _build(self, source: BatchSource) -> None:
-        """Keras builds optimizer and metrics in the first step; to be restored, they must be there
-        before. Tracing a step does it; in eager mode, and under a strategy, it takes a method of
-        Keras's trainer."""
-        batch = source.starting_at(0, 0).element_spec
-        if self.model.run_eagerly:
-            self.model._symbolic_build(data_batch=batch)
-        else:
-            self.model._maybe_symbolic_build(data_batch=batch)
+        """Keras builds optimizer and metrics in the first step. To be restored, they must be there
+        before; and a step that finds them built is traced once, not twice."""
+        self.model._symbolic_build(data_batch=source.starting_at(0, 0).element_spec)
+        if not self.model.run_eagerly:
             self.train_step.trace(iter(self._batches(source)))
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
