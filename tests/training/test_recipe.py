@@ -63,8 +63,7 @@ def test_the_run_folder_repeats_the_run(tiny, tmp_path):
     assert np.abs(weights_of(other.model) - weights_of(first.model)).max() > 0.01
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize("every", [None, 20])
+@pytest.mark.parametrize(("stop", "every"), [(KeyboardInterrupt, 20), (RuntimeError, None)])
 def test_a_stopped_run_continues_to_the_unbroken_runs_weights(
     tiny, tmp_path, monkeypatch, notices, stop, every
 ):
