@@ -111,8 +111,7 @@ def distort(
     import tensorflow as tf
 
     images = tf.cast(images, tf.float32)
-    warp = _warp(images, augment, seed, place)
-    images = _sample_bilinear(_mirror(images, warp), warp.rows, warp.columns)
+    images = _resample(images, _warp(images, augment, seed, place))
     return _change_light(images, augment, seed, place)
 
 
@@ -125,10 +124,11 @@ def distort_pair(
     """
     import tensorflow as tf
 
-    distorted = distort(images, augment, seed, place=place)
+    images = tf.cast(images, tf.float32)
+    warp = _warp(images, augment, seed, place)
+    distorted = _change_light(_resample(images, warp), augment, seed, place)
     if augment.targets == "labels":
         return distorted, targets
-    warp = _warp(tf.cast(images, tf.float32), augment, seed, place)
     if augment.targets == "boxes":
         return distorted, _move_boxes(targets, warp)
     masks = _mirror(targets, warp)
@@ -162,6 +162,10 @@ def _warp(images: tf.Tensor, augment: Augment, seed: Any, place: Any) -> _Warp:
         bend = _elastic_field(augment.elastic, whole, height, width, seed, own)
         rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     return _Warp(is_mirrored, is_upside_down, rows, columns)
+
+
+def _resample(images: tf.Tensor, warp: _Warp) -> tf.Tensor:
+    return _sample_bilinear(_mirror(images, warp), warp.rows, warp.columns)
 
 
 def _apart(seed: Any, number: int) -> tf.Tensor:

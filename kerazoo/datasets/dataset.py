@@ -52,3 +52,10 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     def num_classes(self) -> int | None:
         """Number of classes; None for regression."""
         return None if self.class_names is None else len(self.class_names)
+
+    def labels(self, count: int) -> list[str] | None:
+        """The class names for a model with `count` outputs; None where these are no such classes:
+        in regression, and after another head."""
+        if self.class_names is None or len(self.class_names) != count:
+            return None
+        return list(self.class_names)

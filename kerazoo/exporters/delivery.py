@@ -208,8 +208,7 @@ def _labels(
         return None
     from kerazoo import datasets
 
-    names = datasets.info(card.dataset).class_names
-    return list(names) if names and len(names) == interface.classes else None
+    return datasets.info(card.dataset).labels(interface.classes or 0)
 
 
 def _metadata(model: Any, card: Any, labels: list[str] | None, quantize: str | None) -> dict:

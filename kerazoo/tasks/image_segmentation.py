@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo.tasks.prediction import Prediction
-from kerazoo.tasks.task import Task, draw_sample
+from kerazoo.tasks.task import Task, draw_sample, labels_or_numbers
 
 if TYPE_CHECKING:
     from kerazoo.datasets import Dataset
@@ -41,7 +41,7 @@ class ImageSegmentation(Task):
         self, source: str, output: np.ndarray, data: Dataset | None, top: int
     ) -> Prediction:
         """The share of the pixels of each class that has some, the largest first."""
-        labels, shares = _labels(data, output.shape[-1]), _shares(output)
+        labels, shares = labels_or_numbers(data, output.shape[-1]), _shares(output)
         largest = np.argsort(-shares, kind="stable")[:top]
         scores = {labels[number]: float(shares[number]) for number in largest if shares[number]}
         return Prediction(source, scores, [])
@@ -51,7 +51,7 @@ class ImageSegmentation(Task):
         from matplotlib import colormaps
         from matplotlib.patches import Patch
 
-        labels, shares = _labels(data, output.shape[-1]), _shares(output)
+        labels, shares = labels_or_numbers(data, output.shape[-1]), _shares(output)
         colours = [colormaps["tab20"](number % 20) for number in range(len(labels))]
         draw_sample(axes, sample)
         axes.imshow(np.array(colours)[output.argmax(-1)][..., :3], alpha=_OPACITY)
@@ -75,14 +75,6 @@ def _shares(output: np.ndarray) -> np.ndarray:
     """`(classes,)` fractions of the pixels."""
     called = output.argmax(-1)
     return np.bincount(called.reshape(-1), minlength=output.shape[-1]) / called.size
-
-
-def _labels(data: Dataset | None, width: int) -> list[str]:
-    """The class names of the dataset; numbers after another head."""
-    names = None if data is None else data.class_names
-    if names is None or len(names) != width:
-        return [str(number) for number in range(width)]
-    return list(names)
 
 
 TASK = ImageSegmentation()

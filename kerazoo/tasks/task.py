@@ -41,9 +41,10 @@ class Task:
         self, source: str, output: np.ndarray, data: Dataset | None, top: int
     ) -> Prediction:
         """One answer of the deployed model in words; `top` labels at most."""
-        labels = _labels(data, output.shape[-1])
-        values = [float(value) for value in output.reshape(-1)]
-        return Prediction(source, _scores(output, labels, top), values)
+        count = output.shape[-1]
+        is_regression = count == 1 if data is None else data.class_names is None
+        scores = {} if is_regression else _scores(output, labels_or_numbers(data, count), top)
+        return Prediction(source, scores, [float(value) for value in output.reshape(-1)])
 
     def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The sample with the answer to it, on matplotlib's axes."""
@@ -82,21 +83,15 @@ def inputs_for(names: Sequence[str], inputs: Any) -> Any:
     return next(iter(chosen.values())) if len(chosen) == 1 else chosen
 
 
-def _labels(data: Dataset | None, width: int) -> list[str] | None:
-    """The class names of a zoo model's dataset; numbers after another head; None in regression."""
-    if data is None:
-        return [str(number) for number in range(width)] if width > 1 else None
-    names = data.class_names
-    if names is None:
-        return None
-    return list(names) if len(names) == width else [str(number) for number in range(width)]
+def labels_or_numbers(data: Dataset | None, count: int) -> list[str]:
+    """The class names of a zoo model's dataset; numbers after another head."""
+    names = None if data is None else data.labels(count)
+    return names or [str(number) for number in range(count)]
 
 
-def _scores(row: np.ndarray, labels: list[str] | None, top: int) -> dict[str, float]:
+def _scores(row: np.ndarray, labels: list[str], top: int) -> dict[str, float]:
     import numpy as np
 
-    if labels is None:
-        return {}
     if not is_distribution(row):  # logits
         row = np.exp(row - row.max())
         row = row / row.sum()

@@ -9,7 +9,7 @@ import msgspec
 from kerazoo import compress
 from kerazoo.compress._pruning_pattern import PruningPattern
 from kerazoo.compress.constrained_layer import ConstrainedLayer
-from kerazoo.errors import ConfigError, WeightsError
+from kerazoo.errors import ConfigError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo.build import build_model, build_with_layers_of, build_with_weights
 from kerazoo.zoo.catalogue import list_models
@@ -73,7 +73,11 @@ def _with_initial_weights(config: ZooConfig) -> keras.Model:
             return build_with_layers_of(config, initial)
         model = build_with_weights(config, initial)
     except WeightsError as error:
-        raise WeightsError(f"{error} Or train from the start: training.initial=fresh.") from error
+        near = nearest(initial, list_models(), count=1)
+        model = f" Or the layers of {near[0]!r}?" if near else ""
+        raise WeightsError(
+            f"{error}{model} Or train from the start: training.initial=fresh."
+        ) from error
     notice(f"{config.name}: the training begins with the weights {initial!r}.")
     return model
 

@@ -4,9 +4,11 @@ import errno
 import types
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
+import kerazoo
 import kerazoo.exporters as exporters
 from kerazoo.errors import DataError, ExportError, MissingDependencyError, RunError
 
@@ -25,7 +27,9 @@ def zoo(monkeypatch, net, digits):
             raise DataError(f"toy has no {split}")
         return splits[split]
 
-    facts = types.SimpleNamespace(class_names=tuple("0123456789"), num_classes=10)
+    facts = msgspec.structs.replace(
+        kerazoo.datasets.info("digits"), name="toy", class_names=tuple("0123456789")
+    )
     monkeypatch.setattr("kerazoo.zoo.open_model", lambda name: net)
     monkeypatch.setattr("kerazoo.zoo.info", lambda name: card)
     monkeypatch.setattr("kerazoo.zoo.list_models", lambda: ["net"])

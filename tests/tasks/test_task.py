@@ -104,7 +104,7 @@ def halves(tmp_path, monkeypatch):
     """The zoo with one more model, of a task of its own; a folder to work in."""
     known = dataset_registry._datasets()
     monkeypatch.setattr(dataset_registry, "_datasets", lambda: known | {"halves_data": _DATA})
-    for user in ("kerazoo.tasks", "kerazoo.zoo.prediction"):
+    for user in ("kerazoo.zoo.prediction", "kerazoo.tasks"):  # it takes its own from there
         monkeypatch.setattr(f"{user}.find_task", lambda name: _Doubling())
     monkeypatch.setitem(model_registry._registered, "halves_builder", _build)
     (tmp_path / "halves.yaml").write_text(_CONFIG)

@@ -137,6 +137,7 @@ def test_a_quantized_student_resumes_exactly(short, tmp_path, monkeypatch):
         ({"prune.patern": "2:4"}, ConfigError, "Did you mean 'pattern'"),
         ({"cluster.clusters": 1}, ConfigError, "cluster.clusters"),
         ({"training.initial": "defalt"}, WeightsError, "no weights file or tag 'defalt'"),
+        ({"training.initial": "mnist_mpl"}, WeightsError, "Or the layers of 'mnist_mlp'?"),
         ({"training.initial": "auto", **QUANTIZED}, WeightsError, "training.initial=fresh"),
     ],
 )
