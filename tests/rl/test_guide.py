@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```python title=\"needs kerazoo\[rl\]\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python title=\"needs kerazoo\[rl\]\"\n(.*?)^```$", re.M | re.S)
 
 
 def test_the_blocks_of_the_guide_run(tmp_path, monkeypatch):
