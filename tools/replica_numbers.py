@@ -13,6 +13,7 @@ each step, on one device as on many: a lower `--peak` of the learning rate tells
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import socket
@@ -28,6 +29,8 @@ RUNS = {"mirrored x2": ("mirrored", 1), "workers x2": ("multi_worker", 2),
         "workers x3": ("multi_worker", 3)}  # fmt: skip
 RECIPES = ["linear_regression", "mnist_mlp", "mnist_cnn", "cifar10_mobile"]
 EVALUATED = 101
+CHANCE = ("dropout", "word_dropout", "masks")
+"""Arguments of builders that draw numbers in training."""
 
 
 def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path) -> None:
@@ -45,6 +48,7 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
     from kerazoo.zoo.catalogue import find_config
     from kerazoo.zoo.compilation import compile_model
     from kerazoo.zoo.config_file import with_overrides
+    from kerazoo.zoo.registry import find_builder
 
     config = find_config(recipe)
     if peak is not None:
@@ -55,7 +59,8 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
     batches = kerazoo.datasets.Batches(inputs[:samples], targets[:samples], batch_size=size)
     epochs = -(-steps // len(batches))
     keras.utils.set_random_seed(0)
-    arguments = {"dropout": 0.0} if "dropout" in config.model.arguments else {}
+    taken = inspect.signature(find_builder(config.model.builder)).parameters
+    arguments = {name: 0 for name in CHANCE if name in taken}
     with chosen.scope():
         model = build_model(config, **arguments)
         compile_model(model, config.training, steps_per_epoch=len(batches), jit_compile=False)
