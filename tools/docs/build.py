@@ -16,6 +16,7 @@ def build() -> int:
     steps = [
         [python, "tools/cards.py", "--check"],
         [python, "tools/docs", "pages", "--check"],
+        [python, "tools/docs", "try"],
         [python, "-m", "mkdocs", "build", "--strict"],
         [python, "-m", "pytest", "-n", "0", "-m", "", "-rs", "tests/site"],
     ]
