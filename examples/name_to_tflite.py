@@ -33,5 +33,6 @@ print(report)
 # What the phone will say. Neither TensorFlow nor Keras is needed from here on.
 digits = kerazoo.load_tflite("mnist_cnn_int8.tflite")
 logits = digits(images[:10])
-print("file says ", [digits.labels[number] for number in np.argmax(logits, axis=1)])
+names = digits.labels or []
+print("file says ", [names[number] for number in np.argmax(logits, axis=1)])
 print("labels are", [str(label) for label in labels[:10]])

@@ -46,7 +46,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         temporary = scratch / path.name
         yield temporary
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         _put(temporary, path, scratch / "previous")
         if os.name == "posix":
             with contextlib.suppress(OSError):  # the file is whole; its name may be a moment late
@@ -94,7 +94,7 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """A rename is only as safe as the bytes behind it."""
     files = path.rglob("*") if path.is_dir() else [path]
     for file in files:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kerazoo.errors import DataError
+from kerazoo.fetch import fetch
 
 _REACHABLE_SECONDS = 2.0
 
@@ -48,30 +49,24 @@ def find_file(name: str) -> Path | None:
 def download(url: str, *, sha256: str) -> Path | None:
     """Fetch a file into the cache; None where downloads are forbidden or the host is out of reach.
 
-    The file is written under a temporary name and gets its own only if its hash is right.
+    The file gets its name only if it is whole and its hash is right (`kerazoo.fetch`).
 
     Raises:
         DataError: what arrived is not the file that was published.
+        RunError: the cache cannot be written, or there is no room.
     """
-    import pooch
     import requests
 
+    path = cache_folder() / Path(urlsplit(url).path).name
     if offline() or not is_reachable(url):
         return None
     try:
-        return Path(
-            pooch.retrieve(
-                url,
-                known_hash=f"sha256:{sha256}",
-                fname=Path(urlsplit(url).path).name,
-                path=cache_folder(),
-                downloader=pooch.HTTPDownloader(timeout=20),
-            )
-        )
+        fetch(url, path, sha256=sha256)
     except requests.RequestException:
         return None
-    except (ValueError, OSError) as error:
-        raise DataError(f"Downloading {url} failed: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise DataError(f"Downloading {url} failed: {error}.") from error
+    return path
 
 
 def is_reachable(url: str) -> bool:

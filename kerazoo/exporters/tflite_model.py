@@ -71,7 +71,8 @@ class TFLiteModel:
     even, and clipped to the range. Only an array that already has the file's own quantized dtype
     (int8 for int8, say) is passed on as it is. Returns one float array, or a dict by output name.
 
-    Calls from several threads are safe and wait for each other.
+    Calls from several threads are safe and wait for each other. (Typed as Any: the file decides
+    which of the two it returns, and its user knows the file.)
     """
 
     def __init__(self, content: bytes, *, threads: int | None = None, name: str = "model") -> None:
@@ -100,7 +101,7 @@ class TFLiteModel:
         """One text per class, in the order of the output; None where the file holds none."""
         return self.metadata.get("labels")
 
-    def __call__(self, *inputs: Any, **named: Any) -> np.ndarray | dict[str, np.ndarray]:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Outputs for a batch; see the class.
 
         Raises:
@@ -118,7 +119,7 @@ class TFLiteModel:
         names = [tensor.name for tensor in self.signature.outputs]
         return dict(zip(names, values, strict=True))
 
-    def predict(self, inputs: Any) -> np.ndarray | dict[str, np.ndarray]:
+    def predict(self, inputs: Any) -> Any:
         """The same as calling; here so that code written for `keras.Model.predict` works."""
         return self(inputs)
 

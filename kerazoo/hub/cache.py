@@ -10,8 +10,8 @@ from pathlib import Path
 from kerazoo import atomic
 from kerazoo.datasets.source import cache_folder
 from kerazoo.errors import RunError
+from kerazoo.file_lock import locked
 from kerazoo.foreign.saved_model_files import content_sha256, root_of
-from kerazoo.hub.file_lock import locked
 from kerazoo.notices import notice
 
 _RECORD = "kerazoo.json"

@@ -7,14 +7,16 @@ then known before anything is unpacked, and the unpacking is one that takes no l
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kerazoo.datasets.source import is_reachable
+from kerazoo.datasets.source import cache_folder, is_reachable
 from kerazoo.errors import HubError, MissingDependencyError
+from kerazoo.fetch import fetch
 from kerazoo.foreign.archive import MOST_BYTES, SUFFIXES, unpack_tar
 from kerazoo.foreign.saved_model_files import MOST_FILES, copy, file_sha256, root_of
 from kerazoo.notices import notice
@@ -84,30 +86,31 @@ def from_kaggle(handle: str, folder: Path) -> None:
 
 
 def _archive(
-    address: str, folder: Path, sha256: str | None, fetch: Callable[[Path], object]
+    address: str, folder: Path, sha256: str | None, bring: Callable[[Path], object]
 ) -> str:
-    """Fetch an archive, say or compare its hash, unpack it and throw it away."""
-    path = folder.parent / "archive.tar.gz"
-    fetch(path)
-    found = file_sha256(path)
-    if sha256 is None:
-        notice(f"{address} has the SHA-256 {found}; pin it with sha256=.")
-    unpack_tar(path, folder)
-    path.unlink()
+    """Fetch an archive, say its hash, unpack it and throw it away."""
+    # Not in `folder`, of which nothing is left after an error: what is here can be gone on with.
+    path = cache_folder() / "archives" / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bring(path)
+    try:
+        found = file_sha256(path)
+        if sha256 is None:
+            notice(f"{address} has the SHA-256 {found}; pin it with sha256=.")
+        unpack_tar(path, folder)
+    finally:
+        path.unlink()
     return found
 
 
 def _request(url: str, path: Path) -> None:
-    import pooch
     import requests
 
     notice(f"Fetching {url}")
     try:
-        pooch.HTTPDownloader(timeout=20)(url, str(path), None)
+        fetch(url, path)
     except requests.RequestException as error:
         raise HubError(f"Cannot fetch {url}: {_line(error)}") from error
-    except ValueError as error:  # pooch: fewer bytes came than were announced
-        raise HubError(f"Fetching {url} broke off: {_line(error)}") from error
 
 
 def _copy_tree(address: str, folder: Path) -> None:
