@@ -18,6 +18,15 @@ async function act() {
 }
 
 const play = page?.reporting(async () => {
+  try {
+    await episode();
+  } finally {
+    running = false;
+    button.textContent = "Start";
+  }
+});
+
+async function episode() {
   state = start();
   let steps = 0, spent = 0;
   await act(); // fetches the file, before the clock starts
@@ -30,18 +39,12 @@ const play = page?.reporting(async () => {
     figures.textContent = `Step ${steps} of ${LIMIT}; one prediction takes ${(spent / steps).toFixed(2)} ms.`;
     await until(begun + 1000 * SECONDS * steps);
   }
-  if (running) page.say(hasFallen(state) ? `It fell after ${steps} steps.` : `It stood for all ${LIMIT} steps.`);
-  else page.say("Stopped.");
-  stop();
-});
+  if (!running) page.say("Stopped.");
+  else page.say(hasFallen(state) ? `It fell after ${steps} steps.` : `It stood for all ${LIMIT} steps.`);
+}
 
 /** Real time: a step is a fiftieth of a second. */
 const until = (moment) => new Promise((resolve) => setTimeout(resolve, Math.max(0, moment - performance.now())));
-
-function stop() {
-  running = false;
-  button.textContent = "Start";
-}
 
 function draw() {
   const { width, height } = canvas;
@@ -63,10 +66,14 @@ function draw() {
 if (page) {
   draw();
   button.addEventListener("click", () => {
-    if (running) return stop();
+    if (running) {
+      running = false; // the episode sees it after its step
+      return;
+    }
+    if (button.textContent === "Stop") return;
     running = true;
     button.textContent = "Stop";
-    return play();
+    play();
   });
   for (const [id, push] of [["left", -NUDGE], ["right", NUDGE]]) {
     document.getElementById(id).addEventListener("click", () => { state[1] += push; });

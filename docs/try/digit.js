@@ -5,7 +5,7 @@ import { channelsOf, readPicture } from "./pictures.js";
 import { likeMnist, SIDE } from "./mnist.js";
 
 const PEN = 22, STEP = 10; // pixels of the canvas: the line's width, and how far an arrow key goes
-const page = await open("mnist_cnn");
+const page = await open("mnist_cnn", { count: 3 });
 const canvas = document.getElementById("drawing");
 const chooser = document.getElementById("picture");
 const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -13,7 +13,7 @@ const pen = { x: canvas.width / 2, y: canvas.height / 2 };
 
 function clear() {
   context.fillRect(0, 0, canvas.width, canvas.height);
-  page.say("");
+  page.clear();
 }
 
 function moveTo(x, y, draws) {

@@ -13,10 +13,11 @@ export function make(tag, attributes = {}, ...children) {
 const time = (ms) => (ms < 0.1 ? "under 0.1 ms" : `${ms.toFixed(1)} ms`);
 
 /**
- * Set up the page of a model: {answer, run, say}.
+ * Set up the page of a model; null if the site was built without it.
  *
  * The file is fetched when it is first needed, not when the page opens: with the runtime it is 10 MB
- * and more. `answer(sample)` runs the file and shows the likeliest classes; `run` only runs it.
+ * and more. `answer(sample)` runs the file and shows the likeliest classes; `run` only runs it;
+ * `reporting` makes a function say what goes wrong in it.
  */
 export async function open(name, { count = 10 } = {}) {
   const place = document.getElementById("try");
@@ -48,7 +49,8 @@ export async function open(name, { count = 10 } = {}) {
     say(`One prediction took ${time(ms)} in this browser.`);
   }
   const reporting = (work) => (...given) => work(...given).catch((error) => say(`That did not work: ${error.message}`));
-  return { answer: reporting(answer), run, reporting, say, file };
+  const clear = () => { bars.replaceChildren(); say(""); };
+  return { answer: reporting(answer), clear, run, reporting, say };
 }
 
 function showBars(list, labels, shares, count) {

@@ -16,12 +16,12 @@ export async function readPicture(file) {
   return { pixels: context.getImageData(0, 0, width, height).data, width, height };
 }
 
-/** The channels of pixels of four: all three colours, or one grey, as television weighs them. */
+/** The channels of pixels of four: all three colours, or one grey of whole numbers, as TensorFlow rounds. */
 export function channelsOf(pixels, channels) {
   const values = new Float32Array((pixels.length / 4) * channels);
   for (let from = 0, to = 0; from < pixels.length; from += 4) {
     const [red, green, blue] = [pixels[from], pixels[from + 1], pixels[from + 2]];
-    if (channels === 1) values[to++] = 0.2989 * red + 0.587 * green + 0.114 * blue;
+    if (channels === 1) values[to++] = Math.floor(((0.2989 * red + 0.587 * green + 0.114 * blue) / 255) * 255.5);
     else for (const value of [red, green, blue]) values[to++] = value;
   }
   return values;

@@ -13,7 +13,7 @@ let numbers;
 const judge = page?.reporting(async () => {
   numbers ??= numbersOf(await (await fetch(new URL("words.txt", import.meta.url))).text());
   const words = splitWords(text.value);
-  if (!words.length) return page.say("");
+  if (!words.length) return page.clear();
   await page.answer(encode(words, numbers, LENGTH));
   const strange = [...new Set(words.slice(0, LENGTH).filter((word) => !numbers.has(word)))];
   unknown.textContent = strange.length ? `Words it does not know: ${strange.join(", ")}` : "";

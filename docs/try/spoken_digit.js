@@ -4,7 +4,7 @@ import { open } from "./page.js";
 import { centred, loudest, readSound } from "./sounds.js";
 
 const SECONDS = 2;
-const page = await open("fsdd_keyword");
+const page = await open("fsdd_keyword", { count: 3 });
 const chooser = document.getElementById("sound");
 const button = document.getElementById("record");
 const picture = document.getElementById("wave");

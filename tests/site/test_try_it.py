@@ -45,14 +45,15 @@ def step_of(path):
     interpreter = Interpreter(str(path))
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     output = interpreter.get_output_details()[0]["index"]
-    made_by = [op for op in interpreter._get_ops_details() if output in op["outputs"]][0]
+    made_by = next(op for op in interpreter._get_ops_details() if output in op["outputs"])
     if made_by["op_name"] != "DEQUANTIZE":
         return 0.0
     return details[made_by["inputs"][0]]["quantization"][0]
 
 
 def compare(name, found, expected, step, times=()):
-    """Equal classes, and no value further off than a step, or of floats, than 1e-4."""
+    """Equal classes, and no value further off than a step of the file's integers; where its last
+    numbers are floats, than one of half precision at the largest value."""
     found, expected = np.array(found), np.array(expected)
     largest = float(np.abs(found - expected).max())
     print(
@@ -62,7 +63,7 @@ def compare(name, found, expected, step, times=()):
     )
     assert len(found) == 20
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
-    assert largest <= (1.001 * step or 1e-4)
+    assert largest <= (1.001 * step or 2**-10 * np.abs(expected).max())
 
 
 def answers(page, feed, inputs):
@@ -82,6 +83,13 @@ def write_picture(path, pixels):
     from PIL import Image
 
     Image.fromarray(pixels.squeeze()).save(path)
+    return path
+
+
+def write_sound(path, samples):
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes((samples * 32768).astype("<i2").tobytes())
     return path
 
 
@@ -124,7 +132,7 @@ def test_a_drawn_digit(files, open_page):
     page.wait_for_function(WATCHED)
     best = page.locator(".try-bars li").first
     page.wait_for_function("document.querySelector('.try-bars li').innerText.startsWith('1')")
-    page.get_by_role("button", name="Clear").click()
+    page.locator("#clear").click()
     page.evaluate(f"delete {WATCHED}")
     page.locator("#drawing").focus()
     for key in ["Shift+ArrowUp"] * 8 + ["ArrowDown"] * 16:
@@ -165,7 +173,11 @@ def test_pictures_are_resized_as_in_python(open_page, tmp_path, size, new):
             }""",
             [list((tmp_path / "noise.png").read_bytes()), [*size], [*new], channels],
         )
-        np.testing.assert_allclose(np.array(found), expected.ravel(), atol=2e-3)
+        difference = np.abs(np.array(found) - expected.ravel())
+        # TensorFlow knows the place of a new pixel in float32. Grey is rounded before, so that a
+        # few of its pixels fall to the other side.
+        assert np.quantile(difference, 0.999 if channels == 1 else 1) < 0.01
+        assert difference.max() <= 1
 
 
 def test_spoken_digits(python_file, open_page, data_file, tmp_path):
@@ -175,15 +187,55 @@ def test_spoken_digits(python_file, open_page, data_file, tmp_path):
     model, step = python_file("fsdd_keyword")
     sounds, labels = kerazoo.datasets.load_numpy("fsdd", "test")
     rows = [np.flatnonzero(labels == digit)[turn] for turn in (0, 11) for digit in range(10)]
-    paths = [tmp_path / f"{row}.wav" for row in rows]
-    for row, path in zip(rows, paths, strict=True):
-        with wave.open(str(path), "wb") as file:
-            file.setparams((1, 2, 8000, 0, "NONE", ""))
-            file.writeframes((sounds[row] * 32768).astype("<i2").tobytes())
+    paths = [write_sound(tmp_path / f"{row}.wav", sounds[row]) for row in rows]
     page = open_page("/try/spoken_digit/")
     found, times = answers(page, page.get_by_label("a sound file").set_input_files, paths)
     compare("spoken digit", found, model(sounds[rows]), step, times)
     assert page.complaints == []
+
+
+MICROPHONE = """(bytes) => {
+  navigator.mediaDevices.getUserMedia = async () => {
+    const context = new AudioContext();
+    const output = context.createMediaStreamDestination();
+    const sound = context.createBufferSource();
+    sound.buffer = await context.decodeAudioData(new Uint8Array(bytes).buffer);
+    sound.connect(output);
+    await context.resume();
+    sound.start(context.currentTime + 0.4);
+    return output.stream;
+  };
+}"""
+"""A microphone that hears a sound file; what records it is the browser's own."""
+
+
+def test_a_recorded_digit(files, open_page, data_file, tmp_path):
+    import kerazoo
+
+    data_file("fsdd.npz")
+    sounds, labels = kerazoo.datasets.load_numpy("fsdd", "test")
+    seven = write_sound(tmp_path / "seven.wav", sounds[np.flatnonzero(labels == 7)[0]])
+    page = open_page("/try/spoken_digit/")
+    page.evaluate(MICROPHONE, list(seven.read_bytes()))
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_function(WATCHED, timeout=60_000)
+    assert page.locator(".try-bars li").first.inner_text().startswith("7")
+    assert page.get_by_role("button", name="Record").is_enabled()
+    assert page.complaints == []
+
+
+def test_the_loudest_second_is_taken(open_page):
+    samples = np.random.default_rng(0).normal(size=20_000) * np.repeat([1, 3, 2, 1], 5000)
+    found = open_page("/try/").evaluate(
+        """async (samples) => {
+          const { loudest } = await import("/try/sounds.js");
+          return [...loudest(Float64Array.from(samples))];
+        }""",
+        samples.tolist(),
+    )
+    loudness = [np.square(samples[start : start + 8000]).sum() for start in range(12_001)]
+    start = int(np.argmax(loudness))
+    assert found == samples[start : start + 8000].tolist()
 
 
 @pytest.mark.parametrize("length", [1, 7, 7999, 8000, 8001, 12345])
@@ -205,7 +257,7 @@ REVIEWS = [
     "warm, funny and beautifully acted",
     "tedious and far too long",
     "It isn't a cliché -- it's GOOD!",
-    "I can’t say that I’d ever want to see it again",
+    "I can\u2019t say that I\u2019d ever want to see it again",
     "a moving, quietly powerful film about loss",
     "the worst thing I've seen this year (and I saw them all)",
     "Über-stylish; naïve, but what a café scene",
@@ -238,7 +290,7 @@ def test_reviews(python_file, open_page):
 def test_words_are_split_as_in_python(open_page):
     from kerazoo.datasets.text import split_words
 
-    signs = [*"abn't'sverdlm ,!?()-é’İK\n09ﬁ½"]
+    signs = [*"abn't'sverdlm ,!?()-é\u2019İK\n09ﬁ½"]
     generator = np.random.default_rng(0)
     texts = [*REVIEWS, *("".join(generator.choice(signs, 30)) for _ in range(500))]
     found = open_page("/try/").evaluate(

@@ -3,7 +3,7 @@
     python tools/docs pages                   # docs/topics and docs/zh/topics
     python tools/docs pages --run [NAME ...]  # the same, after running these scripts, or all
     python tools/docs pages --check           # write nothing, fail if a page is old
-    python tools/docs try                     # what the pages "Try it" run, into build/try
+    python tools/docs try                     # what the pages "Try it" run, into .cache/try
     python tools/docs build                   # that, mkdocs --strict into site/, tests/site on it
 
 Pages keep the output that they show until their script is run again.

@@ -21,13 +21,15 @@ def main() -> None:
     name, kind, path = sys.argv[1:]
     try:
         if is_agent(name) and kind == "int8":
-            kerazoo.rl.export(name, path, quantize=kind)
+            report = kerazoo.rl.export(name, path, quantize=kind)
         else:
             wants = kind == "int8" and kerazoo.info(name).dataset == "imagenet"
             calibration = crops(SAMPLES) if wants else None
-            kerazoo.export(name, path, quantize=kind, calibration=calibration)
+            report = kerazoo.export(name, path, quantize=kind, calibration=calibration)
     except kerazoo.KerazooError as error:
         sys.exit(str(error))
+    same = f"{report.agreement:.1%} of {report.samples} samples" if report.samples else "no samples"
+    print(f"{name}: {kind}, {report.size_bytes:,} bytes, same answer as in Keras on {same}")
 
 
 def crops(count: int, side: int = 224) -> np.ndarray:

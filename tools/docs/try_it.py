@@ -1,4 +1,4 @@
-"""What the pages "Try it" run: LiteRT.js from npm, and five files of the zoo, in build/try.
+"""What the pages "Try it" run: LiteRT.js from npm, and five files of the zoo, in .cache/try.
 
 None of it is in the repository. As a hook of mkdocs this copies that folder beside the pages; where
 it is not there, the pages say so.
@@ -6,7 +6,6 @@ it is not there, the pages say so.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "build" / "try"
+FOLDER = ROOT / ".cache" / "try"
 WORDS = ROOT / "kerazoo" / "datasets" / "rt_polarity_words.txt"
 
 FILES = {
@@ -34,10 +33,12 @@ SECOND_CHOICE = "float16"  # where int8 is refused, or its calibration data is n
 
 VERSION = "2.5.3"
 PACKAGES = {
-    "@litertjs/core": "PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ==",
-    "@litertjs/wasm-utils": "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
+    "@litertjs/core": "3e51a66cc3aaf568ad5fb14ed2385b749c3d1ad85ab6ccae0905e34edff0259a"
+    "3414b6b0e3cab8b73f08c2a82a08892f8981abf4e1432f59029cde27cd6a3225",
+    "@litertjs/wasm-utils": "e1f262c3ab4142722cfb48c7fce435ea760e89297cffecd99e7e61dae97c6932"
+    "878b4e6c56a656e7cd139a4efca42da44f7f40f4e60155d15ac2d799fec23591",
 }
-"""SHA-512 of the packages of `VERSION`, in base64 as npm writes them."""
+"""SHA-512 of the packages of `VERSION`."""
 MEMBERS = {
     ("@litertjs/core", "dist/index.js"): "index.js",
     ("@litertjs/wasm-utils", "dist/index.js"): "wasm-utils.js",
@@ -55,7 +56,7 @@ class NotFetched(Exception):
 
 
 def prepare() -> None:
-    """Fill build/try with what is missing or old; say in a line what cannot be had."""
+    """Fill .cache/try with what is missing or old; say in a line what cannot be had."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         _fetch_runtime(FOLDER / "litert")
@@ -108,7 +109,7 @@ def _pack(name: str) -> tarfile.TarFile:
             reason = (done.stderr or done.stdout).strip().split("\n")[0]
             raise NotFetched(f"npm cannot fetch {name}@{VERSION}: {reason}")
         content = packed[0].read_bytes()
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    found = hashlib.sha512(content).hexdigest()
     if found != PACKAGES[name]:
         raise NotFetched(f"{name}@{VERSION} is not the expected package: its SHA-512 is {found}.")
     return tarfile.open(fileobj=io.BytesIO(content))
@@ -117,7 +118,7 @@ def _pack(name: str) -> tarfile.TarFile:
 def _export_files() -> dict[str, Any]:
     """name -> what a page has to know of its file; names whose export failed are not in it.
 
-    A file stays while its weights do: remove build/try after a change of the exporters.
+    A file stays while its weights do: remove .cache/try after a change of the exporters.
     """
     path = FOLDER / "files.json"
     before = json.loads(path.read_text()) if path.exists() else {}
@@ -154,7 +155,7 @@ def _export(name: str, kind: str) -> str | None:
         needs_agents = is_agent(name) and mode == "int8"
         python = os.environ.get("KERAZOO_RL_PYTHON") if needs_agents else None
         command = [python or sys.executable, "tools/docs/try_export.py", name, mode, path]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode == 0:
             return mode
         reason = (done.stderr.strip() or "no reason given").split("\n")[-1]
