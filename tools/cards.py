@@ -131,7 +131,7 @@ def _picture(card: kerazoo.ModelCard) -> list[str]:
 def draw(name: str) -> None:
     """Save what the model says to the first test sample."""
     card = kerazoo.info(name)
-    if not card.dataset or card.dataset == "imagenet":
+    if not card.pretrained or not card.dataset or card.dataset == "imagenet":
         return
     from kerazoo.datasets import arrays
     from kerazoo.tasks import find_task, inputs_for

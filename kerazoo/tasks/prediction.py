@@ -27,9 +27,10 @@ class Prediction(msgspec.Struct, frozen=True):
         scores: label -> probability, the likeliest first; of a segmented image the share of its
             pixels; of a recommendation the score. Empty where there are no labels.
         values: the raw outputs: logits, or a regression's values in the target's unit; of a
-            forecast all quantiles of the first step, then of the next. Empty where `text`, `boxes`
-            or a picture says it.
-        text: what was heard, or the translation; empty for other tasks.
+            forecast all quantiles of the first step, then of the next. Empty where another
+            attribute or a picture says it.
+        text: what was heard, the translation, or the middle of a forecast with its span; empty for
+            other tasks.
         boxes: of a detector, the surest first; empty for other tasks.
     """
 

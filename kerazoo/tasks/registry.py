@@ -11,6 +11,7 @@ _MODULES: tuple[str, ...] = (
     "object_detection",
     "recommendation",
     "speech_recognition",
+    "time_series_forecasting",
     "translation",
 )
 """Files of this room with a task of their own, as `TASK`; its name has hyphens there."""
