@@ -7,12 +7,12 @@ const SIDE = 224;
 const page = await open("efficientnet_lite0", { count: 5 });
 const chooser = document.getElementById("photograph");
 const drop = document.getElementById("drop");
-const shown = make("img", { class: "try-photograph", hidden: "", alt: "" });
-drop.after(shown);
+const shown = make("img", { class: "try-photograph" });
 
 const look = page?.reporting(async (file) => {
   URL.revokeObjectURL(shown.src);
-  Object.assign(shown, { src: URL.createObjectURL(file), alt: file.name, hidden: false });
+  Object.assign(shown, { src: URL.createObjectURL(file), alt: file.name });
+  drop.after(shown);
   const { pixels, width, height } = await readPicture(file);
   await page.answer(resize(channelsOf(pixels, 3), [height, width, 3], [SIDE, SIDE]));
 });
