@@ -36,7 +36,7 @@ def crops(count: int, side: int = 224) -> np.ndarray:
     """Parts of scikit-learn's two photographs, uint8 `(count, side, side, 3)`, by seed 0.
 
     Nobody may pass ImageNet on. An EfficientNet-Lite needs little: its activations end at 6 by
-    construction, and every crop that is lighter or darker, larger or smaller meets other ranges.
+    construction (docs/decisions.md has the comparison with other pictures).
     """
     import numpy as np
     import tensorflow as tf
