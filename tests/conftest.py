@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before TensorFlow is imported: no start-up lines, and no test ever downloads from the internet.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,6 +16,11 @@ os.environ["KERAZOO_OFFLINE"] = "1"
 # the garbage collector's visits to the million objects of TensorFlow. Numbers are the same.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 gc.set_threshold(100_000, 50, 100)
+# The same cases each time, and none fails because the machine is busy.
+settings.register_profile(
+    "kerazoo", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("kerazoo")
 if os.environ.get("KERAZOO_DATA"):  # tests change the current folder
     os.environ["KERAZOO_DATA"] = str(Path(os.environ["KERAZOO_DATA"]).resolve())
 

@@ -27,6 +27,19 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDS = re.compile(r"^```python title=\"needs .*?\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TITLED = re.compile(r"^```python title=\"(needs [^\"]+|examples/\w+\.py)\"$")
 TRANSLATED = {"docs/zh/quickstart.md": "docs/guides/quickstart.md"}
+LONG = {
+    f"docs/guides/{name}.md"
+    for name in (
+        "clustering",
+        "distillation",
+        "export",
+        "fine_tuning",
+        "pruning",
+        "quantization_aware_training",
+        "train_steps",
+    )
+}
+"""Pages whose code trains or exports for a while: among the slow tests."""
 OLD_MODEL = ROOT / "tests" / "convert" / "keras2_models" / "mixed.h5"
 FILES = {"docs/guides/from_keras2.md": {"old_model.h5": OLD_MODEL, "strangers.h5": OLD_MODEL}}
 """What a page's reader has."""
@@ -39,7 +52,12 @@ def blocks(page, kind=BLOCK):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page) and page not in TRANSLATED]
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page in LONG else [])
+        for page in PAGES
+        if blocks(page) and page not in TRANSLATED
+    ],
 )
 @pytest.mark.usefixtures("zoo_state")
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):

@@ -365,7 +365,7 @@ def grown(x, kind):
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(
     kinds=st.lists(st.sampled_from(BLOCKS), min_size=2, max_size=5),
     sparsity=st.floats(0.2, 0.9),

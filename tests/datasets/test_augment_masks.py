@@ -11,7 +11,7 @@ from kerazoo.errors import DataError
 
 OUTSIDE, SIDES = 200, (20, 27)
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(max_examples=12, deadline=None, derandomize=True)
+FEW = settings(max_examples=12)
 
 
 def whereabouts(count=3):

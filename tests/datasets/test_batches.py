@@ -17,7 +17,7 @@ def run(batches, epochs, epoch=0, step=0):
     return list(batches.starting_at(epoch, step).take(left).as_numpy_iterator())
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(epoch=st.integers(0, 2), step=st.integers(0, 4), size=st.integers(5, 23))
 def test_from_any_step_on_come_the_batches_of_the_whole_run(epoch, step, size):
     batches = Batches(IMAGES, NUMBERS, batch_size=size, augment=Augment(shift=0.2), seed=2)

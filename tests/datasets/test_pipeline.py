@@ -32,7 +32,7 @@ def flat(batches):
     return [number for batch in batches for number in batch]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(1, 70), batch_size=st.integers(1, 80), seed=st.integers(0, 2**31 - 1))
 def test_every_sample_comes_exactly_once_per_epoch(count, batch_size, seed):
     batches = epochs_of(count, batch_size, seed=seed)[0]

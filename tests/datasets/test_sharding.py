@@ -18,7 +18,7 @@ def batches_of(data, count):
     ]
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(
     samples=st.integers(1, 17),
     size=st.integers(1, 7),
@@ -44,7 +44,7 @@ def test_parts_of_batches_are_the_single_process_s(samples, size, workers, step,
             np.testing.assert_array_equal(together, component)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=4), workers=WORKERS)
 def test_parts_of_a_dataset_are_its_batches(sizes, workers):
     numbers = iter(np.arange(sum(sizes)))
@@ -72,7 +72,7 @@ def test_a_part_of_a_distorted_batch_is_distorted_as_in_the_whole():
     assert np.abs(whole - images).max() > 1
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=6), workers=WORKERS)
 def test_files_are_divided_when_there_are_enough_and_their_samples_else(lengths, workers):
     ends = np.cumsum(lengths)

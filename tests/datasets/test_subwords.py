@@ -12,7 +12,7 @@ TEXTS = ["low lower newest widest", "the lower, the newer", "grün und größer"
 SUBWORDS = Subwords.learned_from(TEXTS, pieces=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | st.text(alphabet="lowernt \u2581\n\t,"))
 def test_any_text_comes_back(text):
     numbers = SUBWORDS.encode(text)

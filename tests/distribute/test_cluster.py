@@ -173,14 +173,14 @@ def host_lists(draw):
 
 
 @given(host_lists())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_host_lists_expand_to_what_they_were_made_of(case):
     text, hosts = case
     assert expand_hosts("X", text) == hosts
 
 
 @given(st.text(alphabet="n1,[]- ", max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_other_text_gives_whole_names_or_one_line(text):
     try:
         hosts = expand_hosts("X", text)

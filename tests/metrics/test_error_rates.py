@@ -32,7 +32,7 @@ def draw_text(rng):
 
 
 @given(st.text("abc", max_size=80), st.text("abcd", max_size=80))
-@settings(max_examples=CASES, deadline=None, derandomize=True)
+@settings(max_examples=CASES)
 def test_edit_distance_is_that_of_the_table(one, other):
     assert edit_distance(one, other) == table_distance(one, other)
 

@@ -3,13 +3,10 @@
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scan.readers import READERS, spoil, try_to_read
-
-BUSY = [HealthCheck.too_slow]
-"""No check of how fast examples are made: the machine may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +18,7 @@ def folder(tmp_path_factory):
 def test_random_bytes(folder, name):
     reader = READERS[name]
 
-    @settings(
-        max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=BUSY
-    )
+    @settings(max_examples=50, database=None)
     @given(st.binary(max_size=300))
     def read(content):
         try_to_read(reader, content, folder)
@@ -48,9 +43,7 @@ def test_spoilt_files_by_hypothesis(folder, name):
     reader = READERS[name]
     good = reader.good(folder)
 
-    @settings(
-        max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=BUSY
-    )
+    @settings(max_examples=200, database=None)
     @given(st.randoms(use_true_random=False))
     def read(rng):
         try_to_read(reader, spoil(good, reader.tokens, rng), folder)

@@ -21,6 +21,7 @@ def weights_of(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
+@pytest.mark.slow
 def test_linear_regression_reaches_least_squares(tmp_path):
     result = kerazoo.train("linear_regression", output_dir=tmp_path / "run", progress=False)
     x, y = kerazoo.datasets.load_numpy("diabetes", "train")
