@@ -27,7 +27,7 @@ RECIPE = {
     "distribution.xla": False,
 }
 TRAIN = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 import kerazoo
 from kerazoo.errors import WorkerLostError
 
@@ -51,6 +51,8 @@ if change == "kill" and worker == 1:
 if change == "full disk" and worker == 0:
     def fill():
         from kerazoo.training.tensor_file import TensorFile
+        while not os.path.exists(f"{folder}/checkpoints/000000-00000008.safetensors"):
+            time.sleep(0.01)  # it is written beside the steps
         def write(self, path):
             raise OSError(28, os.strerror(28))
         TensorFile.write = write
