@@ -68,11 +68,13 @@ def given(tmp_path_factory):
     rng = np.random.default_rng(0)
     inputs, outputs = {}, {}
     for name in NAMES:
-        is_pretrained = kerazoo.info(name).pretrained
         arguments = {"unroll": False} if name in UNROLLED else {}
-        model = kerazoo.get(name, weights="default" if is_pretrained else None, **arguments)
-        if not is_pretrained:
-            kerazoo.zoo.weights.save_weights(model, folder / f"{name}.safetensors")
+        weights = "default"
+        if not kerazoo.info(name).pretrained:
+            weights = folder / f"{name}.safetensors"
+            fresh = kerazoo.get(name, weights=None, **arguments)
+            kerazoo.zoo.weights.save_weights(fresh, weights)
+        model = kerazoo.get(name, weights=weights, **arguments)
         inputs[name] = random_inputs(model, kerazoo.info(name).task, rng)
         outputs[name] = model.predict(inputs[name], verbose=0)
     arrays = {}
