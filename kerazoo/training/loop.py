@@ -162,7 +162,11 @@ class Loop:
     def _build(self, source: BatchSource) -> None:
         """Keras builds optimizer and metrics in the first step. To be restored, they must be there
         before; and a step that finds them built is traced once, not twice."""
-        self.model._symbolic_build(data_batch=source.starting_at(0, 0).element_spec)
+        try:
+            self.model._symbolic_build(data_batch=source.starting_at(0, 0).element_spec)
+        except Exception:  # only its own train step knows how to call it: the trace will build it
+            if self.model.run_eagerly:
+                raise
         if not self.model.run_eagerly:
             self.train_step.trace(iter(self._batches(source)))
         if not self.model.optimizer.built:

@@ -313,6 +313,35 @@ def test_whatever_the_model_it_resumes_exactly(tmp_path, kind):
         assert history["twice"] == pytest.approx([2 * loss for loss in history["loss"]])
 
 
+class CalledByItsStep(keras.Model):
+    """Takes more than its inputs, which only its train step gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x, factor):
+        return factor * self.dense(x)
+
+    def train_step(self, data):
+        x, y = data[:2]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(
+                keras.losses.sparse_categorical_crossentropy(y, self(x, factor=2.0), True)
+            )
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"own_loss": loss}
+
+
+def test_a_model_that_only_its_step_can_call():
+    keras.utils.set_random_seed(0)
+    model = CalledByItsStep()
+    model.compile("sgd")
+    losses = Loop(model).fit(BATCHES, epochs=3, progress=False)["own_loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_a_model_is_trained_on_by_another_loop(tmp_path):
     """Mixed float16: its optimizer is built by then, and is not built again."""
     with dtype_policy("mixed_float16"):
