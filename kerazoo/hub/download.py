@@ -92,6 +92,7 @@ def _archive(
     # Not in `folder`, of which nothing is left after an error: what is here can be gone on with.
     path = cache_folder() / "archives" / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}"
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # of a killed process: the address may have another one by now
     bring(path)
     try:
         found = file_sha256(path)
