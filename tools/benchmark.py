@@ -1,165 +1,126 @@
 #!/usr/bin/env python
-"""Measure kerazoo against what a user would run instead; both sides in one run, as ratios.
+"""Measure kerazoo against its bars and what a user would run instead; both sides in one run.
 
-    python tools/benchmark.py import train tflite loop metrics distill compress hub
-                              [--rounds 3] [--json] [--torch-python PYTHON] [--tfmot-python PYTHON]
+    python tools/benchmark.py [SUITE ...] [--rounds 3] [--json FILE] [--plot FILE.svg]
+                              [--torch-python PYTHON] [--tfmot-python PYTHON] [--rl-python PYTHON]
+    python tools/benchmark.py --quick
 
 Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
-all rounds. PyTorch and tfmot are measured where a Python that has them is named.
+all rounds. PyTorch, tfmot and TF-Agents are measured where a Python that has them is named; what
+cannot be measured is a row that says why. FILE is written anew after every suite, so that a run
+that breaks off leaves what it has; `tools/benchmark_plot.py FILE FILE.svg` draws it again.
+
+`--quick` does as little as it can, to see that the benchmark works: its figures mean nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
+import dataclasses
 import sys
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
+import traceback
 from typing import Any
 
+from benchmark_agents import suite_rl
+from benchmark_bars import verdict
 from benchmark_compress import suite_compress
 from benchmark_distill import suite_distill
+from benchmark_flops import suite_flops
 from benchmark_hub import suite_hub
+from benchmark_import import suite_import
 from benchmark_loop import suite_loop
 from benchmark_metrics import suite_metrics
-from benchmark_table import Row, fact, print_rows, progress, row
+from benchmark_record import described, write_record
+from benchmark_sizes import FULL, QUICK
+from benchmark_table import NotMeasured, Row, fact, print_rows, unmeasured
+from benchmark_tflite import suite_tflite
 from benchmark_training import suite_train
+from benchmark_zoo import suite_zoo
+from scale import suite_scale
 
-
-def suite_import(options: argparse.Namespace) -> list[Row]:
-    """Whole processes: `import kerazoo; kerazoo.list_models()` against `import keras`."""
-    ours = "import kerazoo; kerazoo.list_models()"
-    times: dict[str, list[float]] = {ours: [], "import keras": []}
-    for command in times:
-        _seconds([sys.executable, "-c", command])  # fills the file cache
-    for _ in range(options.rounds):
-        for command, values in times.items():
-            values.append(_seconds([sys.executable, "-c", command]))
-    loaded = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{ours}; import sys; print({{'keras', 'tensorflow'}} & {{*sys.modules}})",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    mine, peer = (statistics.median(values) for values in times.values())
-    return [
-        row("import and list, seconds", mine, "import keras", peer, mine / peer, "<= 0.08"),
-        fact("of keras and tensorflow, it loads", loaded.stdout.strip(), "set()"),
-    ]
-
-
-def _seconds(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
-def suite_tflite(options: argparse.Namespace) -> list[Row]:
-    """Published mnist_cnn: size, speed and, on all test images, the numbers of its files."""
-    import numpy as np
-
-    import kerazoo
-
-    model = kerazoo.get("mnist_cnn")
-    x, y = kerazoo.datasets.load_numpy("mnist", "test")
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {mode: Path(folder) / f"{mode}.tflite" for mode in ("float32", "int8")}
-        float32 = kerazoo.export(model, paths["float32"])
-        int8 = kerazoo.export(model, paths["int8"], quantize="int8")
-        latencies = _latency_rows(model, paths, x[:1], rounds=10 * options.rounds)
-        progress("tflite: all test images")
-        logits = {mode: kerazoo.load_tflite(path).predict(x) for mode, path in paths.items()}
-    keras_logits = model.predict(x, batch_size=256, verbose=0)
-    classes = keras_logits.argmax(1)
-    same = int((logits["float32"].argmax(1) == classes).sum())
-    error = float(np.abs(logits["float32"] - keras_logits).max())
-    sizes = int8.size_bytes / float32.size_bytes
-    accuracy = float((logits["int8"].argmax(1) == y).mean())
-    return [
-        fact("Keras accuracy, test images", float((classes == y).mean()), ">= 0.995"),
-        fact("int8 file accuracy, test images", accuracy, ">= 0.9945"),
-        row("int8 file, bytes", int8.size_bytes, "float32", float32.size_bytes, sizes, "<= 0.26"),
-        fact("int8 file, every operator integer", int8.integer_only, "True"),
-        fact("float32 file, images with Keras's class", f"{same} of {len(x)}", "all"),
-        fact("float32 file, largest logit error", error, "<= 1e-3"),
-        *latencies,
-    ]
-
-
-def _latency_rows(model: Any, paths: dict[str, Path], image: Any, *, rounds: int) -> list[Row]:
-    """One image at a time, pair by pair."""
-    import kerazoo
-
-    one_thread = {mode: kerazoo.load_tflite(path, threads=1) for mode, path in paths.items()}
-    times = _take_turns(
-        {mode: lambda file=file: file(image) for mode, file in one_thread.items()}, rounds=rounds
-    )
-    one, eight = times["float32"], times["int8"]
-    rows = [row("int8, 1 image, 1 thread, us", eight, "float32 file", one, eight / one, "<= 0.5")]
-    for mode, path in paths.items():
-        file = kerazoo.load_tflite(path)
-        pair = {
-            "file": lambda file=file: file(image),
-            "keras": lambda: model.predict_on_batch(image),
-        }
-        times = _take_turns(pair, rounds=rounds)
-        mine, peer = times["file"], times["keras"]
-        what = f"load_tflite call, {mode}, 1 image, us"
-        rows.append(row(what, mine, "predict_on_batch", peer, peer / mine, ">= 4"))
-    return rows
-
-
-def _take_turns(contenders: dict[str, Callable[[], Any]], *, rounds: int) -> dict[str, float]:
-    """Median microseconds of each. A turn is a burst of calls, its first ones not counted: the
-    threads of the one before go on spinning for a while and the cache still holds its weights."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            for number in range(30):
-                start = time.perf_counter()
-                run()
-                if number >= 10:
-                    times[name].append(1e6 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
-
+from kerazoo.errors import DataError
 
 SUITES = {
     "import": suite_import,
     "train": suite_train,
     "tflite": suite_tflite,
     "loop": suite_loop,
+    "scale": suite_scale,
     "metrics": suite_metrics,
     "distill": suite_distill,
     "compress": suite_compress,
     "hub": suite_hub,
+    "rl": suite_rl,
+    "flops": suite_flops,
+    "zoo": suite_zoo,
 }
+FAILED = "failed: what it said is on stderr"
 
 
 def main() -> None:
+    options = _options()
+    record = described(options)
+    for name in options.suites or SUITES:
+        start = time.perf_counter()
+        rows = record["suites"][name] = _rows(name, options)
+        record["seconds"][name] = round(time.perf_counter() - start, 1)
+        print_rows(name, rows)
+        if options.json:
+            write_record(options.json, record)
+    if options.plot:
+        from benchmark_plot import draw
+
+        draw(record, options.plot)
+    print("\n" + (_summary(record) if not options.quick else "quick: these figures mean nothing"))
+    sys.exit(any(row["kerazoo"] == FAILED for row in _all_rows(record)))
+
+
+def _options() -> argparse.Namespace:
+    """With `sizes` in it: how much is measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("suites", nargs="*", choices=[*SUITES, []], help="all if none is named")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, help="turns of every contender; 3 if not named")
+    parser.add_argument("--quick", action="store_true", help="only see that the benchmark works")
+    parser.add_argument("--json", metavar="FILE", help="for all rows and what they are of")
+    parser.add_argument("--plot", metavar="FILE.svg", help="for a picture (extra `plot`)")
     parser.add_argument("--torch-python", help="a Python in which PyTorch is installed")
     parser.add_argument("--tfmot-python", help="a Python in which tfmot is installed")
+    parser.add_argument("--rl-python", help="a Python in which kerazoo[rl] is installed")
     options = parser.parse_args()
-    results = {}
-    for name in options.suites or SUITES:
-        results[name] = SUITES[name](options)
-        if not options.json:
-            print_rows(name, results[name])
-    if options.json:
-        from kerazoo.inspect import environment
+    options.sizes = QUICK if options.quick else FULL
+    if options.rounds:
+        options.sizes = dataclasses.replace(options.sizes, rounds=options.rounds)
+    return options
 
-        print(json.dumps({"environment": environment().to_dict(), **results}, indent=2))
+
+def _rows(name: str, options: argparse.Namespace) -> list[Row]:
+    """A suite's rows. One that fails does not take the hour of the others with it: it is said at
+    once, and by the exit code."""
+    try:
+        return SUITES[name](options)
+    except (NotMeasured, DataError) as error:
+        return [unmeasured(name, str(error), "")]
+    except Exception:
+        traceback.print_exc()
+        return [fact(name, FAILED, "")]
+
+
+def _all_rows(record: dict[str, Any]) -> list[Row]:
+    return [row for rows in record["suites"].values() for row in rows]
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """How many bars are met, and a line for each that is not."""
+    verdicts = [verdict(row) for row in _all_rows(record)]
+    counts = [f"{verdicts.count(word)} {word}" for word in ("met", "missed", "not measured")]
+    missed = [
+        f"missed: {suite}: {row['what']}"
+        for suite, rows in record["suites"].items()
+        for row in rows
+        if verdict(row) == "missed"
+    ]
+    return "\n".join([f"bars: {', '.join(counts)}", *missed])
 
 
 if __name__ == "__main__":

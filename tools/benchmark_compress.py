@@ -11,18 +11,16 @@ its own float step.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmark_table import Row, progress, row
+from benchmark_process import answer_of
+from benchmark_sizes import Sizes
+from benchmark_table import NotMeasured, Row, progress, row, unmeasured
 
-STEPS, BATCH = 40, 128
-ROUNDS = 9  # at least: an epoch is some seconds
+BATCH = 128
 CLUSTERS, SPARSITY = 16, 0.8
 BARS = {"qat": "<= 1.20", "prune": "<= 1.03", "cluster": "<= 1.5"}
 
@@ -33,20 +31,21 @@ def suite_compress(options: argparse.Namespace) -> list[Row]:
     """Seconds of a step, ours and tfmot's, and their ratios to the float step beside them."""
     import kerazoo
 
+    sizes: Sizes = options.sizes
+    samples = sizes.compress_steps * BATCH
     x, y = kerazoo.datasets.load_numpy("mnist", "train")
-    if len(x) < STEPS * BATCH:
-        sys.exit("The suite 'compress' needs MNIST's training images: set KERAZOO_DATA.")
-    x, y = x[: STEPS * BATCH], y[: STEPS * BATCH]
-    rounds = max(options.rounds, ROUNDS)
-    rows = _against_float("kerazoo", _ours(x, y, rounds), BARS)
-    if options.tfmot_python:
-        times = _tfmots(options.tfmot_python, x, y, rounds)
-        rows += _against_float("tfmot", times, dict.fromkeys(BARS, ""))
-    return rows
+    if len(x) < samples:
+        raise NotMeasured("needs MNIST's training images: set KERAZOO_DATA")
+    x, y = x[:samples], y[:samples]
+    rows = _against_float("kerazoo", _ours(x, y, sizes.short_rounds), sizes, BARS)
+    if not options.tfmot_python:
+        return [*rows, unmeasured("tfmot: steps", "name a Python by --tfmot-python", "")]
+    times = _tfmots(options.tfmot_python, x, y, sizes.short_rounds)
+    return rows + _against_float("tfmot", times, sizes, dict.fromkeys(BARS, ""))
 
 
-def _against_float(who: str, times: Times, bars: dict[str, str]) -> list[Row]:
-    steps = {name: min(values) / STEPS for name, values in times.items()}
+def _against_float(who: str, times: Times, sizes: Sizes, bars: dict[str, str]) -> list[Row]:
+    steps = {name: min(values) / sizes.compress_steps for name, values in times.items()}
     return [
         row(
             f"{who}: step, {name}, seconds",
@@ -97,20 +96,7 @@ def _tfmots(python: str, x: Any, y: Any, rounds: int) -> Times:
     import numpy as np
 
     progress("compress: tfmot")
-    program = Path(__file__).with_name("benchmark_compress_tfmot.py")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "data.npz"
         np.savez(file, x=x, y=y)
-        done = subprocess.run([python, program, file, str(rounds)], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"tfmot's side failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-if __name__ == "__main__":
-    from benchmark_table import print_rows
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tfmot-python", help="a Python in which tfmot is installed")
-    print_rows("compress", suite_compress(parser.parse_args()))
+        return answer_of(python, "benchmark_compress_tfmot.py", file, rounds)

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_table import Row, fact, progress, row
+from benchmark_table import NotMeasured, Row, fact, progress, row
 
-SAMPLES, BATCH = 12_800, 128
-ROUNDS = 9  # at least: an epoch is about a second
+BATCH = 128
 WIDTH, STUDENT, TEACHER = 32, 2, 20  # convolutions of 32 channels: 9.9 times the operations
 
 
@@ -30,7 +28,8 @@ def suite_distill(options: argparse.Namespace) -> list[Row]:
 
     import kerazoo
 
-    x, y = _data()
+    samples = options.sizes.distill_samples
+    x, y = _data(samples)
     keras.utils.set_random_seed(0)
     teacher = _net(TEACHER)
     dataset = _batches(x, y)
@@ -43,14 +42,14 @@ def suite_distill(options: argparse.Namespace) -> list[Row]:
     )
     contenders = {
         "cached": lambda: _fit(ours, cached),
-        "shuffled": lambda: _fit(ours, cached.unbatch().shuffle(SAMPLES).batch(BATCH)),
+        "shuffled": lambda: _fit(ours, cached.unbatch().shuffle(samples).batch(BATCH)),
         "keras": lambda: _fit(theirs, dataset),
     }
     for distiller in (ours, theirs):
         distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    times = _take_turns(contenders, rounds=max(options.rounds, ROUNDS))
+    times = _take_turns(contenders, rounds=options.sizes.short_rounds)
     return [
-        fact("teacher's operations by the student's", _ratio_of_operations(), "10"),
+        fact("teacher's operations by the student's", _ratio_of_operations(), "9.5 to 10.5"),
         _against_keras("epoch with cache_teacher, seconds", times, "cached", ">= 3"),
         _against_keras("the same, samples shuffled, seconds", times, "shuffled", ""),
         fact("filling the cache once, seconds", filled, ""),
@@ -65,13 +64,13 @@ def _against_keras(what: str, times: dict[str, list[float]], name: str, bar: str
     )
 
 
-def _data() -> tuple[Any, Any]:
+def _data(samples: int) -> tuple[Any, Any]:
     import kerazoo
 
     x, y = kerazoo.datasets.load_numpy("mnist", "train")
-    if len(x) < SAMPLES:
-        sys.exit("The suite 'distill' needs MNIST's 60,000 training images: set KERAZOO_DATA.")
-    return (x[:SAMPLES] / 255.0).astype("float32"), y[:SAMPLES]
+    if len(x) < samples:
+        raise NotMeasured("needs MNIST's 60,000 training images: set KERAZOO_DATA")
+    return (x[:samples] / 255.0).astype("float32"), y[:samples]
 
 
 def _batches(x: Any, y: Any) -> Any:
@@ -120,11 +119,3 @@ def _take_turns(
             if number:
                 times[name].append(time.perf_counter() - start)
     return times
-
-
-if __name__ == "__main__":
-    from benchmark_table import print_rows
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    print_rows("distill", suite_distill(parser.parse_args()))

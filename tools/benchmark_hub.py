@@ -17,10 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmark_table import Row, fact, progress, row
+from benchmark_table import NotMeasured, Row, fact, progress, row
 
-STEPS, BATCH, SIZE = 50, 32, 48
-ROUNDS = 9  # at least: a turn is a second or two
+BATCH, SIZE = 32, 48
 BAR = ">= 0.95"
 PEER = "hub.KerasLayer"
 
@@ -28,11 +27,11 @@ PEER = "hub.KerasLayer"
 def suite_hub(options: argparse.Namespace) -> list[Row]:
     """Steps a second of fine-tuning, ours and tensorflow_hub's, and the largest gap of losses."""
     if not all(map(importlib.util.find_spec, ("tensorflow_hub", "tf_keras"))):
-        return [fact("fine-tuning", "not measured: pip install 'kerazoo[hub]'", BAR)]
-    rounds = max(options.rounds, ROUNDS)
+        raise NotMeasured("pip install 'kerazoo[hub]'")
+    steps, rounds = options.sizes.hub_steps, options.sizes.short_rounds
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(_command("make", folder), check=True, capture_output=True)
-        sides = {name: _Side(name, folder) for name in ("kerazoo", "peer")}
+        subprocess.run(_command("make", folder, steps), check=True, capture_output=True)
+        sides = {name: _Side(name, folder, steps) for name in ("kerazoo", "peer")}
         losses = {name: side.train()[1] for name, side in sides.items()}
         times: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(rounds):
@@ -41,23 +40,23 @@ def suite_hub(options: argparse.Namespace) -> list[Row]:
                 times[name].append(sides[name].train()[0])
         for side in sides.values():
             side.close()
-    speeds = {name: STEPS / statistics.median(values) for name, values in times.items()}
+    speeds = {name: steps / statistics.median(values) for name, values in times.items()}
     ratio = statistics.median(
         peer / own for own, peer in zip(times["kerazoo"], times["peer"], strict=True)
     )
     gap = max(abs(a - b) for a, b in zip(*losses.values(), strict=True))
     return [
         row("fine-tuning, steps a second", speeds["kerazoo"], PEER, speeds["peer"], ratio, BAR),
-        fact(f"largest gap of losses, {STEPS} steps", gap, "<= 1e-5"),
+        fact(f"largest gap of losses, {steps} steps", gap, "<= 1e-5"),
     ]
 
 
 class _Side:
-    """A process that trains `STEPS` steps whenever it is asked to."""
+    """A process that trains `steps` steps whenever it is asked to."""
 
-    def __init__(self, name: str, folder: str) -> None:
+    def __init__(self, name: str, folder: str, steps: int) -> None:
         self._process = subprocess.Popen(
-            _command(name, folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            _command(name, folder, steps), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def train(self) -> tuple[float, list[float]]:
@@ -68,7 +67,7 @@ class _Side:
         self._process.stdin.flush()
         words = self._process.stdout.readline().split()
         if not words:
-            sys.exit("A side of the suite 'hub' failed; what it said stands above.")
+            raise RuntimeError("A side of the suite 'hub' failed; what it said stands above.")
         seconds, *losses = map(float, words)
         return seconds, losses
 
@@ -76,13 +75,6 @@ class _Side:
         self._process.communicate()
 
 
-def _command(what: str, folder: str) -> list[str]:
-    return [sys.executable, str(Path(__file__).with_name("benchmark_hub_side.py")), what, folder]
-
-
-if __name__ == "__main__":
-    from benchmark_table import print_rows
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    print_rows("hub", suite_hub(parser.parse_args()))
+def _command(what: str, folder: str, steps: int) -> list[str]:
+    program = Path(__file__).with_name("benchmark_hub_side.py")
+    return [sys.executable, str(program), what, folder, str(steps)]

@@ -1,10 +1,10 @@
 """One side of the suite "hub" (benchmark_hub.py), in a process of its own.
 
-    python benchmark_hub_side.py make FOLDER      write the SavedModel, by Keras 2
-    python benchmark_hub_side.py kerazoo FOLDER   train it by HubLayer in Keras 3
-    python benchmark_hub_side.py peer FOLDER      train it by hub.KerasLayer in Keras 2
+    python benchmark_hub_side.py make FOLDER STEPS      write the SavedModel, by Keras 2
+    python benchmark_hub_side.py kerazoo FOLDER STEPS   train it by HubLayer in Keras 3
+    python benchmark_hub_side.py peer FOLDER STEPS      train it by hub.KerasLayer in Keras 2
 
-The last two train 50 steps for each line on stdin, and answer with seconds and losses.
+The last two train STEPS steps for each line on stdin, and answer with seconds and losses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from benchmark_hub import BATCH, SIZE, STEPS
+from benchmark_hub import BATCH, SIZE
 
 CLASSES = 10
 
@@ -62,12 +62,12 @@ def compiled(side: str, folder: str) -> Any:
     return model
 
 
-def answer(model: Any) -> None:
+def answer(model: Any, steps: int) -> None:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(STEPS, BATCH, SIZE, SIZE, 3)).astype("float32")
-    y = rng.integers(0, CLASSES, (STEPS, BATCH))
+    x = rng.normal(size=(steps, BATCH, SIZE, SIZE, 3)).astype("float32")
+    y = rng.integers(0, CLASSES, (steps, BATCH))
     for _ in sys.stdin:
         start, losses = time.perf_counter(), []
         for images, labels in zip(x, y, strict=True):
@@ -77,5 +77,5 @@ def answer(model: Any) -> None:
 
 
 if __name__ == "__main__":
-    what, folder = sys.argv[1:]
-    make(folder) if what == "make" else answer(compiled(what, folder))
+    what, folder, steps = sys.argv[1:]
+    make(folder) if what == "make" else answer(compiled(what, folder), int(steps))

@@ -10,36 +10,36 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from benchmark_sizes import Sizes
 from benchmark_table import Row, progress, row
 
-BATCH, STEPS, EPOCHS = 128, 150, 3  # the first epoch of each run is not counted
-EVERY = 50  # steps between two checkpoints
+BATCH = 128
 
 
 def suite_loop(options: argparse.Namespace) -> list[Row]:
     """mnist_cnn, Adam with moving average, 52 MB of state; contenders in turns."""
     rows = []
     for precision in ("float32", "mixed_bfloat16"):
-        rows += [_against_fit(precision, options.rounds), _checkpoint(precision, options.rounds)]
+        rows += [_against_fit(precision, options.sizes), _checkpoint(precision, options.sizes)]
     return rows
 
 
-def _against_fit(precision: str, rounds: int) -> Row:
+def _against_fit(precision: str, sizes: Sizes) -> Row:
     """Steps per second, whole epochs."""
     from kerazoo.training.precision import dtype_policy
 
     with dtype_policy(precision):
-        contenders = {"fit": _fit(), "Loop": _loop()}
+        contenders = {"fit": _fit(sizes), "Loop": _loop(sizes)}
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds):
+    for number in range(sizes.rounds):
         for name, run in contenders.items():
-            progress(f"loop, {precision}, round {number + 1}/{rounds}: {name}")
+            progress(f"loop, {precision}, round {number + 1}/{sizes.rounds}: {name}")
             times[name] += run()
-    fit, loop = (STEPS / statistics.median(times[name]) for name in ("fit", "Loop"))
+    fit, loop = (sizes.loop_steps / statistics.median(times[name]) for name in ("fit", "Loop"))
     return row(f"Loop, {precision}, steps/s", loop, "model.fit", fit, loop / fit, ">= 0.98")
 
 
-def _checkpoint(precision: str, rounds: int) -> Row:
+def _checkpoint(precision: str, sizes: Sizes) -> Row:
     """Seconds for 50 steps that begin with a checkpoint, which is written meanwhile, and for the 50
     steps after them: within one run, since two runs differ by more than a checkpoint costs."""
     from kerazoo.training import Loop
@@ -47,26 +47,28 @@ def _checkpoint(precision: str, rounds: int) -> Row:
 
     with dtype_policy(precision):
         model = _model()
-    clock = _BlockClock()
+    every = sizes.checkpoint_steps
+    clock = _BlockClock(every)
     progress(f"loop, {precision}: checkpoints")
     with tempfile.TemporaryDirectory() as folder:
-        loop = Loop(model, checkpoints=folder, checkpoint_every=2 * EVERY)
-        loop.fit(_batches(6 * EVERY * rounds), epochs=1, callbacks=[clock], progress=False)
+        loop = Loop(model, checkpoints=folder, checkpoint_every=2 * every)
+        batches = _batches(6 * every * sizes.rounds)
+        loop.fit(batches, epochs=1, callbacks=[clock], progress=False)
     blocks = clock.seconds[2:]  # the first two compile
     saving, without = statistics.median(blocks[::2]), statistics.median(blocks[1::2])
-    what = f"{EVERY} steps with a checkpoint, {precision}, s"
+    what = f"{every} steps with a checkpoint, {precision}, s"
     return row(what, saving, "without", without, saving / without, "<= 1.03")
 
 
-def _fit() -> Callable[[], list[float]]:
-    model, batches = _model(), _batches(STEPS)
+def _fit(sizes: Sizes) -> Callable[[], list[float]]:
+    model, batches = _model(), _batches(sizes.loop_steps)
 
     def run() -> list[float]:
         clock = _EpochClock()
         model.fit(
             batches.starting_at(),
-            epochs=EPOCHS,
-            steps_per_epoch=STEPS,
+            epochs=sizes.loop_epochs,
+            steps_per_epoch=sizes.loop_steps,
             verbose=0,
             callbacks=[clock],
         )
@@ -75,14 +77,14 @@ def _fit() -> Callable[[], list[float]]:
     return run
 
 
-def _loop() -> Callable[[], list[float]]:
+def _loop(sizes: Sizes) -> Callable[[], list[float]]:
     from kerazoo.training import Loop
 
-    model, batches = _model(), _batches(STEPS)
+    model, batches = _model(), _batches(sizes.loop_steps)
 
     def run() -> list[float]:
         clock = _EpochClock()
-        Loop(model).fit(batches, epochs=EPOCHS, callbacks=[clock], progress=False)
+        Loop(model).fit(batches, epochs=sizes.loop_epochs, callbacks=[clock], progress=False)
         return clock.seconds[1:]
 
     return run
@@ -127,10 +129,14 @@ class _EpochClock(keras.callbacks.Callback):
 
 
 class _BlockClock(_EpochClock):
-    """Seconds of each 50 steps; a checkpoint that is due comes after the clock's call."""
+    """Seconds of each `steps` steps; a checkpoint that is due comes after the clock's call."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if (batch + 1) % EVERY == 0:
+        if (batch + 1) % self.steps == 0:
             self._lap()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_table import Row, progress, row
+from benchmark_sizes import Sizes
+from benchmark_table import NotMeasured, Row, fact, other, progress, row
 
 SAMPLES, CLASSES, K = 1024, 1000, 10
-BURST, WARM_UP = 30, 10  # updates in a turn, and how many of them are not counted
 
 
 def suite_metrics(options: argparse.Namespace) -> list[Row]:
@@ -20,18 +21,20 @@ def suite_metrics(options: argparse.Namespace) -> list[Row]:
     Once as a plain `update_state`, once inside a `tf.function`. The peer is the faster of the two.
     Class ids as labels, which neither peer takes, and one value per class are shown beside it.
     """
+    if not importlib.util.find_spec("keras_rs"):
+        raise NotMeasured("pip install keras-rs")
     rows = []
     for mode, wrap in (("eager", _eager), ("tf.function", _compiled)):
         progress(f"metrics, {mode}")
-        times = _take_turns(_updates(wrap), rounds=options.rounds)
+        times = _take_turns(_updates(wrap), options.sizes)
         ours = times.pop("kerazoo")
         variants = {name: times.pop(name) for name in [*times] if name.startswith("kerazoo")}
         peer = min(times, key=times.__getitem__)
         what = f"PrecisionAtK update, {mode}, ms"
         rows.append(row(what, ours, peer, times[peer], times[peer] / ours, ">= 1.0"))
-        other = max(times, key=times.__getitem__)
-        rows.append({"what": what, "peer": other, "peer_value": times[other]})
-        rows += [{"what": f"{name}, {mode}, ms", "kerazoo": ms} for name, ms in variants.items()]
+        slower = max(times, key=times.__getitem__)
+        rows.append(other(what, slower, times[slower]))
+        rows += [fact(f"{name}, {mode}, ms", ms, "") for name, ms in variants.items()]
     return rows
 
 
@@ -73,15 +76,15 @@ def _compiled(metric: Any, labels: Any, scores: Any) -> Callable[[], Any]:
     return lambda: update(labels, scores)
 
 
-def _take_turns(contenders: dict[str, Callable[[], Any]], *, rounds: int) -> dict[str, float]:
+def _take_turns(contenders: dict[str, Callable[[], Any]], sizes: Sizes) -> dict[str, float]:
     """Median milliseconds of each. Contenders alternate burst by burst, so that a slow moment of
     the machine hits them all; the first calls of a burst find a cold cache and are not counted."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
+    for _ in range(sizes.rounds):
         for name, update in contenders.items():
-            for number in range(BURST):
+            for number in range(sizes.burst):
                 start = time.perf_counter()
                 update()
-                if number >= WARM_UP:
+                if number >= sizes.warm_up:
                     times[name].append(1e3 * (time.perf_counter() - start))
     return {name: statistics.median(values) for name, values in times.items()}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Reinforcement learning: speed beside the loop of TF-Agents' DQN tutorial, and memory over time.
 
-    python tools/benchmark_rl.py [throughput] [memory] [--rounds 3]
+    python tools/benchmark_rl.py [throughput] [memory] [--rounds 3] [--json]
 
 With the extra `rl`. An iteration is one environment step and one update on a batch
 of 64, of a network of 100 and 50 units, on CartPole-v1; contenders take turns in one process.
@@ -10,6 +10,7 @@ of 64, of a network of 100 and 50 units, on CartPole-v1; contenders take turns i
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -39,12 +40,12 @@ from kerazoo.zoo.build import build_model
 from kerazoo.zoo.catalogue import find_any_config
 from kerazoo.zoo.config_file import with_overrides
 
-ITERATIONS = 1000
 BATCH, UNITS = 64, (100, 50)
 
 
-def suite_throughput(rounds: int) -> list[Row]:
+def suite_throughput(options: argparse.Namespace) -> list[Row]:
     """Iterations a second."""
+    rounds, iterations = options.rounds, options.iterations
     contenders = {
         "tutorial, PyDriver": _tutorial(in_python=True),
         "tutorial, DynamicStepDriver": _tutorial(in_python=False),
@@ -55,9 +56,9 @@ def suite_throughput(rounds: int) -> list[Row]:
         for name, run in contenders.items():
             progress(f"throughput, round {number + 1}/{rounds}: {name}")
             start = time.perf_counter()
-            run(ITERATIONS)
+            run(iterations)
             seconds[name].append(time.perf_counter() - start)
-    speeds = {name: ITERATIONS / statistics.median(times) for name, times in seconds.items()}
+    speeds = {name: iterations / statistics.median(times) for name, times in seconds.items()}
     ours = speeds.pop("kerazoo")
     return [
         row("iterations/s", ours, name, speed, ours / speed, ">= 2.0")
@@ -65,14 +66,16 @@ def suite_throughput(rounds: int) -> list[Row]:
     ]
 
 
-def suite_memory(rounds: int) -> list[Row]:
-    """Resident memory at each evaluation of a run of 200,000 steps."""
+def suite_memory(options: argparse.Namespace) -> list[Row]:
+    """Resident memory at each evaluation of a long run, whose replay buffer is full after a tenth
+    of it."""
+    steps = options.memory_steps
     config = _dqn_cartpole(
         {
-            "reinforcement.steps": 200_000,
-            "reinforcement.agent.replay_capacity": 20_000,
+            "reinforcement.steps": steps,
+            "reinforcement.agent.replay_capacity": steps // 10,
             "reinforcement.agent.updates": 16,
-            "reinforcement.evaluation": {"every": 10_000, "episodes": 5},
+            "reinforcement.evaluation": {"every": steps // 20, "episodes": 5},
         }
     )
     memory: list[tuple[int, float]] = []
@@ -89,7 +92,7 @@ def suite_memory(rounds: int) -> list[Row]:
         run = Watched(config, run_folder, None)
         run_folder.open(config, resume=False)
         run.train(show_progress=False)
-    full = [megabytes for steps, megabytes in memory if steps > 25_000]
+    full = [megabytes for step, megabytes in memory if step > steps // 8]
     return [
         fact("MB when the buffer has become full", full[0], ""),
         fact("MB at most after that", max(full), ""),
@@ -196,11 +199,17 @@ def _resident_megabytes() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     suites = {"throughput": suite_throughput, "memory": suite_memory}
-    parser.add_argument("suites", nargs="*", choices=[*suites, []], default=list(suites))
+    parser.add_argument("suites", nargs="*", choices=[*suites, []], help="both if none is named")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=1000, help="of a turn")
+    parser.add_argument("--memory-steps", type=int, default=200_000, help="of the long run")
+    parser.add_argument("--json", action="store_true", help="end with a line of all rows")
     options = parser.parse_args()
-    for name in options.suites:
-        print_rows(name, suites[name](options.rounds))
+    results = {name: suites[name](options) for name in options.suites or suites}
+    for name, rows in results.items():
+        print_rows(name, rows)
+    if options.json:
+        print(json.dumps([row for rows in results.values() for row in rows]))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,74 +13,64 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from benchmark_table import Row, progress, row
+from benchmark_process import answer_of
+from benchmark_table import NotMeasured, Row, other, progress, row, unmeasured
 
-SAMPLES, BATCH, EPOCHS = 20_000, 128, 3  # the first epoch, which compiles, is not counted
+BATCH = 128
+AUTO = "kerazoo.train auto, images/s"
+AGAINST_TORCH = ">= 1.15"
+Speeds = dict[str, list[float]]
 
 
 def suite_train(options: argparse.Namespace) -> list[Row]:
     """Images per second of mnist_cnn, batch 128, no augmentation, Adam at a constant rate."""
-    speeds: dict[str, list[float]] = {}
+    from kerazoo.inspect import environment
+
+    pythons = dict.fromkeys(("fit", "kerazoo-float32", "kerazoo-auto"), sys.executable)
+    if options.torch_python:
+        pythons["torch"] = options.torch_python
+    sizes, speeds = options.sizes, Speeds()
     with tempfile.TemporaryDirectory() as folder:
-        _write_pack(Path(folder))
-        for number in range(options.rounds):
-            for contender in ("fit", "kerazoo-float32", "kerazoo-auto", "torch"):
-                python = options.torch_python if contender == "torch" else sys.executable
-                if python is None:
-                    continue
-                progress(f"train, round {number + 1}/{options.rounds}: {contender}")
-                for name, values in _worker(python, contender, folder).items():
+        _write_pack(Path(folder), sizes.train_samples)
+        environ = {**os.environ, "KERAZOO_DATA": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        for number in range(sizes.rounds):
+            for contender, python in pythons.items():
+                progress(f"train, round {number + 1}/{sizes.rounds}: {contender}")
+                arguments = (Path(__file__).name, contender, sizes.train_epochs)
+                for name, values in answer_of(python, *arguments, environ=environ).items():
                     speeds.setdefault(name, []).extend(values)
     medians = {name: statistics.median(values) for name, values in speeds.items()}
     fit, float32, auto = (medians[n] for n in ("model.fit", "float32", "auto"))
+    has_tiles = "amx_bf16" in environment().instruction_sets
     rows = [
         row("kerazoo.train float32, images/s", float32, "model.fit", fit, float32 / fit, ">= 1.0"),
-        row("kerazoo.train auto, images/s", auto, "model.fit", fit, auto / fit, ">= 1.0; AMX 1.8"),
+        row(AUTO, auto, "model.fit", fit, auto / fit, ">= 1.8" if has_tiles else ">= 1.0"),
     ]
     torch = {name: value for name, value in medians.items() if name.startswith("torch")}
-    if torch:
-        best = max(torch, key=torch.__getitem__)
-        rows.append(
-            row(
-                "kerazoo.train auto, images/s",
-                auto,
-                best,
-                torch[best],
-                auto / torch[best],
-                ">= 1.15",
-            )
-        )
-        rows += [{"what": name, "peer_value": value} for name, value in torch.items()]
-    return rows
+    if not torch:
+        missing = unmeasured(f"{AUTO}, PyTorch", "name a Python by --torch-python", AGAINST_TORCH)
+        return [*rows, missing]
+    best = max(torch, key=torch.__getitem__)
+    rows.append(row(AUTO, auto, best, torch[best], auto / torch[best], AGAINST_TORCH))
+    return rows + [other("PyTorch, images/s", name, value) for name, value in torch.items()]
 
 
-def _write_pack(folder: Path) -> None:
+def _write_pack(folder: Path, samples: int) -> None:
     """A smaller mnist.npz, in the place of the data set, for all contenders."""
     import numpy as np
 
     import kerazoo
 
     x, y = kerazoo.datasets.load_numpy("mnist", "train")
-    if len(x) < SAMPLES:
-        sys.exit("The suite 'train' needs MNIST's 60,000 training images: set KERAZOO_DATA.")
-    x, y = x[:SAMPLES, ..., 0], y[:SAMPLES]
+    if len(x) < samples:
+        raise NotMeasured("needs MNIST's 60,000 training images: set KERAZOO_DATA")
+    x, y = x[:samples, ..., 0], y[:samples]
     np.savez(folder / "mnist.npz", x_train=x, y_train=y, x_test=x[:100], y_test=y[:100])
 
 
-def _worker(python: str, contender: str, folder: str) -> dict[str, list[float]]:
-    done = subprocess.run(
-        [python, str(Path(__file__).resolve()), contender],
-        env={**os.environ, "KERAZOO_DATA": folder, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(f"{contender} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def worker_fit() -> dict[str, list[float]]:
-    """What a Keras user writes: `model.fit` on the arrays, timed per epoch by a callback."""
+def worker_fit(epochs: int) -> Speeds:
+    """What a Keras user writes: `model.fit` on the arrays, timed per epoch by a callback. Here as
+    below the first epoch, which compiles, is not counted."""
     import keras
 
     import kerazoo
@@ -95,19 +84,18 @@ def worker_fit() -> dict[str, list[float]]:
     )
     ends = [0.0]
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
-    model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=[clock])
-    epochs = [SAMPLES / (end - start) for start, end in pairwise(ends[1:])]
-    return {"model.fit": epochs}
+    model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=[clock])
+    return {"model.fit": [len(x) / (end - start) for start, end in pairwise(ends[1:])]}
 
 
-def worker_kerazoo(precision: str) -> dict[str, list[float]]:
+def worker_kerazoo(precision: str, epochs: int) -> Speeds:
     """`kerazoo.train` with the recipe stripped to what the peers do."""
     import kerazoo
 
     with tempfile.TemporaryDirectory() as folder:
         kerazoo.train(
             "mnist_cnn",
-            epochs=EPOCHS,
+            epochs=epochs,
             precision=precision,
             output_dir=folder,
             progress=False,
@@ -119,7 +107,8 @@ def worker_kerazoo(precision: str) -> dict[str, list[float]]:
             },
         )
         ends = _epoch_ends(Path(folder) / "tensorboard")
-    return {precision: [SAMPLES / (end - start) for start, end in pairwise(ends)]}
+    samples = len(kerazoo.datasets.load_numpy("mnist", "train")[0])
+    return {precision: [samples / (end - start) for start, end in pairwise(ends)]}
 
 
 def _epoch_ends(events: Path) -> list[float]:
@@ -135,7 +124,7 @@ def _epoch_ends(events: Path) -> list[float]:
     return [stamps[step] for step in sorted(stamps)]
 
 
-def worker_torch() -> dict[str, list[float]]:
+def worker_torch(epochs: int) -> Speeds:
     """The same network in PyTorch: float32 and bfloat16, default and channels_last."""
     import numpy as np
     import torch
@@ -154,8 +143,8 @@ def worker_torch() -> dict[str, list[float]]:
         ).to(memory_format=layout)
         optimizer = torch.optim.Adam(model.parameters(), 1e-3)
         speeds = []
-        for _ in range(EPOCHS):
-            order = torch.randperm(SAMPLES)
+        for _ in range(epochs):
+            order = torch.randperm(len(images))
             start = time.perf_counter()
             for rows in order.split(BATCH):
                 batch = (images[rows].float() / 255).to(memory_format=layout)
@@ -164,7 +153,7 @@ def worker_torch() -> dict[str, list[float]]:
                     logits = model(batch)
                 nn.functional.cross_entropy(logits.float(), labels[rows]).backward()
                 optimizer.step()
-            speeds.append(SAMPLES / (time.perf_counter() - start))
+            speeds.append(len(images) / (time.perf_counter() - start))
         return speeds[1:]
 
     return {
@@ -174,12 +163,12 @@ def worker_torch() -> dict[str, list[float]]:
     }
 
 
-WORKERS: dict[str, Callable[[], dict[str, list[float]]]] = {
+WORKERS: dict[str, Callable[[int], Speeds]] = {
     "fit": worker_fit,
-    "kerazoo-float32": lambda: worker_kerazoo("float32"),
-    "kerazoo-auto": lambda: worker_kerazoo("auto"),
+    "kerazoo-float32": lambda epochs: worker_kerazoo("float32", epochs),
+    "kerazoo-auto": lambda epochs: worker_kerazoo("auto", epochs),
     "torch": worker_torch,
 }
 
 if __name__ == "__main__":
-    print(json.dumps(WORKERS[sys.argv[1]]()))
+    print(json.dumps(WORKERS[sys.argv[1]](int(sys.argv[2]))))

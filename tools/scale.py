@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_table import fact, print_rows, progress, row
+from benchmark_table import Row, fact, print_rows, progress, row
 
 WORKER = Path(__file__).with_name("scale_worker.py")
 _UNCOUNTED = 8  # steps at the start: tracing, caches, connections
@@ -43,6 +43,9 @@ CONTENDERS = {
     "2 workers, 1 thread each": (2, 1),
     "4 workers, 1 thread each": (4, 1),
 }
+
+Results = dict[str, list[dict[str, Any]]]
+"""Contender -> what each round measured."""
 
 
 @dataclass(frozen=True)
@@ -93,24 +96,49 @@ def step_seconds(workers: int, network: Network, *, bytes_per_second: float) -> 
     return network.compute + sent * (_COPYING + 1 / bytes_per_second) + waits * _LATENCY
 
 
+def suite_scale(options: argparse.Namespace) -> list[Row]:
+    """The suite "scale" of tools/benchmark.py: mnist_cnn, global batch 256."""
+    sizes, batch_size = options.sizes, 256
+    training = Training("mnist_cnn", batch_size, sizes.scale_steps)
+    results = measured(training, sizes.rounds, sizes.scale_contenders or tuple(CONTENDERS))
+    return list(rows_of(results, batch_size))
+
+
 def measure(options: argparse.Namespace) -> None:
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
-    for number in range(options.rounds):
-        for name, (workers, threads) in CONTENDERS.items():
-            progress(f"round {number + 1}/{options.rounds}: {name}")
-            results[name].append(_run(workers, threads, options))
+    training = Training(options.model, options.batch_size, options.steps)
+    results = measured(training, options.rounds, tuple(CONTENDERS))
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=1))
-    print_rows(f"{options.model}, global batch {options.batch_size}", list(_rows(results, options)))
+    rows = list(rows_of(results, options.batch_size))
+    print_rows(f"{options.model}, global batch {options.batch_size}", rows)
 
 
-def _run(workers: int, threads: int, options: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Training:
+    """What every contender trains; `batch_size` is the global one."""
+
+    model: str
+    batch_size: int
+    steps: int
+
+
+def measured(training: Training, rounds: int, contenders: tuple[str, ...]) -> Results:
+    """Contenders, by name, in turns."""
+    results: Results = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in contenders:
+            progress(f"scale, round {number + 1}/{rounds}: {name}")
+            results[name].append(_run(*CONTENDERS[name], training))
+    return results
+
+
+def _run(workers: int, threads: int, training: Training) -> dict[str, Any]:
     """The chief's step times and the bytes that all workers sent, and how long the start took."""
     from kerazoo import distribute
 
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(WORKER), f"{folder}/result.json", options.model]
-        command += [str(options.batch_size), str(options.steps)]
+        command = [sys.executable, str(WORKER), f"{folder}/result.json", training.model]
+        command += [str(training.batch_size), str(training.steps)]
         start = time.time()
         if workers:
             with contextlib.redirect_stderr(io.StringIO()) as said:
@@ -121,7 +149,7 @@ def _run(workers: int, threads: int, options: argparse.Namespace) -> dict[str, A
             done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
             code, said = done.returncode, io.StringIO(done.stderr)
         if code:
-            sys.exit(said.getvalue())
+            raise RuntimeError(f"A process of tools/scale.py failed:\n{said.getvalue()}")
         result = json.loads((Path(folder) / "0-result.json").read_text())
     steps = _differences(result["time"][_UNCOUNTED:])
     sent = _differences(result["bytes"][_UNCOUNTED:])
@@ -137,21 +165,21 @@ def _differences(values: list[float]) -> list[float]:
     return [after - before for before, after in itertools.pairwise(values)]
 
 
-def _rows(
-    results: dict[str, list[dict[str, Any]]], options: argparse.Namespace
-) -> Iterable[dict[str, Any]]:
+def rows_of(results: Results, batch_size: int) -> Iterable[Row]:
+    """The table; without the contenders that have no results, but for the two of the ratios."""
+
     def median(name: str, what: str) -> float:
         return statistics.median(result[what] for result in results[name])
 
     one = "1 process, 2 threads"
-    for name in CONTENDERS:
+    for name in results:
         yield fact(f"step, {name}, ms", 1000 * median(name, "step"), "")
-    images = {name: options.batch_size / median(name, "step") for name in CONTENDERS}
+    images = {name: batch_size / median(name, "step") for name in results}
     two = "2 workers, 1 thread each"
     ratio = images[two] / images[one]
     yield row(f"images/s, {two}", images[two], one, images[one], ratio, ">= 0.75")
-    for name, (workers, _) in CONTENDERS.items():
-        if workers:
+    for name in results:
+        if workers := CONTENDERS[name][0]:
             sent, gradient = median(name, "sent"), median(name, "gradient_bytes")
             formula = workers * ring_bytes(workers, gradient)
             yield row(
