@@ -73,7 +73,8 @@ def _whole_part(url: str, path: Path, sha256: str | None) -> Path:
     """The part file with all bytes of the file in it."""
     import requests
 
-    for attempt in range(ATTEMPTS):
+    failures = 0
+    while True:
         try:
             with _get(url) as answer:
                 version = _version(answer, sha256)
@@ -90,9 +91,9 @@ def _whole_part(url: str, path: Path, sha256: str | None) -> Path:
         except requests.HTTPError:
             raise  # the server has answered
         except requests.RequestException:
-            if attempt == ATTEMPTS - 1:
+            failures += 1
+            if failures == ATTEMPTS:
                 raise
-    raise AssertionError("unreachable")
 
 
 @contextmanager
