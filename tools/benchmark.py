@@ -73,7 +73,7 @@ def main() -> None:
 
         draw(record, options.plot)
     print("\n" + (_summary(record) if not options.quick else "quick: these figures mean nothing"))
-    sys.exit(any(row["kerazoo"] == FAILED for row in _all_rows(record)))
+    sys.exit(int(any(row["kerazoo"] == FAILED for row in _all_rows(record))))
 
 
 def _options() -> argparse.Namespace:

@@ -12,7 +12,7 @@ from benchmark_table import NotMeasured, Row, progress
 
 
 def suite_rl(options: argparse.Namespace) -> list[Row]:
-    """Iterations a second beside TF-Agents' tutorial, and memory over a long run."""
+    """Iterations a second beside TF-Agents' tutorial, memory over a long run, returns of agents."""
     if not options.rl_python:
         raise NotMeasured("name a Python that has kerazoo[rl] by --rl-python")
     sizes = options.sizes
@@ -24,4 +24,5 @@ def suite_rl(options: argparse.Namespace) -> list[Row]:
         *("--rounds", sizes.rounds),
         *("--iterations", sizes.rl_iterations),
         *("--memory-steps", sizes.rl_memory_steps),
+        *("--episodes", sizes.rl_episodes),
     )

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
-"""Reinforcement learning: speed beside the loop of TF-Agents' DQN tutorial, and memory over time.
+"""Reinforcement learning: speed beside the loop of TF-Agents' DQN tutorial, memory over time, and
+what the published agents reach.
 
-    python tools/benchmark_rl.py [throughput] [memory] [--rounds 3] [--json]
+    python tools/benchmark_rl.py [throughput] [memory] [agents] [--rounds 3] [--json]
 
 With the extra `rl`. An iteration is one environment step and one update on a batch
 of 64, of a network of 100 and 50 units, on CartPole-v1; contenders take turns in one process.
@@ -32,6 +33,7 @@ from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.trajectories import Trajectory
 from tf_agents.utils import common
 
+import kerazoo
 from kerazoo.rl.learners import make_learner
 from kerazoo.rl.run import Run
 from kerazoo.training.run_folder import RunFolder
@@ -41,6 +43,9 @@ from kerazoo.zoo.catalogue import find_any_config
 from kerazoo.zoo.config_file import with_overrides
 
 BATCH, UNITS = 64, (100, 50)
+BARS = {"dqn_cartpole": ">= 475", "ppo_cartpole": ">= 475"}
+ACROBOT, ACROBOT_BAR = "dqn_acrobot", "<= 85"
+"""It loses a point at each step before the goal, of which it shall take few."""
 
 
 def suite_throughput(options: argparse.Namespace) -> list[Row]:
@@ -96,8 +101,21 @@ def suite_memory(options: argparse.Namespace) -> list[Row]:
     return [
         fact("MB when the buffer has become full", full[0], ""),
         fact("MB at most after that", max(full), ""),
-        fact("change at most", max(abs(m / full[0] - 1) for m in full), "<= 0.05"),
+        fact("memory, change at most", max(abs(m / full[0] - 1) for m in full), "<= 0.05"),
     ]
+
+
+def suite_agents(options: argparse.Namespace) -> list[Row]:
+    """Mean returns of greedy episodes; without a bar those of agents that none was set for."""
+    rows = []
+    for name in kerazoo.list_models(task="reinforcement-learning", pretrained=True):
+        progress(f"agents: {name}")
+        mean = rl.evaluate(name, episodes=options.episodes)["mean_return"]
+        if name == ACROBOT:
+            rows.append(fact(f"{name}, points lost", -mean, ACROBOT_BAR))
+        else:
+            rows.append(fact(f"{name}, mean return", mean, BARS.get(name, "")))
+    return rows
 
 
 def _tutorial(*, in_python: bool) -> Callable[[int], None]:
@@ -198,11 +216,12 @@ def _resident_megabytes() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    suites = {"throughput": suite_throughput, "memory": suite_memory}
-    parser.add_argument("suites", nargs="*", choices=[*suites, []], help="both if none is named")
+    suites = {"throughput": suite_throughput, "memory": suite_memory, "agents": suite_agents}
+    parser.add_argument("suites", nargs="*", choices=[*suites, []], help="all if none is named")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=1000, help="of a turn")
     parser.add_argument("--memory-steps", type=int, default=200_000, help="of the long run")
+    parser.add_argument("--episodes", type=int, default=100, help="of each agent")
     parser.add_argument("--json", action="store_true", help="end with a line of all rows")
     options = parser.parse_args()
     results = {name: suites[name](options) for name in options.suites or suites}

@@ -21,7 +21,8 @@ class Sizes:
         compress_steps, distill_samples, hub_steps: of a turn of these suites.
         scale_steps: above 8, the steps that are not counted.
         scale_contenders: names in `scale.CONTENDERS`; None for all.
-        rl_iterations: of a turn; `rl_memory_steps`: of the run whose memory is watched.
+        rl_iterations: of a turn; `rl_memory_steps`: of the run whose memory is watched;
+            `rl_episodes`: of each published agent.
         networks: of `keras.applications`, for the suite "flops".
         zoo_models: None for all that are published; `zoo_samples`: of a test split, None for all.
     """
@@ -44,6 +45,7 @@ class Sizes:
     scale_contenders: tuple[str, ...] | None
     rl_iterations: int
     rl_memory_steps: int
+    rl_episodes: int
     networks: tuple[str, ...]
     zoo_models: tuple[str, ...] | None
     zoo_samples: int | None
@@ -73,6 +75,7 @@ FULL = Sizes(
     scale_contenders=None,
     rl_iterations=1000,
     rl_memory_steps=200_000,
+    rl_episodes=100,
     networks=("MobileNetV2", "EfficientNetB0", "DenseNet121", "ResNet50"),
     zoo_models=None,
     zoo_samples=None,
@@ -97,6 +100,7 @@ QUICK = Sizes(
     scale_contenders=("1 process, 2 threads", "2 workers, 1 thread each"),
     rl_iterations=20,
     rl_memory_steps=10_000,
+    rl_episodes=2,
     networks=("MobileNet",),
     zoo_models=("mnist_mlp", "timeseries_forecaster", "ml100k_two_tower", "mr_text_lstm"),
     zoo_samples=50,

@@ -1,7 +1,6 @@
 """The suite "zoo": every published model on its official test split, against its bar.
 
-Of agents, whose figures are of episodes and not of a data set, tools/benchmark_rl.py and
-`kerazoo evaluate` tell.
+Agents, whose figures are of episodes and not of a data set, are in the suite "rl".
 """
 
 from __future__ import annotations
