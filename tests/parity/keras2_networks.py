@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 SMALL = ["MobileNetV3Small", "RegNetX002", "DenseNet121"]
+DAMPED = {"ResNetRS": "batch_norm_3", "EfficientNetV2L": "project_bn"}
+"""The end of each block's own branch."""
 
 
 def names():
@@ -46,27 +48,23 @@ def network(name, seed=0):
                 spread = rng.normal(0, 0.05, variable.shape)
                 at_zero = "beta" in variable.name or "mean" in variable.name
                 variable.assign(spread if at_zero else 1 + spread)
-    if name.startswith("ResNetRS"):
-        settle(model, rng)
+    for family, branch_end in DAMPED.items():
+        if name.startswith(family):
+            damp(model, branch_end)
     return model
 
 
-def settle(model, rng):
-    """Give its BatchNormalization layers the statistics of random images, and each block of its
-    residual path a tenth of the say.
+def damp(model, branch_end):
+    """Give what each block adds to its residual path a tenth of its weight.
 
-    With random statistics the activations of ResNetRS grow from block to block, its gates and its
-    softmax saturate, and two hundred layers turn a rounding error into another class.
+    In the deepest networks, whose statistics are random too, activations else grow from block to
+    block, gates and softmax saturate, and a rounding error becomes another class.
     """
-    layers = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.momentum = 0.0
-        if layer.name.endswith("batch_norm_3"):
+    names = {layer.name for layer in model.layers}
+    for layer in model.layers:
+        block = layer.name.removesuffix(branch_end)
+        if block != layer.name and {f"{block}add", f"{block}output_act"} & names:
             layer.gamma.assign(0.1 * layer.gamma)
-    model(rng.normal(size=(32, *model.input_shape[1:])).astype("float32"), training=True)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
 
 
 def relative_difference(expected, actual):
