@@ -45,6 +45,9 @@ def fine_tune(
     mix: Annotated[
         str | None, typer.Option(help="mixup or cutmix: against overfitting to few images.")
     ] = None,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Share of each label that is spread over all classes.")
+    ] = 0.0,
     image_size: Annotated[
         int | None, typer.Option(help="Pixels per side; absent: the network's own.")
     ] = None,
@@ -77,6 +80,7 @@ def fine_tune(
         learning_rate=learning_rate,
         class_weights=class_weights,
         mix=mix,
+        label_smoothing=label_smoothing,
         image_size=image_size,
         lora_rank=lora_rank,
         precision=precision,

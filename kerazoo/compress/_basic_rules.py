@@ -142,6 +142,7 @@ def _compared(layer: Any) -> Lowering:
     return Lowering(Kind.QUANTIZED)
 
 
+# These move values and compute none.
 @lowers(
     layers.Concatenate,
     layers.Flatten,
@@ -158,10 +159,7 @@ def _compared(layer: Any) -> Lowering:
     layers.Identity,
     layers.ActivityRegularization,
 )
-def _moved(layer: Any) -> Lowering:
-    return PASS_THROUGH
-
-
+# These work in training alone.
 @lowers(
     layers.Dropout,
     layers.SpatialDropout1D,
@@ -196,7 +194,7 @@ def _moved(layer: Any) -> Lowering:
     layers.RandomTranslation,
     layers.RandomZoom,
 )
-def _only_in_training(layer: Any) -> Lowering:
+def _passed_through(layer: Any) -> Lowering:
     return PASS_THROUGH
 
 

@@ -1,25 +1,28 @@
-"""Which datasets there are. A dataset is one file beside this one, and one line at its end."""
+"""Which datasets there are. A dataset is one file beside this one, and its name below."""
 
 from __future__ import annotations
 
-from kerazoo.datasets import (
-    bccd,
-    camvid,
-    cifar10,
-    diabetes,
-    digits,
-    elnino,
-    fsdd,
-    fsdd_strings,
-    imagenet,
-    ml100k,
-    mnist,
-    mnist1d,
-    multi30k,
-    rt_polarity,
-)
+from importlib import import_module
+
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.errors import unknown_name
+
+_MODULES = (
+    "bccd",
+    "camvid",
+    "cifar10",
+    "diabetes",
+    "digits",
+    "elnino",
+    "fsdd",
+    "fsdd_strings",
+    "imagenet",
+    "ml100k",
+    "mnist",
+    "mnist1d",
+    "multi30k",
+    "rt_polarity",
+)
 
 
 def list_datasets() -> list[str]:
@@ -45,20 +48,5 @@ def info(name: str) -> Dataset:
 
 
 def _datasets() -> dict[str, Dataset]:
-    modules = (
-        bccd,
-        camvid,
-        cifar10,
-        diabetes,
-        digits,
-        elnino,
-        fsdd,
-        fsdd_strings,
-        imagenet,
-        ml100k,
-        mnist,
-        mnist1d,
-        multi30k,
-        rt_polarity,
-    )
+    modules = (import_module(f"kerazoo.datasets.{name}") for name in _MODULES)
     return {module.DATASET.name: module.DATASET for module in modules}

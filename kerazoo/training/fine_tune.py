@@ -27,6 +27,7 @@ def fine_tune(
     class_weights: str | Mapping[int, float] | None = None,
     augment: Augment | str | None = "auto",
     mix: str | None = None,
+    label_smoothing: float = 0.0,
     image_size: int | None = None,
     lora_rank: int | None = None,
     patience: int = 5,
@@ -66,6 +67,8 @@ def fine_tune(
         mix: "mixup" or "cutmix": in the second part each image is mixed with another one, and their
             labels with them (`kerazoo.training.steps.MixedSampleAugment`): against overfitting,
             where there are few images and epochs enough, 20 or so.
+        label_smoothing: share of each label that is spread over all classes in the loss, 0 to
+            below 1; 0.1 lets small data be trained at a higher rate.
         image_size: pixels per side that the network sees, for networks by name; None takes its own
             size, or, of smaller images in arrays, four times their side, 128 at least.
         lora_rank: in the second part, train low-rank additions to the kernels of Dense and
@@ -106,6 +109,7 @@ def fine_tune(
         class_weights=class_weights,
         augment=augment,
         mix=mix,
+        label_smoothing=label_smoothing,
         image_size=image_size,
         lora_rank=lora_rank,
         patience=patience,

@@ -28,6 +28,7 @@ class Settings:
     class_weights: str | Mapping[int, float] | None
     augment: Augment | str | None
     mix: str | None
+    label_smoothing: float
     image_size: int | None
     lora_rank: int | None
     patience: int
@@ -43,6 +44,7 @@ class Settings:
             if (value := getattr(self, name)) is not None:
                 check_integer(name, value, least=2 if name == "num_classes" else 1)
         check_number("learning_rate", self.learning_rate, above=0.0)
+        check_number("label_smoothing", self.label_smoothing, least=0.0, below=1.0)
         check_stages(self.unfreeze)
         if self.precision not in ("auto", "float32", "mixed_bfloat16", "mixed_float16"):
             raise ConfigError(

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from kerazoo.errors import ConfigError, MissingDependencyError
+from kerazoo.losses import SmoothedCrossentropy
 from kerazoo.training import callbacks, checkpoint, lora, report_on_mistakes
 from kerazoo.training.checkpoint import History
 from kerazoo.training.depth_rates import DepthRates
@@ -88,11 +89,10 @@ class FineTuning:
 
     def compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         """For class numbers and logits."""
-        model.compile(
-            optimizer,
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            weighted_metrics=["accuracy"],
-        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if self.settings.label_smoothing:
+            loss = SmoothedCrossentropy(self.settings.label_smoothing)
+        model.compile(optimizer, loss, weighted_metrics=["accuracy"])
 
     def _check_precision(self) -> None:
         """A model that is given keeps its own."""

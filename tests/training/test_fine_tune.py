@@ -102,6 +102,16 @@ def test_mixed_samples_train_the_same_network(tune, monkeypatch):
         tune(mix="cutmx")
 
 
+def test_smoothed_labels_are_in_the_loss_of_all_stages(tune):
+    result = tune(head_epochs=3, epochs=2, label_smoothing=0.2)
+    images, labels = spots(30, seed=5)
+    logits = result.model.predict(images, verbose=0)
+    smoothed = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+    expected = float(smoothed(keras.ops.one_hot(labels, logits.shape[-1]), logits))
+    assert result.metrics["val_loss"] == pytest.approx(expected, rel=1e-4)
+    assert min(result.history["val_loss"]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_frozen_network_stays_what_it_is(tune):
     network = small_network()
     before = weights_of(network)
@@ -467,6 +477,7 @@ def test_folders_without_classes_are_refused(tune, tmp_path):
         ({"unfreeze": (1.0, 0.5)}, "`unfreeze` must rise"),
         ({"epochs": -1}, "`epochs` must be an integer of 0"),
         ({"batch_size": 0}, "`batch_size`"),
+        ({"label_smoothing": 1.0}, "`label_smoothing` must be"),
         ({"precision": "float16"}, "`precision` must be"),
         ({"precision": "mixed_bfloat16"}, "a model has its own already"),
         ({"augment": "strong"}, "`augment` must be"),
