@@ -85,7 +85,8 @@ def test_a_file_is_fetched_once(server, tmp_path):
 def test_a_broken_connection_goes_on(server, tmp_path, sha256):
     server.cuts = [200_000, 10, 150_000]  # the second says only which file it is
     assert fetch(server.address, tmp_path / "file.bin", sha256=sha256) == DIGEST
-    assert server.ranges == [None, None, "bytes=196608-", None, "bytes=327680-"]
+    starts = [int(asked.strip("bytes=-")) for asked in server.ranges if asked]
+    assert 0 < starts[0] < starts[-1]  # how much a cut connection delivers is up to the system
     assert visible(tmp_path) == ["file.bin"]
     assert not list(tmp_path.glob("*.part"))
 
@@ -95,8 +96,11 @@ def test_what_was_given_up_goes_on_in_the_next_call(server, tmp_path):
     with pytest.raises(requests.RequestException):
         fetch(server.address, tmp_path / "file.bin")
     assert visible(tmp_path) == []
+    (part,) = tmp_path.glob(".*.part")
+    kept = part.stat().st_size
     assert fetch(server.address, tmp_path / "file.bin") == DIGEST
-    assert server.ranges[-1] == "bytes=196608-"
+    assert kept > 0
+    assert server.ranges[-1] == f"bytes={kept}-"
 
 
 def test_another_version_is_not_joined_to_the_old_one(server, tmp_path):
