@@ -42,6 +42,7 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
 
     import keras
 
+    from kerazoo.datasets.arrays import count, rows
     from kerazoo.distribute.workers import Workers
     from kerazoo.training.loop import Loop
     from kerazoo.zoo.build import build_model
@@ -55,8 +56,8 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
         config = with_overrides(config, {"training.optimizer.learning_rate.peak": peak})
     inputs, targets = kerazoo.datasets.load_numpy(config.data.dataset, "train")
     size = config.data.batch_size
-    samples = min(len(inputs), steps * size) - 5
-    batches = kerazoo.datasets.Batches(inputs[:samples], targets[:samples], batch_size=size)
+    part = slice(min(count(inputs), steps * size) - 5)
+    batches = kerazoo.datasets.Batches(rows(inputs, part), rows(targets, part), batch_size=size)
     epochs = -(-steps // len(batches))
     keras.utils.set_random_seed(0)
     taken = inspect.signature(find_builder(config.model.builder)).parameters
@@ -65,7 +66,7 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
         model = build_model(config, **arguments)
         compile_model(model, config.training, steps_per_epoch=len(batches), jit_compile=False)
     history = Loop(model).fit(batches, epochs=epochs, progress=False)
-    held_out = inputs[:EVALUATED], targets[:EVALUATED]
+    held_out = rows(inputs, slice(EVALUATED)), rows(targets, slice(EVALUATED))
     evaluated = model.evaluate(*held_out, batch_size=32, verbose=0, return_dict=True)
     predicted = model.predict(held_out[0], batch_size=32, verbose=0)
     if Workers(chosen).is_chief:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerazoo.datasets import Batches
+from kerazoo.datasets import Batches, arrays
 from kerazoo.distribute.uneven_batches import Part
 from kerazoo.distribute.workers import Workers
 from kerazoo.training.batch_source import BatchSource
@@ -34,7 +34,7 @@ def _own_parts(source: Batches, workers: Workers, epoch: int, step: int) -> tf.d
 
     def as_part(number: tf.Tensor, data: Any) -> Part:
         samples = tf.where((number + 1) % steps == 0, last, source.batch_size)
-        own = tf.shape(data[0])[0]
+        own = tf.shape(tf.nest.flatten(data)[0])[0]  # inputs may be several, by name
         fraction = own / samples
         return Part(data, fraction * workers.count, fraction, tf.cast(own, tf.int64))
 
@@ -44,7 +44,7 @@ def _own_parts(source: Batches, workers: Workers, epoch: int, step: int) -> tf.d
 
 def _last_batch(source: Batches) -> int:
     """Samples in the last batch of an epoch, the smallest one."""
-    rest = len(source.inputs) % source.batch_size
+    rest = arrays.count(source.inputs) % source.batch_size
     return rest if rest and source.last_batch == "smaller" else source.batch_size
 
 
