@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_sizes import Sizes
+from benchmark_bursts import median_seconds
 from benchmark_table import NotMeasured, Row, fact, other, progress, row
 
 SAMPLES, CLASSES, K = 1024, 1000, 10
@@ -26,7 +24,8 @@ def suite_metrics(options: argparse.Namespace) -> list[Row]:
     rows = []
     for mode, wrap in (("eager", _eager), ("tf.function", _compiled)):
         progress(f"metrics, {mode}")
-        times = _take_turns(_updates(wrap), options.sizes)
+        seconds = median_seconds(_updates(wrap), options.sizes, turns=options.sizes.rounds)
+        times = {name: 1e3 * value for name, value in seconds.items()}
         ours = times.pop("kerazoo")
         variants = {name: times.pop(name) for name in [*times] if name.startswith("kerazoo")}
         peer = min(times, key=times.__getitem__)
@@ -74,17 +73,3 @@ def _compiled(metric: Any, labels: Any, scores: Any) -> Callable[[], Any]:
         return metric.result()
 
     return lambda: update(labels, scores)
-
-
-def _take_turns(contenders: dict[str, Callable[[], Any]], sizes: Sizes) -> dict[str, float]:
-    """Median milliseconds of each. Contenders alternate burst by burst, so that a slow moment of
-    the machine hits them all; the first calls of a burst find a cold cache and are not counted."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(sizes.rounds):
-        for name, update in contenders.items():
-            for number in range(sizes.burst):
-                start = time.perf_counter()
-                update()
-                if number >= sizes.warm_up:
-                    times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmark_bursts import median_seconds
 from benchmark_sizes import Sizes
 from benchmark_table import Row, fact, progress, row
 
@@ -54,7 +53,7 @@ def _latency_rows(model: Any, paths: dict[str, Path], image: Any, sizes: Sizes) 
     import kerazoo
 
     one_thread = {mode: kerazoo.load_tflite(path, threads=1) for mode, path in paths.items()}
-    times = _take_turns(
+    times = _microseconds(
         {mode: lambda file=file: file(image) for mode, file in one_thread.items()}, sizes
     )
     one, eight = times["float32"], times["int8"]
@@ -65,22 +64,13 @@ def _latency_rows(model: Any, paths: dict[str, Path], image: Any, sizes: Sizes) 
             "file": lambda file=file: file(image),
             "keras": lambda: model.predict_on_batch(image),
         }
-        times = _take_turns(pair, sizes)
+        times = _microseconds(pair, sizes)
         mine, peer = times["file"], times["keras"]
         what = f"load_tflite call, {mode}, 1 image, us"
         rows.append(row(what, mine, "predict_on_batch", peer, peer / mine, ">= 4"))
     return rows
 
 
-def _take_turns(contenders: dict[str, Callable[[], Any]], sizes: Sizes) -> dict[str, float]:
-    """Median microseconds of each. A turn is a burst of calls, its first ones not counted: the
-    threads of the one before go on spinning for a while and the cache still holds its weights."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(sizes.bursts * sizes.rounds):
-        for name, run in contenders.items():
-            for number in range(sizes.burst):
-                start = time.perf_counter()
-                run()
-                if number >= sizes.warm_up:
-                    times[name].append(1e6 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
+def _microseconds(contenders: dict[str, Callable[[], Any]], sizes: Sizes) -> dict[str, float]:
+    seconds = median_seconds(contenders, sizes, turns=sizes.bursts * sizes.rounds)
+    return {name: 1e6 * value for name, value in seconds.items()}
