@@ -25,7 +25,7 @@ def tool(monkeypatch):
 @pytest.fixture
 def record(tool):
     """What the benchmark writes, made by hand: met, missed, far beyond, without a figure."""
-    table = tool("benchmark_table")
+    table = tool("benchmarks.table")
     return {
         "date": "2026-01-02T03:04:05+00:00",
         "quick": False,
@@ -63,14 +63,14 @@ def record(tool):
     ],
 )
 def test_a_bar_is_a_bound_or_two(tool, text, low, high):
-    bar = tool("benchmark_bars").read_bar(text)
+    bar = tool("benchmarks.bars").read_bar(text)
     assert (bar.low, bar.high, bar.equal) == (low, high, None)
 
 
 @pytest.mark.parametrize("text", ["", ">= ", "> 1", "at least 1", ">= 1.0; AMX 1.8", "1 to", "all"])
 def test_what_is_no_bar_is_told(tool, text):
     with pytest.raises(ValueError, match="Received: "):
-        tool("benchmark_bars").read_bar(text)
+        tool("benchmarks.bars").read_bar(text)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_what_is_no_bar_is_told(tool, text):
     ],
 )
 def test_the_verdict_on_a_figure(tool, figure, bar, verdict):
-    row = tool("benchmark_table").fact("something", figure, bar)
-    assert tool("benchmark_bars").verdict(row) == verdict
+    row = tool("benchmarks.table").fact("something", figure, bar)
+    assert tool("benchmarks.bars").verdict(row) == verdict
 
 
 def test_the_bar_of_two_contenders_is_for_their_ratio(tool):
-    row = tool("benchmark_table").row("steps/s", 10.0, "fit", 20.0, 0.5, ">= 0.98")
-    assert tool("benchmark_bars").verdict(row) == "missed"
+    row = tool("benchmarks.table").row("steps/s", 10.0, "fit", 20.0, 0.5, ">= 0.98")
+    assert tool("benchmarks.bars").verdict(row) == "missed"
 
 
 @pytest.mark.parametrize(
@@ -112,26 +112,26 @@ def test_the_bar_of_two_contenders_is_for_their_ratio(tool):
     ],
 )
 def test_the_margin_is_how_many_times_better_than_asked(tool, text, figure, margin):
-    assert tool("benchmark_bars").read_bar(text).margin(figure) == pytest.approx(margin)
+    assert tool("benchmarks.bars").read_bar(text).margin(figure) == pytest.approx(margin)
 
 
 def test_the_zoo_is_judged_by_figures_that_it_has(tool):
     from kerazoo.tasks import find_task
     from kerazoo.zoo.catalogue import find_config
 
-    for model, bars in tool("benchmark_zoo").BARS.items():
+    for model, bars in tool("benchmarks.zoo").BARS.items():
         config = find_config(model)
         metrics = {metric if isinstance(metric, str) else metric.name
                    for metric in config.training.metrics}  # fmt: skip
         assert bars.keys() <= metrics | {*find_task(config.task).measures}, model
         for bar in bars.values():
-            tool("benchmark_bars").read_bar(bar)
+            tool("benchmarks.bars").read_bar(bar)
 
 
 def test_the_picture_has_the_rows_with_bounds(tool, record, tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / "benchmarks.svg"
-    tool("benchmark_plot").draw(record, str(path))
+    tool("benchmarks.plot").draw(record, str(path))
     svg = path.read_text(encoding="utf-8")
     for text in ("0.025 (≤ 0.08)", "0.5 (≥ 1.15)", "1.004 (0.9 to 1.1)", "Keras 3.15.1"):
         assert text in svg
@@ -139,14 +139,14 @@ def test_the_picture_has_the_rows_with_bounds(tool, record, tmp_path):
         assert text not in svg
     before = path.read_bytes()
     (tmp_path / "record.json").write_text(json.dumps(record))
-    command = [sys.executable, TOOLS / "benchmark_plot.py", tmp_path / "record.json", path]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "benchmarks.plot", tmp_path / "record.json", path]
+    subprocess.run(command, check=True, cwd=TOOLS)
     assert path.read_bytes() == before
 
 
 def test_the_picture_shows_a_miss_in_another_colour_and_to_the_left(tool, record):
     pytest.importorskip("matplotlib")
-    plot = tool("benchmark_plot")
+    plot = tool("benchmarks.plot")
     (axes,) = plot.drawn(record).axes
     dots = [line for line in axes.lines if line.get_marker() not in ("None", None)]
     looks = [(dot.get_color(), dot.get_marker(), float(dot.get_xdata()[0])) for dot in dots]
@@ -163,7 +163,7 @@ def test_no_text_of_the_picture_lies_on_another_or_outside(tool, record):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    figure = tool("benchmark_plot").drawn(record)
+    figure = tool("benchmarks.plot").drawn(record)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
@@ -180,7 +180,7 @@ def test_a_suite_that_fails_leaves_the_others_and_is_told_by_the_exit_code(
     tool, tmp_path, monkeypatch, capsys
 ):
     benchmark, path = tool("benchmark"), tmp_path / "benchmark.json"
-    row = tool("benchmark_table").fact("something", 1.0, ">= 2.0")
+    row = tool("benchmarks.table").fact("something", 1.0, ">= 2.0")
     suites = {"bad": lambda options: 1 / 0, "good": lambda options: [row]}
     monkeypatch.setattr(benchmark, "SUITES", suites)
     monkeypatch.setattr(sys, "argv", ["benchmark.py", "--json", str(path)])
@@ -211,7 +211,7 @@ def test_every_suite_runs(tool, tmp_path):
     picture = tmp_path / "benchmarks.svg"
     said, record = run(tmp_path, *SUITES, "--plot", picture)
     assert [*record["suites"]] == [*record["seconds"]] == SUITES
-    columns, read_bar = tool("benchmark_table").COLUMNS, tool("benchmark_bars").read_bar
+    columns, read_bar = tool("benchmarks.table").COLUMNS, tool("benchmarks.bars").read_bar
     for rows in record["suites"].values():
         assert rows
         for row in rows:

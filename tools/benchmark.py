@@ -8,7 +8,7 @@
 Contenders take turns, so that a slow moment of the machine hits them all. Figures are medians over
 all rounds. PyTorch, tfmot and TF-Agents are measured where a Python that has them is named; what
 cannot be measured is a row that says why. FILE is written anew after every suite, so that a run
-that breaks off leaves what it has; `tools/benchmark_plot.py FILE FILE.svg` draws it again.
+that breaks off leaves what it has; tools/benchmarks/plot.py draws it again.
 
 `--quick` does as little as it can, to see that the benchmark works: its figures mean nothing.
 """
@@ -22,21 +22,21 @@ import time
 import traceback
 from typing import Any
 
-from benchmark_agents import suite_rl
-from benchmark_bars import verdict
-from benchmark_compress import suite_compress
-from benchmark_distill import suite_distill
-from benchmark_flops import suite_flops
-from benchmark_hub import suite_hub
-from benchmark_import import suite_import
-from benchmark_loop import suite_loop
-from benchmark_metrics import suite_metrics
-from benchmark_record import described, write_record
-from benchmark_sizes import FULL, QUICK
-from benchmark_table import NotMeasured, Row, fact, print_rows, unmeasured
-from benchmark_tflite import suite_tflite
-from benchmark_training import suite_train
-from benchmark_zoo import suite_zoo
+from benchmarks.agents import suite_rl
+from benchmarks.bars import verdict
+from benchmarks.compress import suite_compress
+from benchmarks.distill import suite_distill
+from benchmarks.flops import suite_flops
+from benchmarks.hub import suite_hub
+from benchmarks.imports import suite_import
+from benchmarks.loop import suite_loop
+from benchmarks.metrics import suite_metrics
+from benchmarks.record import described, write_record
+from benchmarks.sizes import FULL, QUICK
+from benchmarks.table import NotMeasured, Row, fact, print_rows, unmeasured
+from benchmarks.tflite import suite_tflite
+from benchmarks.training import suite_train
+from benchmarks.zoo import suite_zoo
 from scale import suite_scale
 
 from kerazoo.errors import DataError
@@ -69,7 +69,7 @@ def main() -> None:
         if options.json:
             write_record(options.json, record)
     if options.plot:
-        from benchmark_plot import draw
+        from benchmarks.plot import draw
 
         draw(record, options.plot)
     print("\n" + (_summary(record) if not options.quick else "quick: these figures mean nothing"))

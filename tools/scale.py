@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_table import Row, fact, print_rows, progress, row
+from benchmarks.table import Row, fact, print_rows, progress, row
 
 WORKER = Path(__file__).with_name("scale_worker.py")
 _UNCOUNTED = 8  # steps at the start: tracing, caches, connections

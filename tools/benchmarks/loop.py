@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from benchmark_sizes import Sizes
-from benchmark_table import Row, progress, row
+
+from benchmarks.sizes import Sizes
+from benchmarks.table import Row, progress, row
 
 BATCH = 128
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Draw how far each figure of the benchmark is beyond its bar, from the benchmark's JSON.
 
-    python tools/benchmark_plot.py FILE.json FILE.svg
+    PYTHONPATH=tools python -m benchmarks.plot FILE.json FILE.svg
 
 A line for each row whose bar is a bound, grouped by suite. Narrow, so that a phone shows it in a
 size that can be read.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_bars import figure_of, read_bar, verdict
+from benchmarks.bars import figure_of, read_bar, verdict
 
 WIDTH, LINE = 4.6, 0.165  # inches: the picture, and a line of text
 SIZE, LETTERS = 9, 62  # of text, in points, and how many of them fit into a line

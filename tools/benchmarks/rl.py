@@ -2,7 +2,7 @@
 """Reinforcement learning: speed beside the loop of TF-Agents' DQN tutorial, memory over time, and
 what the published agents reach.
 
-    python tools/benchmark_rl.py [throughput] [memory] [agents] [--rounds 3] [--json]
+    PYTHONPATH=tools python -m benchmarks.rl [throughput] [memory] [agents] [--rounds 3] [--json]
 
 With the extra `rl`. An iteration is one environment step and one update on a batch
 of 64, of a network of 100 and 50 units, on CartPole-v1; contenders take turns in one process.
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmark_table import Row, fact, print_rows, progress, row
+from benchmarks.table import Row, fact, print_rows, progress, row
 
 import kerazoo.rl as rl  # isort: skip  it chooses Keras 2 for what TF-Agents imports
 import tensorflow as tf

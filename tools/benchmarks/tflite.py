@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmark_bursts import median_seconds
-from benchmark_sizes import Sizes
-from benchmark_table import Row, fact, progress, row
+from benchmarks.bursts import median_seconds
+from benchmarks.sizes import Sizes
+from benchmarks.table import Row, fact, progress, row
 
 
 def suite_tflite(options: argparse.Namespace) -> list[Row]:

@@ -1,8 +1,8 @@
-"""One side of the suite "hub" (benchmark_hub.py), in a process of its own.
+"""One side of the suite "hub" (hub.py), in a process of its own.
 
-    python benchmark_hub_side.py make FOLDER STEPS      write the SavedModel, by Keras 2
-    python benchmark_hub_side.py kerazoo FOLDER STEPS   train it by HubLayer in Keras 3
-    python benchmark_hub_side.py peer FOLDER STEPS      train it by hub.KerasLayer in Keras 2
+    python -m benchmarks.hub_side make FOLDER STEPS      write the SavedModel, by Keras 2
+    python -m benchmarks.hub_side kerazoo FOLDER STEPS   train it by HubLayer in Keras 3
+    python -m benchmarks.hub_side peer FOLDER STEPS      train it by hub.KerasLayer in Keras 2
 
 The last two train STEPS steps for each line on stdin, and answer with seconds and losses.
 """
@@ -15,7 +15,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from benchmark_hub import BATCH, SIZE
+from benchmarks.hub import BATCH, SIZE
 
 CLASSES = 10
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_table import NotMeasured, Row, fact, progress, row
+from benchmarks.table import NotMeasured, Row, fact, progress, row
 
 BATCH = 128
 WIDTH, STUDENT, TEACHER = 32, 2, 20  # convolutions of 32 channels: 9.9 times the operations

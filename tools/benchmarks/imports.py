@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from benchmark_table import Row, fact, progress, row
+from benchmarks.table import Row, fact, progress, row
 
 
 def suite_import(options: argparse.Namespace) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The suite "rl": tools/benchmark_rl.py in the Python that `--rl-python` names.
+"""The suite "rl": rl.py in the Python that `--rl-python` names.
 
 TF-Agents does not go together with what the other suites need, so it is installed elsewhere.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark_process import answer_of
-from benchmark_table import NotMeasured, Row, progress
+from benchmarks.process import answer_of
+from benchmarks.table import NotMeasured, Row, progress
 
 
 def suite_rl(options: argparse.Namespace) -> list[Row]:
@@ -19,7 +19,7 @@ def suite_rl(options: argparse.Namespace) -> list[Row]:
     progress("rl")
     return answer_of(
         options.rl_python,
-        "benchmark_rl.py",
+        "rl",
         "--json",
         *("--rounds", sizes.rounds),
         *("--iterations", sizes.rl_iterations),

@@ -15,9 +15,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-from benchmark_table import NotMeasured, Row, fact, progress, row
+from benchmarks.process import command_of, environment_of
+from benchmarks.table import NotMeasured, Row, fact, progress, row
 
 BATCH, SIZE = 32, 48
 BAR = ">= 0.95"
@@ -30,7 +30,8 @@ def suite_hub(options: argparse.Namespace) -> list[Row]:
         raise NotMeasured("pip install 'kerazoo[hub]'")
     steps, rounds = options.sizes.hub_steps, options.sizes.short_rounds
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(_command("make", folder, steps), check=True, capture_output=True)
+        command = command_of(sys.executable, "hub_side", "make", folder, steps)
+        subprocess.run(command, check=True, capture_output=True, env=environment_of())
         sides = {name: _Side(name, folder, steps) for name in ("kerazoo", "peer")}
         losses = {name: side.train()[1] for name, side in sides.items()}
         times: dict[str, list[float]] = {name: [] for name in sides}
@@ -56,7 +57,11 @@ class _Side:
 
     def __init__(self, name: str, folder: str, steps: int) -> None:
         self._process = subprocess.Popen(
-            _command(name, folder, steps), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command_of(sys.executable, "hub_side", name, folder, steps),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment_of(),
+            text=True,
         )
 
     def train(self) -> tuple[float, list[float]]:
@@ -73,8 +78,3 @@ class _Side:
 
     def close(self) -> None:
         self._process.communicate()
-
-
-def _command(what: str, folder: str, steps: int) -> list[str]:
-    program = Path(__file__).with_name("benchmark_hub_side.py")
-    return [sys.executable, str(program), what, folder, str(steps)]

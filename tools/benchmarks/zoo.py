@@ -9,9 +9,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark_table import Row, fact, progress, row, unmeasured
-
 import kerazoo
+from benchmarks.table import Row, fact, progress, row, unmeasured
 from kerazoo.datasets import arrays
 from kerazoo.errors import DataError, MissingDependencyError
 from kerazoo.zoo.catalogue import find_any_config

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmark_process import answer_of
-from benchmark_sizes import Sizes
-from benchmark_table import NotMeasured, Row, progress, row, unmeasured
+from benchmarks.process import answer_of
+from benchmarks.sizes import Sizes
+from benchmarks.table import NotMeasured, Row, progress, row, unmeasured
 
 BATCH = 128
 CLUSTERS, SPARSITY = 16, 0.8
@@ -99,4 +99,4 @@ def _tfmots(python: str, x: Any, y: Any, rounds: int) -> Times:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "data.npz"
         np.savez(file, x=x, y=y)
-        return answer_of(python, "benchmark_compress_tfmot.py", file, rounds)
+        return answer_of(python, "compress_tfmot", file, rounds)

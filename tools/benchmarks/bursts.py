@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_sizes import Sizes
+from benchmarks.sizes import Sizes
 
 
 def median_seconds(

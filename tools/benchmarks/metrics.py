@@ -7,8 +7,8 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from benchmark_bursts import median_seconds
-from benchmark_table import NotMeasured, Row, fact, other, progress, row
+from benchmarks.bursts import median_seconds
+from benchmarks.table import NotMeasured, Row, fact, other, progress, row
 
 SAMPLES, CLASSES, K = 1024, 1000, 10
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from benchmark_process import answer_of
-from benchmark_table import NotMeasured, Row, other, progress, row, unmeasured
+from benchmarks.process import answer_of
+from benchmarks.table import NotMeasured, Row, other, progress, row, unmeasured
 
 BATCH = 128
 AUTO = "kerazoo.train auto, images/s"
@@ -36,7 +36,7 @@ def suite_train(options: argparse.Namespace) -> list[Row]:
         for number in range(sizes.rounds):
             for contender, python in pythons.items():
                 progress(f"train, round {number + 1}/{sizes.rounds}: {contender}")
-                arguments = (Path(__file__).name, contender, sizes.train_epochs)
+                arguments = ("training", contender, sizes.train_epochs)
                 for name, values in answer_of(python, *arguments, environ=environ).items():
                     speeds.setdefault(name, []).extend(values)
     medians = {name: statistics.median(values) for name, values in speeds.items()}

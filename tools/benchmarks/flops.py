@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark_table import Row, progress, row
 from flops_table import compared
+
+from benchmarks.table import Row, progress, row
 
 BAR = "0.99 to 1.01"
 PEERS = {"frozen": "profiler, frozen graph", "functions": "profiler, with functions"}
