@@ -15,7 +15,8 @@ installed one does, and then what is named here can go:
 4. `predict_on_batch` gives the predictions of every replica, and each computes the whole batch.
    (The line that replaces it.)
 
-Nothing of Keras is patched: an instance gets a strategy that answers both, and steps of its own.
+An instance gets a strategy that answers both, and steps of its own. Of Keras itself one function is
+replaced, which masked_means.py says more about.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.distribute.masked_means import count_over_replicas
 from kerazoo.distribute.replica_gradients import sum_gradients_first
 from kerazoo.distribute.synchronized_normalization import synchronize_normalization
 from kerazoo.distribute.uneven_batches import Part, counting, split_batches
@@ -48,8 +50,9 @@ def prepare(model: keras.Model) -> keras.Model:
     `test_on_batch` likewise take the global batch on every worker, and every replica computes all
     of it. `fit` and `evaluate` give every worker the same results, `predict` all predictions.
 
-    Losses have to be means over samples, as Keras's are by default. A loss that compares samples
-    with each other sees those of its replica.
+    Losses have to be means over samples, as Keras's are by default, or over what a mask or an
+    ignored class leaves of their elements. A loss that compares samples with each other sees those
+    of its replica.
 
     Args:
         model: made inside of `strategy.scope()`. Under other strategies nothing is done to it.
@@ -82,6 +85,7 @@ def prepare(model: keras.Model) -> keras.Model:
         )
     if strategy.num_replicas_in_sync > 1:
         synchronize_normalization(model, strategy.num_replicas_in_sync)
+        count_over_replicas()
     model._distribute_strategy = TrainerStrategy(strategy)
     model.train_step = _on_part(model, model.train_step)
     model.test_step = _on_part(model, model.test_step)

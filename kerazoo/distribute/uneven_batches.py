@@ -6,9 +6,11 @@ Here a part knows what it counts:
 
 - `samples >= replicas`: parts differ by one sample at most, and the loss of a part of n among N
   counts replicas * n / N times what Keras gives it. Regularization, the same on all, adds up to 1.
-- `samples < replicas`: every replica computes the whole batch, which is small. The mean over
-  replicas is its loss, statistics over all replicas are its statistics, and only the first replica
-  counts it in metrics and predictions.
+  A mean over what a mask leaves has a count of its own: `share_of`, masked_means.py.
+- `samples < replicas`: every replica computes the whole batch, which is small. Statistics over all
+  replicas are its statistics, and only the first replica counts it, in losses, metrics and
+  predictions. (Not each of them a part: Keras's optimizers square the rows of an embedding's
+  gradient one by one before they add them up, and halves have smaller squares.)
 """
 
 from __future__ import annotations
@@ -89,7 +91,8 @@ def _part(batch: Any, number: int, replicas: int) -> Part:
     start = tf.where(is_split, number * size + tf.minimum(rest, number), 0)
     count = tf.where(is_split, size + tf.cast(number < rest, tf.int64), samples)
     fraction = count / samples
-    share = tf.where(is_split, fraction * replicas, tf.ones_like(fraction))
+    whole = tf.constant(replicas if number == 0 else 0, fraction.dtype)
+    share = tf.where(is_split, fraction * replicas, whole)
     counted = tf.where(is_split, count, samples if number == 0 else 0)
     data = tf.nest.map_structure(lambda tensor: _slice(tensor, start, count), batch)
     return Part(data, share, fraction, counted)
@@ -137,6 +140,41 @@ def counting(part: Part) -> Iterator[None]:
         vars(_step).update(before)
 
 
+def is_counting() -> bool:
+    """Whether the step under way has a part of a batch, whose losses count as such."""
+    return hasattr(_step, "share")
+
+
+@contextlib.contextmanager
+def means_of_their_own() -> Iterator[None]:
+    """Inside, losses are as on a device alone. For steps that weight them themselves."""
+    before = vars(_step).copy()
+    vars(_step).clear()
+    try:
+        yield
+    finally:
+        vars(_step).update(before)
+
+
+def share_of(count: Any) -> Any:
+    """What this replica would have of all replicas' `count`s if it were spread like samples.
+
+    For means over something else than samples, such as words: a sum over a part, divided by this
+    instead of by the part's own count, adds up over replicas to the global batch's mean.
+
+    Args:
+        count: float32 scalar. Given back as it is where no step on a part of a batch is under way.
+    """
+    if not is_counting():
+        return count
+    import tensorflow as tf
+
+    fraction = tf.cast(_step.fraction, tf.float32)
+    both = tf.stack([tf.cast(count, tf.float32), fraction])
+    total, fractions = tf.unstack(tf.distribute.get_replica_context().all_reduce("sum", both))
+    return total * fraction / fractions
+
+
 def fraction_here() -> Any:
     """Of the samples of the step under way, those that are on this replica: float32."""
     import tensorflow as tf
@@ -147,7 +185,7 @@ def fraction_here() -> Any:
 
 def scaled(loss: Any, optimizer: Any) -> Any:
     """This replica's loss as it counts in the step under way, about to be given to `optimizer`."""
-    if not hasattr(_step, "share"):
+    if not is_counting():
         return loss
     import tensorflow as tf
 
@@ -158,7 +196,7 @@ def scaled(loss: Any, optimizer: Any) -> Any:
 def scaled_gradients(gradients: list[Any], optimizer: Any) -> list[Any]:
     """Gradients as they count, if their loss was not scaled: a custom step may leave that out. It
     is exact unless replicas depend on each other's samples, as synchronized normalization does."""
-    if not hasattr(_step, "share") or id(optimizer) in _step.scaled:
+    if not is_counting() or id(optimizer) in _step.scaled:
         return gradients
     import tensorflow as tf
 

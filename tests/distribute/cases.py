@@ -91,6 +91,39 @@ def fit():
     }
 
 
+def masked():
+    """Words of which some are padding, and classes of which one is ignored: no replica has the same
+    number of them."""
+    numbers = np.random.default_rng(1).integers(1, 5, (41, 6))
+    numbers[np.arange(6) >= np.random.default_rng(2).integers(1, 7, (41, 1))] = 0
+
+    def results(loss, mask_zero=False, **kwargs):
+        def network():
+            keras.utils.set_random_seed(1)
+            words = keras.Input((None,), dtype="int32")
+            vectors = keras.layers.Embedding(5, 4, mask_zero=mask_zero)(words)
+            return keras.Model(words, keras.layers.Dense(5)(vectors))
+
+        model = prepared(network, loss=loss, **kwargs)
+        data = tf.data.Dataset.from_tensor_slices((numbers, numbers)).batch(8)
+        history = model.fit(data, epochs=2, verbose=0, validation_data=data).history
+        return {"history": history, "weights": model.get_weights()}
+
+    ignoring = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=3)
+    smoothed = kerazoo.losses.SmoothedCrossentropy(0.1, ignore_class=0)
+    with strategy.scope():
+        accuracy = kerazoo.metrics.TokenAccuracy(ignore_class=0)
+    cut = {  # to lengths which are not the same on replicas: nothing may count padding
+        "wrap": lambda model: steps.LengthGroups(model, groups=2),
+        "metrics": [accuracy],
+    }
+    return {
+        "mask": results(LOSS, mask_zero=True),
+        "class": results(ignoring),
+        "groups": results(smoothed, **cut),
+    }
+
+
 def fit_arrays():
     model = prepared()
     arguments = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}

@@ -8,13 +8,21 @@ from tests.distribute.local_workers import assert_same, run_cases
 
 pytestmark = pytest.mark.usefixtures("tensorflow_backend")
 
-FIT = ["fit", "fit_arrays", "far_from_zero", "several_steps_per_execution", "on_batch", "own_step"]
+FIT = [
+    "fit",
+    "masked",
+    "fit_arrays",
+    "far_from_zero",
+    "several_steps_per_execution",
+    "on_batch",
+    "own_step",
+]
 OPTIMIZER = ["accumulation", "loss_scale"]
 STEPS = ["sharpness_aware", "r_drop", "mean_teacher", "adversarial", "mixed_samples"]
 LOOP = ["loop", *STEPS, "distiller", "hub_layer", "quantization_aware"]
 ALL = [*FIT, *OPTIMIZER, *LOOP]
-ON_WORKERS = ["agreement", "fit", "several_steps_per_execution", "on_batch", "accumulation",
-              "loop", "distiller", "hub_layer", "quantization_aware"]  # fmt: skip
+ON_WORKERS = ["agreement", "fit", "masked", "several_steps_per_execution", "on_batch",
+              "accumulation", "loop", "distiller", "hub_layer", "quantization_aware"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +41,8 @@ def alone(tmp_path_factory):
 
 
 def test_two_replicas(alone, tmp_path):
-    (results,) = run_cases("mirrored2", tmp_path, ["fit"])
-    assert_same(results, alone(["fit"]))
+    (results,) = run_cases("mirrored2", tmp_path, ["fit", "masked"])
+    assert_same(results, alone(["fit", "masked"]))
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.datasets.pipeline import part_of
+from kerazoo.distribute.uneven_batches import means_of_their_own, share_of
 from kerazoo.errors import DataError
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -24,7 +25,8 @@ class LengthGroups(TrainStepWrapper):
 
     Args:
         model: with open time axes; `wrapper.model` is it, trained.
-        groups: 1 or more; with 1 a batch is cut to its longest sample.
+        groups: 1 or more; with 1 a batch is cut to its longest sample. A batch of fewer samples has
+            as many groups as samples.
         padding: the number that pads.
 
     The compiled loss must be a mean over the targets that are no padding, as
@@ -56,14 +58,17 @@ class LengthGroups(TrainStepWrapper):
         self._check(x, y, sample_weight)
         weights = self.trainable_variables
         order = ops.argsort(sum(self._lengths(array) for array in keras.tree.flatten((x, y))))
-        total = self._count(y)
+        groups = ops.minimum(self.groups, ops.shape(order)[0])
+        total = share_of(self._count(y))
 
         def add_group(number: Any, loss: Any, *gradients: Any) -> tuple[Any, ...]:
-            group_x, group_y, is_any = self._group(x, y, order, number)
-            weight = self._count(group_y) / total * is_any
+            group_x, group_y = self._group(x, y, order, number, groups)
+            weight = self._count(group_y) / total
             with tf.GradientTape() as tape:
                 outputs = self(group_x, training=True)
-                share = self.compute_loss(group_x, group_y, outputs) * weight
+                with means_of_their_own():
+                    loss_of_group = self.compute_loss(group_x, group_y, outputs)
+                share = loss_of_group * weight
                 scaled = self.optimizer.scale_loss(share)
             self.compute_metrics(group_x, group_y, outputs)
             # Dense: an embedding's rows are no more rows once a layer uses it the other way round.
@@ -75,7 +80,7 @@ class LengthGroups(TrainStepWrapper):
 
         # A loop, so that the model is traced once.
         _, loss, *gradients = tf.while_loop(
-            lambda number, *_: number < self.groups,
+            lambda number, *_: number < groups,
             add_group,
             (tf.constant(0), tf.constant(0.0), *[tf.zeros(w.shape, w.dtype) for w in weights]),
             parallel_iterations=1,
@@ -92,13 +97,11 @@ class LengthGroups(TrainStepWrapper):
                 f"Received: {shapes}{'' if sample_weight is None else ' and sample weights'}."
             )
 
-    def _group(self, x: Any, y: Any, order: Any, number: Any) -> tuple[Any, Any, Any]:
-        """Inputs and targets of one group; and 1.0, or 0.0 where there are fewer samples than
-        groups, and one stands in so that no mean is over nothing."""
-        first, stop = part_of(ops.shape(order)[0], number, self.groups)
-        rows = order[first : ops.maximum(stop, first + 1)]
-        inputs, targets = keras.tree.map_structure(lambda array: self._cut(array, rows), (x, y))
-        return inputs, targets, ops.cast(stop > first, "float32")
+    def _group(self, x: Any, y: Any, order: Any, number: Any, groups: Any) -> tuple[Any, Any]:
+        """Inputs and targets of one group."""
+        first, stop = part_of(ops.shape(order)[0], number, groups)
+        rows = order[first:stop]
+        return keras.tree.map_structure(lambda array: self._cut(array, rows), (x, y))
 
     def _cut(self, array: Any, rows: Any) -> Any:
         chosen = ops.take(array, rows, axis=0)

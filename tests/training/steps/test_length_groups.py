@@ -69,8 +69,7 @@ def test_groups_are_cut():
     wrapper = LengthGroups(net(), groups=3)
     order, seen = np.random.default_rng(1).permutation(11), []
     for number in range(3):
-        inputs, targets, is_any = wrapper._group(INPUTS, TARGETS, order, number)
-        assert float(is_any) == 1.0
+        inputs, targets = wrapper._group(INPUTS, TARGETS, order, number, 3)
         assert np.asarray(inputs["source"])[:, -1].any()
         assert np.asarray(targets)[:, -1].any()
         seen += [row[row > 0].tolist() for row in np.asarray(targets)]
