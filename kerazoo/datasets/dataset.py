@@ -29,7 +29,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         is_series: whether samples follow each other in time, so that what is held out for
             validation is the latest of them.
         ignored_label: among the targets, of what nobody labelled; loss and metrics leave it out.
-        text: what a target, or an answer like it, says in words; None where labels or numbers do.
+        text: what a row of numbers that stand for words or pieces says, be it a sample, a target or
+            an answer like it; None where there are none.
         item_names: what to call the items that are recommended, in order of their numbers; it gives
             None where the file of names is not here.
     """

@@ -79,4 +79,5 @@ DATASET = Dataset(
     license="none stated for the text (Bo Pang, Lillian Lee, sentence polarity dataset v1.0)",
     read=_read,
     parse=_parse,
+    text=lambda numbers: vocabulary().decode(numbers),
 )

@@ -60,6 +60,16 @@ class Vocabulary:
         """Numbers in use: the words, padding and unknown."""
         return len(self.words) + UNKNOWN + 1
 
+    def decode(self, numbers: np.ndarray) -> str:
+        """What `encode` kept of a text: words in a row, `[?]` for those that are not here.
+
+        >>> from kerazoo.datasets.text import Vocabulary
+        >>> Vocabulary(["a", "film"]).decode([2, 1, 3, 0, 0])
+        'a [?] film'
+        """
+        known = ("", "[?]", *self.words)
+        return " ".join(known[int(number)] for number in numbers if number != PADDING)
+
     def encode(self, texts: Sequence[str], *, length: int) -> np.ndarray:
         """int32 `(texts, length)`; what a text has beyond `length` words is left out."""
         import numpy as np

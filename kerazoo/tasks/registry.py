@@ -11,6 +11,7 @@ _MODULES: tuple[str, ...] = (
     "object_detection",
     "recommendation",
     "speech_recognition",
+    "text_classification",
     "time_series_forecasting",
     "translation",
 )

@@ -39,6 +39,18 @@ def test_samples_are_drawn_with_their_answer(shape, tmp_path):
     assert all(matplotlib.image.imread(path).std() > 0 for path in paths)
 
 
+def test_texts_are_drawn_as_words_above_a_bar_for_each_label():
+    axes = pytest.importorskip("matplotlib.figure").Figure().add_subplot()
+    data = kerazoo.datasets.info("rt_polarity")
+    sample = data.parse("It isn't a zxqv film!")
+    find_task("text-classification").draw(axes, sample, np.log([0.25, 0.75]), data)
+    assert axes.get_title(loc="left") == "it is n't a [?] film !"
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.25, 0.75])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["negative", "positive"]
+    find_task("text-classification").draw(axes, np.array([7, 3, 0]), np.zeros(2), None)
+    assert axes.get_title(loc="left") == "7 3"
+
+
 def test_what_has_no_picture_is_said(tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(DataError, match=r"shape \(4, 5\) have no picture"):

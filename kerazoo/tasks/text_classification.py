@@ -1,0 +1,40 @@
+"""Text classification: scores like any other's, drawn beneath the words that were read."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.tasks.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerazoo.datasets import Dataset
+
+_LINE = 60  # letters that fit above the bars
+
+
+class TextClassification(Task):
+    """The model's outputs are the answer."""
+
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
+        """The words, as the model read them, above a bar for each label."""
+        scores = self.prediction("", output, data, top=output.shape[-1]).scores
+        labels = list(reversed(scores))
+        axes.barh(labels, [scores[label] for label in labels], color="#0072b2", height=0.5)
+        for number, label in enumerate(labels):
+            axes.text(scores[label] + 0.01, number, f"{scores[label]:.1%}", va="center")
+        axes.set_xlim(0, 1.12)
+        axes.set_xticks([])
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.set_title(textwrap.fill(_words(data, sample), _LINE), loc="left", fontsize=11)
+
+
+def _words(data: Dataset | None, numbers: np.ndarray) -> str:
+    if data is None or data.text is None:
+        return " ".join(str(int(number)) for number in numbers if number)
+    return data.text(numbers)
+
+
+TASK = TextClassification()
