@@ -29,7 +29,7 @@ RUNS = {"mirrored x2": ("mirrored", 1), "workers x2": ("multi_worker", 2),
         "workers x3": ("multi_worker", 3)}  # fmt: skip
 RECIPES = ["linear_regression", "mnist_mlp", "mnist_cnn", "cifar10_mobile"]
 EVALUATED = 101
-CHANCE = ("dropout", "word_dropout", "masks")
+CHANCE = ("dropout", "word_dropout", "drop_connect", "masks")
 """Arguments of builders that draw numbers in training."""
 
 
