@@ -60,6 +60,9 @@ def _summed(grads: list[Any], variables: Any) -> list[Any]:
     for number, (gradient, variable) in enumerate(zip(grads, variables, strict=True)):
         if gradient is not None and not getattr(variable, "overwrite_with_gradient", False):
             by_dtype.setdefault(gradient.dtype, []).append(number)
+    grads = [
+        uneven_batches.rows_counted_once(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
+    ]
     results = list(grads)
     for numbers in by_dtype.values():
         sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, [grads[n] for n in numbers])

@@ -7,10 +7,9 @@ Here a part knows what it counts:
 - `samples >= replicas`: parts differ by one sample at most, and the loss of a part of n among N
   counts replicas * n / N times what Keras gives it. Regularization, the same on all, adds up to 1.
   A mean over what a mask leaves has a count of its own: `share_of`, masked_means.py.
-- `samples < replicas`: every replica computes the whole batch, which is small. Statistics over all
-  replicas are its statistics, and only the first replica counts it, in losses, metrics and
-  predictions. (Not each of them a part: Keras's optimizers square the rows of an embedding's
-  gradient one by one before they add them up, and halves have smaller squares.)
+- `samples < replicas`: every replica computes the whole batch, which is small. The mean over
+  replicas is its loss, statistics over all replicas are its statistics, and only the first replica
+  counts it in metrics and predictions.
 """
 
 from __future__ import annotations
@@ -91,8 +90,7 @@ def _part(batch: Any, number: int, replicas: int) -> Part:
     start = tf.where(is_split, number * size + tf.minimum(rest, number), 0)
     count = tf.where(is_split, size + tf.cast(number < rest, tf.int64), samples)
     fraction = count / samples
-    whole = tf.constant(replicas if number == 0 else 0, fraction.dtype)
-    share = tf.where(is_split, fraction * replicas, whole)
+    share = tf.where(is_split, fraction * replicas, tf.ones_like(fraction))
     counted = tf.where(is_split, count, samples if number == 0 else 0)
     data = tf.nest.map_structure(lambda tensor: _slice(tensor, start, count), batch)
     return Part(data, share, fraction, counted)
@@ -133,6 +131,7 @@ def counting(part: Part) -> Iterator[None]:
     """Inside, losses count as those of `part`."""
     before = vars(_step).copy()
     _step.share, _step.fraction, _step.scaled = part.share, part.fraction, set()
+    _step.counted = part.counted
     try:
         yield
     finally:
@@ -201,3 +200,20 @@ def scaled_gradients(gradients: list[Any], optimizer: Any) -> list[Any]:
     import tensorflow as tf
 
     return [g if g is None else g * tf.cast(_step.share, g.dtype) for g in gradients]
+
+
+def rows_counted_once(rows: Any) -> Any:
+    """Rows of an embedding's gradient, about to be gathered from all replicas.
+
+    Keras's optimizers square rows before they add them up. Where every replica has the whole batch,
+    and with it a share of each row, the first one's are taken whole, and the others' are zeros.
+    """
+    if not is_counting():
+        return rows
+    import tensorflow as tf
+
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    is_whole = tf.logical_and(_step.fraction == 1, replicas > 1)
+    weight = tf.where(is_whole, tf.where(_step.counted > 0, replicas, 0), 1)
+    values = rows.values * tf.cast(weight, rows.values.dtype)
+    return tf.IndexedSlices(values, rows.indices, rows.dense_shape)
