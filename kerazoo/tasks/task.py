@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.datasets.text import PADDING
 from kerazoo.errors import DataError
 from kerazoo.tasks.prediction import Prediction
 
@@ -81,6 +82,14 @@ def inputs_for(names: Sequence[str], inputs: Any) -> Any:
     if len(chosen) < len(names):
         raise DataError(f"The model takes {list(names)}. Received: {sorted(inputs)}.")
     return next(iter(chosen.values())) if len(chosen) == 1 else chosen
+
+
+def text_of(data: Dataset | None, numbers: np.ndarray) -> str:
+    """What numbers of words or pieces say; the numbers themselves, without padding, for a dataset
+    of another kind."""
+    if data is None or data.text is None:
+        return " ".join(str(int(number)) for number in numbers if number != PADDING)
+    return data.text(numbers)
 
 
 def labels_or_numbers(data: Dataset | None, count: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.tasks.task import Task
+from kerazoo.tasks.task import Task, text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +28,7 @@ class TextClassification(Task):
         axes.set_xlim(0, 1.12)
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-        axes.set_title(textwrap.fill(_words(data, sample), _LINE), loc="left", fontsize=11)
-
-
-def _words(data: Dataset | None, numbers: np.ndarray) -> str:
-    if data is None or data.text is None:
-        return " ".join(str(int(number)) for number in numbers if number)
-    return data.text(numbers)
+        axes.set_title(textwrap.fill(text_of(data, sample), _LINE), loc="left", fontsize=11)
 
 
 TASK = TextClassification()

@@ -14,7 +14,7 @@ from kerazoo.metrics import BLEU
 from kerazoo.models.translator import Steps
 from kerazoo.tasks.prediction import Prediction
 from kerazoo.tasks.sequence_search import Marks, beam_search, greedy_search
-from kerazoo.tasks.task import Task
+from kerazoo.tasks.task import Task, text_of
 
 if TYPE_CHECKING:
     from kerazoo.datasets import Dataset
@@ -106,18 +106,18 @@ class Translation(Task):
         """BLEU as "bleu", 0 to 1; times 100 it is what sacrebleu says by default: cased, tokenised
         as 13a, against the one reference, which is raw text."""
         metric = BLEU()
-        metric.update_state(*([_text(data, row) for row in rows] for rows in (targets, outputs)))
+        metric.update_state(*([text_of(data, row) for row in rows] for rows in (targets, outputs)))
         return {"bleu": float(metric.result())}
 
     def prediction(
         self, source: str, output: np.ndarray, data: Dataset | None, top: int
     ) -> Prediction:
-        return Prediction(source, {}, [], text=_text(data, output))
+        return Prediction(source, {}, [], text=text_of(data, output))
 
     def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """Both sentences, one above the other."""
         for height, numbers, color in ((0.65, sample, "0.4"), (0.35, output, "0")):
-            text = _text(data, numbers)
+            text = text_of(data, numbers)
             axes.text(0.5, height, text, ha="center", va="center", wrap=True, color=color)
         axes.set_axis_off()
 
@@ -125,12 +125,6 @@ class Translation(Task):
 def _length(data: Dataset) -> int:
     shape = data.input_shape
     return shape["source"][0] if isinstance(shape, dict) else shape[0]
-
-
-def _text(data: Dataset | None, numbers: np.ndarray) -> str:
-    if data is None or data.text is None:
-        return " ".join(str(int(number)) for number in numbers if number != PADDING)
-    return data.text(numbers)
 
 
 TASK = Translation()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Draw how far each figure of the benchmark is beyond its bar, from the benchmark's JSON.
 
     PYTHONPATH=tools python -m benchmarks.plot FILE.json FILE.svg

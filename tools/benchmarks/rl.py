@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Reinforcement learning: speed beside the loop of TF-Agents' DQN tutorial, memory over time, and
 what the published agents reach.
 
