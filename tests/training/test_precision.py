@@ -66,6 +66,28 @@ def test_timing_really_trains_each_candidate():
     assert all(ms > 0 for ms in choice.step_ms.values())
 
 
+@pytest.mark.parametrize(
+    ("seconds", "steps"),
+    [
+        ({"float32": 1.0, "mixed_bfloat16": 20.0}, {"float32": 12, "mixed_bfloat16": 1}),
+        ({"float32": 20.0, "mixed_bfloat16": 1.0}, {"float32": 3, "mixed_bfloat16": 12}),
+        ({"float32": 1.0, "mixed_bfloat16": 1.5}, {"float32": 12, "mixed_bfloat16": 12}),
+    ],
+)
+def test_one_that_cannot_win_is_not_timed_to_the_end(monkeypatch, seconds, steps):
+    """Where bfloat16 is emulated, a dozen steps of a ResNet would take minutes."""
+    now, taken = [0.0], dict.fromkeys(seconds, 0)
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+
+    def step(name):
+        now[0] += seconds[name]
+        taken[name] += 1
+
+    times = precision._median_step_ms({name: lambda name=name: step(name) for name in seconds})
+    assert taken == steps
+    assert times == {name: 1000 * value for name, value in seconds.items()}
+
+
 class InPython(keras.layers.Layer):
     """What XLA cannot compile."""
 
