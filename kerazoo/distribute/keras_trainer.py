@@ -60,7 +60,8 @@ def prepare(model: keras.Model) -> keras.Model:
     Returns: the same model.
 
     Raises:
-        ConfigError: the current strategy is such a one, and the model was made outside of it.
+        ConfigError: the model was made in the scope of such a strategy, and its optimizer or a
+            metric was not; or the current strategy is such a one, and the model is not its.
 
     >>> import kerazoo
     >>> strategy = kerazoo.distribute.strategy("cpu")
@@ -74,6 +75,7 @@ def prepare(model: keras.Model) -> keras.Model:
 
     strategy = model.distribute_strategy
     if isinstance(vars(model).get("_distribute_strategy"), TrainerStrategy):
+        _check_compiled_inside(model)  # it may have been compiled since
         return model
     kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
     if not isinstance(strategy, kinds):
@@ -83,6 +85,7 @@ def prepare(model: keras.Model) -> keras.Model:
             f"The model {model.name!r} was made outside of the {type(strategy).__name__} in whose "
             f"scope it is to train. Make it inside of `strategy.scope()`."
         )
+    _check_compiled_inside(model)
     if strategy.num_replicas_in_sync > 1:
         synchronize_normalization(model, strategy.num_replicas_in_sync)
         count_over_replicas()
@@ -111,7 +114,9 @@ class TrainerStrategy:
         return type(self._strategy)
 
     def experimental_distribute_dataset(self, dataset: tf.data.Dataset, options: Any = None) -> Any:
-        """Global batches as exact parts."""
+        """Global batches as exact parts; one replica has the whole."""
+        if self._strategy.num_replicas_in_sync == 1:
+            return self._strategy.experimental_distribute_dataset(dataset, options)
         return split_batches(self._strategy, dataset)
 
     def reduce(self, reduce_op: Any, value: Any, axis: int | None = None) -> Any:
@@ -124,6 +129,29 @@ class TrainerStrategy:
         local = self._strategy.experimental_local_results
         part = keras.tree.map_structure(lambda values: local(values)[0], value)
         return part.data if isinstance(part, Part) else part
+
+
+def _check_compiled_inside(model: keras.Model) -> None:
+    """Optimizers and metrics have to be made in the strategy's scope too: others' variables would
+    be one for all replicas, each counting on it, and of which workers do not know each other's."""
+    import tensorflow as tf
+
+    if not model.compiled:
+        return
+    parts = {"the optimizer": model.optimizer.variables if model.optimizer else []}
+    for metric in model.metrics:
+        for one in getattr(metric, "metrics", [metric]):  # those given to `compile`, once built
+            parts[f"the metric {one.name!r}"] = one.variables
+    outside = [
+        name
+        for name, variables in parts.items()
+        if not all(isinstance(v.value, tf.distribute.DistributedValues) for v in variables)
+    ]
+    if outside:
+        raise ConfigError(
+            f"The model {model.name!r} was made in the scope of its strategy, but not "
+            f"{', '.join(outside)}. Make them, and call `compile`, inside of `strategy.scope()`."
+        )
 
 
 def _on_part(model: keras.Model, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -155,6 +183,7 @@ def _make_function(model: keras.Model, kind: str) -> Callable[..., Any]:
     keras_makes = getattr(model, f"make_{kind}_function")
 
     def make(force: bool = False) -> Any:
+        _check_compiled_inside(model)
         if model.steps_per_execution == 1 or (getattr(model, f"{kind}_function") and not force):
             return keras_makes(force)
         strategy, step = model.distribute_strategy, getattr(model, f"{kind}_step")

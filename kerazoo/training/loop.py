@@ -167,6 +167,7 @@ class Loop:
         except Exception:  # only its own train step knows how to call it: the trace will build it
             if self.model.run_eagerly:
                 raise
+        prepare(self.model)  # which can look at its metrics now
         if not self.model.run_eagerly:
             self.train_step.trace(iter(self._batches(source)))
         if not self.model.optimizer.built:

@@ -1,9 +1,13 @@
 """Several replicas and several workers give one device's numbers (tests/distribute/cases.py)."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from kerazoo.distribute import prepare
+from kerazoo.distribute import prepare, strategy
+from kerazoo.errors import ConfigError
+from kerazoo.training import Loop
 from tests.distribute.local_workers import assert_same, run_cases
 
 pytestmark = pytest.mark.usefixtures("tensorflow_backend")
@@ -74,3 +78,46 @@ def test_one_device_needs_nothing():
     before = dict(vars(model))
     assert prepare(model) is model
     assert vars(model) == before
+
+
+SAMPLES = np.zeros((7, 2), "float32"), np.zeros((7, 1), "float32")
+
+
+def on_one_device(compile_inside, compile_outside=lambda model: None):
+    with strategy("mirrored", devices=["CPU:0"]).scope():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        compile_inside(model)
+    compile_outside(model)
+    return model
+
+
+def test_a_mirrored_strategy_of_one_device_trains():
+    model = on_one_device(
+        lambda model: model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "mse")
+    )
+    history = prepare(model).fit(*SAMPLES, batch_size=4, verbose=0).history
+    assert history == {"loss": [0.0]}
+    assert model.evaluate(*SAMPLES, verbose=0) == 0.0
+    assert model.predict(SAMPLES[0], verbose=0).shape == (7, 1)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_compiled_outside_of_the_scope_is_refused(when):
+    prepares, compiles = prepare, lambda model: model.compile("sgd", "mse")
+    model = on_one_device(prepares, compiles) if when == "after" else on_one_device(compiles)
+    model.compile("sgd", "mse")
+    with pytest.raises(ConfigError, match="but not the optimizer, the metric 'loss'. Make them"):
+        prepare(model)
+    if when == "after":
+        with pytest.raises(ConfigError, match="but not the optimizer"):
+            model.fit(*SAMPLES, verbose=0)
+
+
+def test_a_metric_of_another_scope_is_refused():
+    metric = keras.metrics.MeanAbsoluteError(name="error")
+    model = on_one_device(lambda model: model.compile("sgd", "mse", metrics=[metric]))
+    batches = tf.data.Dataset.from_tensor_slices(SAMPLES).batch(4)
+    with pytest.raises(ConfigError, match="but not the metric 'error'"):
+        Loop(model).fit(batches, epochs=1, progress=False)
+    with pytest.raises(ConfigError, match="but not the metric 'error'"):
+        model.fit(batches, verbose=0)
