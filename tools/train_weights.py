@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Train a zoo model from its committed config and publish the weights. For maintainers.
+"""Train a zoo model from its config and publish the weights; a step of tools/publish.
 
     KERAZOO_DATA=... python tools/train_weights.py mnist_cnn
 
@@ -117,7 +117,8 @@ def write_weights_section(name: str, published: dict[str, Any]) -> None:
     path = configs_folder() / f"{name}.yaml"
     text = re.sub(r"^weights:\n(?:[ \n].*\n?)*", "", path.read_text(), flags=re.MULTILINE)
     section = to_yaml({"weights": {"default": published}})
-    path.write_text(text.replace("card:\n", f"{section}card:\n", 1))
+    before, card, after = re.split(r"^(card:)", text, maxsplit=1, flags=re.MULTILINE)
+    path.write_text(f"{before}{section}{card}{after}")
 
 
 if __name__ == "__main__":

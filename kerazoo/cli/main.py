@@ -82,7 +82,9 @@ def main() -> None:
         # Wrong options: click's errors, which typer keeps in a private module.
         if not hasattr(error, "format_message"):
             raise
-        sys.exit(_fail(f"{error.format_message()} See `kerazoo --help`."))
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "kerazoo"
+        sys.exit(_fail(f"{error.format_message()} See `{command} --help`."))
     sys.exit(code or 0)
 
 

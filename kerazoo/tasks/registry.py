@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib import import_module
 
 from kerazoo.tasks.task import Task
@@ -16,6 +17,25 @@ _MODULES: tuple[str, ...] = (
     "translation",
 )
 """Files of this room with a task of their own, as `TASK`; its name has hyphens there."""
+
+_PLAIN = (
+    "audio-classification",
+    "image-classification",
+    "regression",
+    "reinforcement-learning",
+    "sequence-classification",
+)
+
+
+def misspelled(name: str) -> str | None:
+    """The task that `name` is nearly called; None for a task's name, and for one of a user's own.
+
+    >>> misspelled("image-clasification")
+    'image-classification'
+    """
+    known = [*_PLAIN, *(module.replace("_", "-") for module in _MODULES)]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+    return near[0] if near and near[0] != name else None
 
 
 def find_task(name: str) -> Task:

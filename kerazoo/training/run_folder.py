@@ -129,7 +129,8 @@ class RunFolder:
             field, before, now = differences[0]
             raise RunError(
                 f"{str(self.path)!r} holds a run with another config ({field}: {before!r} there, "
-                f"{now!r} now). Choose another output_dir, or replace it with resume=False."
+                f"{now!r} now). Choose another output_dir, or replace it with resume=False "
+                f"(--no-resume)."
             )
 
     def _refuse_foreign(self) -> None:

@@ -16,6 +16,7 @@ import yaml
 from msgspec import inspect
 
 from kerazoo.errors import ConfigError, nearest
+from kerazoo.tasks.registry import misspelled
 from kerazoo.zoo.agent_config import AgentConfig, AnyConfig
 from kerazoo.zoo.config import ZooConfig
 from kerazoo.zoo.yaml_reader import plain_scalar, read_yaml
@@ -41,10 +42,13 @@ def to_config(data: dict[str, Any], *, source: str) -> AnyConfig:
         hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
         raise ConfigError(f"{source}: unknown field {path!r}. {hint}")
     try:
-        return msgspec.convert(data, kind)
+        config = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "`").replace(" - at `", " at field `")
         raise ConfigError(f"{source}: {text}.") from error
+    if close_task := misspelled(config.task):
+        raise ConfigError(f"{source}: unknown task {config.task!r}. Did you mean {close_task!r}?")
+    return config
 
 
 def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:

@@ -152,7 +152,7 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("train", "mnist_mlp", "--set", "training.epoch=3"): "Did you mean 'epochs'",
         ("train", "mnist_mlp", "--set", "epochs"): "--set takes FIELD=VALUE",
         ("train", "mnist_mlp", "--precision", "float8"): "distribution.precision",
-        ("train", "mnist_mlp", "--epoch", "3"): "--epochs",
+        ("train", "mnist_mlp", "--epoch", "3"): "See `kerazoo train --help`",
         ("distill", "mnist_mlp", "--teacher", "mnist_cn"): "Did you mean 'mnist_cnn'",
         ("distill", "mnist_mlp"): "--teacher",
         ("evaluate", "mnist_mlp", "--dataset", "minst"): "Did you mean 'mnist'",

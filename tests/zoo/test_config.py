@@ -70,6 +70,13 @@ def test_an_unknown_field_at_any_depth_is_refused_with_the_nearest_name(path, ne
     assert f"Did you mean '{nearest}'?" in str(error.value)
 
 
+def test_a_misspelt_task_is_refused_and_one_of_a_users_own_is_not():
+    """A wrong one would only be a model whose answers nobody puts into words."""
+    with pytest.raises(ConfigError, match="'image-clasification'. Did you mean 'image-classif"):
+        to_config(changed("task", "image-clasification"), source="net.yaml")
+    assert to_config(changed("task", "image-captioning"), source="net.yaml")
+
+
 def test_an_unknown_field_inside_a_schedule_is_refused():
     rate = {"schedule": "warmup_cosine", "peek": 0.1}
     with pytest.raises(ConfigError, match=r"learning_rate\.peek'\. Did you mean 'peak'\?"):

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-import build
+import build_site
 import pages
 import try_it
 
@@ -33,7 +33,7 @@ def main() -> None:
     commands.add_parser("build", help="build the site and look at it in a browser")
     arguments = parser.parse_args()
     if arguments.command == "build":
-        sys.exit(build.build())
+        sys.exit(build_site.build())
     if arguments.command == "try":
         try_it.prepare()
         return
