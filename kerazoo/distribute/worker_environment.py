@@ -10,6 +10,19 @@ from pathlib import Path
 from kerazoo.distribute.cluster import Cluster
 from kerazoo.errors import DataError
 
+KEEP_MEMORY = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in {
+        "hugetlb": 1,  # transparent huge pages
+        "trim_threshold": 2_000_000_000,
+        "mmap_threshold": 1_000_000_000,
+        "top_pad": 2**26,
+    }.items()
+)
+"""Let glibc keep what a step frees for the next, up to 2 GB, instead of having it from the system
+anew, page by page: where pages are costly, that is a third of a worker's step (docs/scale.md).
+Other C libraries do not read it."""
+
 
 def worker_environment(
     environ: Mapping[str, str], *, ports: Sequence[int], index: int, threads: int, gpus: str | None
@@ -18,13 +31,14 @@ def worker_environment(
 
     Args:
         ports: of all workers, in their order.
-        threads: for one worker. What `environ` says about threads itself, it keeps.
+        threads: for one worker. What `environ` itself says about threads and memory, it keeps.
         gpus: this worker's, for CUDA_VISIBLE_DEVICES; None leaves that alone.
     """
     workers = tuple(f"127.0.0.1:{port}" for port in ports)
     environment = {
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
+        "GLIBC_TUNABLES": KEEP_MEMORY,
         **environ,
         "TF_CONFIG": Cluster(workers, index).tf_config(),
         "TF_GRPC_REUSE_PORT": "true",  # free_ports.py holds the ports

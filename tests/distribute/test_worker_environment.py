@@ -37,14 +37,13 @@ def test_too_few_gpus(devices):
         share_gpus({"CUDA_VISIBLE_DEVICES": "0"}, workers=2, each=None, devices=devices)
 
 
-def test_what_the_user_set_about_threads_stays():
-    environment = worker_environment(
-        {"TF_NUM_INTRAOP_THREADS": "5", "TF_CONFIG": "old", "HOME": "/home/me"},
-        ports=[1, 2],
-        index=1,
-        threads=3,
-        gpus="4",
-    )
+def test_what_the_user_set_about_threads_and_memory_stays():
+    users = {"TF_NUM_INTRAOP_THREADS": "5", "TF_CONFIG": "old", "HOME": "/home/me"}
+    place = {"ports": [1, 2], "index": 1, "threads": 3, "gpus": "4"}
+    tunables = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
+    assert worker_environment(users | tunables, **place)["GLIBC_TUNABLES"] == tunables.popitem()[1]
+    environment = worker_environment(users, **place)
+    assert "glibc.malloc.hugetlb=1" in environment["GLIBC_TUNABLES"].split(":")
     assert environment["TF_NUM_INTRAOP_THREADS"] == "5"
     assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["CUDA_VISIBLE_DEVICES"] == "4"
