@@ -46,6 +46,7 @@ def test_its_models_are_in_the_zoo(run):
     assert [card["name"] for card in json.loads(run("list", "*_residual_mlp", "--json"))] == NAMES
 
 
+@pytest.mark.slow
 def test_its_builder_trains_and_answers(run):
     run("train", "diabetes_residual_mlp", "--epochs", "2", "--set", "distribution.xla=false")
     metrics = json.loads(run("evaluate", "runs/diabetes_residual_mlp/model.keras", "--json"))

@@ -27,7 +27,11 @@ def file(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "imports",
-    ["import kerazoo, keras", "import keras, kerazoo", "import kerazoo, tensorflow, keras"],
+    [
+        pytest.param("import kerazoo, keras", marks=pytest.mark.slow),
+        "import keras, kerazoo",
+        pytest.param("import kerazoo, tensorflow, keras", marks=pytest.mark.slow),
+    ],
 )
 def test_the_order_of_imports_does_not_matter(file, imports):
     program = f"""
@@ -48,11 +52,16 @@ print(type(model.layers[0]).__module__)
     "first",
     [
         "import kerazoo; kerazoo.layers.ConvNormAct",
-        "import kerazoo.layers.conv_norm_act",
-        "from kerazoo.metrics import PrecisionAtK",
-        "import kerazoo; kerazoo.distill.Distiller",
-        "from kerazoo.training.steps.r_drop import RDrop",
-        "from kerazoo.training import Loop",
+        *(
+            pytest.param(other, marks=pytest.mark.slow)
+            for other in (
+                "import kerazoo.layers.conv_norm_act",
+                "from kerazoo.metrics import PrecisionAtK",
+                "import kerazoo; kerazoo.distill.Distiller",
+                "from kerazoo.training.steps.r_drop import RDrop",
+                "from kerazoo.training import Loop",
+            )
+        ),
     ],
 )
 def test_any_class_may_be_the_first_thing_that_needs_keras(first):

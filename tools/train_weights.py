@@ -74,7 +74,7 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
         "metrics_command": f"kerazoo evaluate {name}",
         **({"validation": validation} if validation else {}),
         "choices": (
-            "made on a held-out part of the training data; test split evaluated once"
+            "made on validation data; test split evaluated once"
             if validation
             else "none: there is no validation part; test split evaluated once"
         ),

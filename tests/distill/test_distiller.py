@@ -138,9 +138,8 @@ def all_losses(teacher, student):
     return ["logits", "decoupled", "dist", contrast, *({"name": n, **names} for n in between)]
 
 
-@pytest.mark.parametrize(
-    "policy", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_all_losses_train_together_in_half_precision(make_net, data, cross_entropy, policy):
     """Losses of six steps are, but for rounding, those of float32."""
     teacher = make_net(6, name="teacher")

@@ -121,7 +121,14 @@ def small():
     return model
 
 
-@pytest.mark.parametrize("quantize", [None, "float16", "int8"])
+@pytest.mark.parametrize(
+    "quantize",
+    [
+        pytest.param(None, marks=pytest.mark.slow),
+        pytest.param("float16", marks=pytest.mark.slow),
+        "int8",
+    ],
+)
 def test_files_find_what_the_model_finds(small, quantize, tmp_path):
     deployed = TASK.deployed(small, DATA)
     images = np.random.default_rng(1).integers(0, 256, (24, 8, 10, 3)).repeat(8, 1).repeat(8, 2)

@@ -111,6 +111,7 @@ def stop_after(monkeypatch, count):
 TAUGHT = {"distillation": {"teacher": "mnist_mlp", "losses": [{"name": "logits"}]}}
 
 
+@pytest.mark.slow
 def test_a_quantized_student_resumes_exactly(short, tmp_path, monkeypatch):
     config = with_overrides(short, {**QUANTIZED, **TAUGHT, "training.checkpoint_every": 10})
     whole = train(config, {}, tmp_path / "a")
@@ -158,6 +159,7 @@ def test_the_best_epoch_is_one_that_is_pruned(short):
     assert callbacks.best_epoch(history, "val_loss", 2) == 3
 
 
+@pytest.mark.slow
 def test_pruned_clustered_and_quantized_with_averaged_weights(short, tmp_path):
     """All three properties hold in the file of the run, though its weights are averages."""
     config = with_overrides(

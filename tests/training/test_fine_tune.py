@@ -83,6 +83,7 @@ def test_it_learns_and_reports_what_the_model_does(tune, tmp_path):
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == result.metrics
 
 
+@pytest.mark.slow
 def test_mixed_samples_train_the_same_network(tune, monkeypatch):
     from kerazoo.training import fine_tuning
 
@@ -102,6 +103,7 @@ def test_mixed_samples_train_the_same_network(tune, monkeypatch):
         tune(mix="cutmx")
 
 
+@pytest.mark.slow
 def test_smoothed_labels_are_in_the_loss_of_all_stages(tune):
     result = tune(head_epochs=3, epochs=2, label_smoothing=0.2)
     images, labels = spots(30, seed=5)

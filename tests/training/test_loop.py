@@ -159,7 +159,7 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(unbroken, tmp_path, kill
     assert_same_weights(model, unbroken[0])
 
 
-@pytest.mark.parametrize("every", [None, 5])
+@pytest.mark.parametrize("every", [pytest.param(None, marks=pytest.mark.slow), 5])
 def test_several_steps_per_execution_change_nothing(unbroken, tmp_path, every):
     def fit(**arguments):
         model = make_model(steps_per_execution=4)
@@ -286,7 +286,15 @@ class TwoOptimizers(keras.Model):
         return {"loss": loss, "nested": {"twice": 2 * loss}}
 
 
-@pytest.mark.parametrize("kind", ["two optimizers", "mixed_float16", "jit_compile", "run_eagerly"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("two optimizers", marks=pytest.mark.slow),
+        "mixed_float16",
+        "jit_compile",
+        "run_eagerly",
+    ],
+)
 def test_whatever_the_model_it_resumes_exactly(tmp_path, kind):
     def make():
         if kind == "two optimizers":

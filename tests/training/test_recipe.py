@@ -260,7 +260,7 @@ def test_a_resumed_run_keeps_its_precision(tiny, tmp_path, monkeypatch):
     assert environment["precision"] == "mixed_bfloat16"
 
 
-@pytest.mark.parametrize("validation", [0.0, 0.1])
+@pytest.mark.parametrize("validation", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_a_run_stopped_before_its_last_file_is_finished_not_trained(
     tiny, tmp_path, monkeypatch, validation
 ):

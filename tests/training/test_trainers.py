@@ -16,7 +16,13 @@ def weights_of(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
-@pytest.mark.parametrize("around", [SAM, TAUGHT], ids=["train step", "teacher"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        pytest.param(SAM, id="train step"),
+        pytest.param(TAUGHT, id="teacher", marks=pytest.mark.slow),
+    ],
+)
 def test_the_result_is_the_model_itself_and_resumes_exactly(tiny, tmp_path, monkeypatch, around):
     config = with_overrides(tiny, {**around, "training.epochs": 2, "training.checkpoint_every": 10})
     whole = kerazoo.train(config, output_dir=tmp_path / "a", progress=False)

@@ -227,7 +227,9 @@ FILES = {
 
 
 MEASURED = [  # agents are in tests/rl
-    name for name in PRETRAINED if kerazoo.info(name).metrics and not kerazoo.info(name).environment
+    pytest.param(name, marks=pytest.mark.slow if name == "camvid_segmenter" else ())
+    for name in PRETRAINED
+    if kerazoo.info(name).metrics and not kerazoo.info(name).environment
 ]
 
 

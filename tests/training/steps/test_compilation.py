@@ -34,7 +34,9 @@ def test_xla_takes_the_random_draws_too(name):
     assert np.isfinite(fit(wrapper, epochs=1)["loss"]).all()
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", ON)
 def test_mixed_precision_trains_as_float32_does(name, policy):
     wrapper = compiled(ON[name](make_net(dtype=policy)))
