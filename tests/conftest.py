@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ os.environ["KERAZOO_OFFLINE"] = "1"
 # the garbage collector's visits to the million objects of TensorFlow. Numbers are the same.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 gc.set_threshold(100_000, 50, 100)
+# What a shell starts in the background is deaf to Ctrl-C, and so are its children; tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same cases each time, and none fails because the machine is busy.
 settings.register_profile(
     "kerazoo", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -1,13 +1,14 @@
 """The zoo's recipes on replicas and workers, and how far their numbers are from one device's.
 
-    python tools/replica_numbers.py [--steps 50] [--peak RATE] [--json FILE] [RECIPE ...]
+    python tools/replica_numbers.py [RECIPE ...] [--steps 50] [--peak RATE] [--runs RUN ...]
 
 Each recipe trains from the same weights on the same global batches, the last of which is short by
 five samples, without dropout and distortions: on one device, on two virtual CPUs (mirrored), and in
 two and three local processes (multi_worker). `evaluate` and `predict` follow, on a length that
 nothing divides. Named are the largest differences: of losses and metrics, relative where they are
 above 1, of weights, and of predictions. Deep networks at a high rate multiply any rounding error in
-each step, on one device as on many: a lower `--peak` of the learning rate tells it from a fault.
+each step, on one device as on many: so a control, one device that gets each batch in reverse order,
+tells what rounding does by itself, and a lower `--peak` of the learning rate tells it from a fault.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ from typing import Any
 
 import numpy as np
 
-RUNS = {"mirrored x2": ("mirrored", 1), "workers x2": ("multi_worker", 2),
-        "workers x3": ("multi_worker", 3)}  # fmt: skip
+RUNS = {
+    "control": ("reversed", 1),
+    "mirrored x2": ("mirrored", 1),
+    "workers x2": ("multi_worker", 2),
+    "workers x3": ("multi_worker", 3),
+}
 RECIPES = ["linear_regression", "mnist_mlp", "mnist_cnn", "cifar10_mobile"]
 EVALUATED = 101
 CHANCE = ("dropout", "word_dropout", "drop_connect", "masks")
@@ -38,9 +43,11 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
     import kerazoo
 
     devices = ["CPU:0", "CPU:1"] if strategy == "mirrored" else None
-    chosen = kerazoo.distribute.strategy(strategy, devices=devices)
+    kind = "default" if strategy == "reversed" else strategy
+    chosen = kerazoo.distribute.strategy(kind, devices=devices)
 
     import keras
+    import tensorflow as tf
 
     from kerazoo.datasets.arrays import count, rows
     from kerazoo.distribute.workers import Workers
@@ -65,7 +72,13 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
     with chosen.scope():
         model = build_model(config, **arguments)
         compile_model(model, config.training, steps_per_epoch=len(batches), jit_compile=False)
-    history = Loop(model).fit(batches, epochs=epochs, progress=False)
+    source, length = batches, {}
+    if strategy == "reversed":
+        source = batches.starting_at().map(
+            lambda *batch: tf.nest.map_structure(lambda tensor: tensor[::-1], batch)
+        )
+        length = {"steps_per_epoch": len(batches)}
+    history = Loop(model).fit(source, epochs=epochs, progress=False, **length)
     held_out = rows(inputs, slice(EVALUATED)), rows(targets, slice(EVALUATED))
     evaluated = model.evaluate(*held_out, batch_size=32, verbose=0, return_dict=True)
     predicted = model.predict(held_out[0], batch_size=32, verbose=0)
@@ -125,6 +138,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=RECIPES)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--peak", type=float, help="of the learning rate; the recipe's if left out")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=[*RUNS])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -141,7 +155,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for recipe in arguments.recipes:
             expected = run(recipe, "default", 1, options, Path(folder))
-            for name, (strategy, workers) in RUNS.items():
+            for name in arguments.runs:
+                strategy, workers = RUNS[name]
                 results = run(recipe, strategy, workers, options, Path(folder))
                 gaps = differences(results, expected)
                 table.append({"recipe": recipe, "run": name, "steps": arguments.steps, **gaps})
