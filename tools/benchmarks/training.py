@@ -13,6 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+from benchmarks.half_precision import has_bfloat16
 from benchmarks.process import answer_of
 from benchmarks.table import NotMeasured, Row, other, progress, row, unmeasured
 
@@ -28,7 +29,9 @@ def suite_train(options: argparse.Namespace) -> list[Row]:
 
     pythons = dict.fromkeys(("fit", "kerazoo-float32", "kerazoo-auto"), sys.executable)
     if options.torch_python:
-        pythons["torch"] = options.torch_python
+        pythons["torch-float32"] = options.torch_python
+        if has_bfloat16():
+            pythons["torch-bfloat16"] = options.torch_python
     sizes, speeds = options.sizes, Speeds()
     with tempfile.TemporaryDirectory() as folder:
         _write_pack(Path(folder), sizes.train_samples)
@@ -124,8 +127,8 @@ def _epoch_ends(events: Path) -> list[float]:
     return [stamps[step] for step in sorted(stamps)]
 
 
-def worker_torch(epochs: int) -> Speeds:
-    """The same network in PyTorch: float32 and bfloat16, default and channels_last."""
+def worker_torch(dtype_name: str, epochs: int) -> Speeds:
+    """The same network in PyTorch, default and channels_last."""
     import numpy as np
     import torch
     from torch import nn
@@ -134,8 +137,9 @@ def worker_torch(epochs: int) -> Speeds:
         images = torch.tensor(arrays["x_train"][:, None])
         labels = torch.tensor(arrays["y_train"]).long()
     torch.set_num_threads(os.cpu_count() or 1)
+    dtype = getattr(torch, dtype_name)
 
-    def epoch_speeds(dtype: torch.dtype, layout: torch.memory_format) -> list[float]:
+    def epoch_speeds(layout: torch.memory_format) -> list[float]:
         model = nn.Sequential(
             *(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
@@ -157,8 +161,7 @@ def worker_torch(epochs: int) -> Speeds:
         return speeds[1:]
 
     return {
-        f"torch {dtype} {layout}".replace("torch.", ""): epoch_speeds(dtype, layout)
-        for dtype in (torch.float32, torch.bfloat16)
+        f"torch {dtype} {layout}".replace("torch.", ""): epoch_speeds(layout)
         for layout in (torch.contiguous_format, torch.channels_last)
     }
 
@@ -167,7 +170,8 @@ WORKERS: dict[str, Callable[[int], Speeds]] = {
     "fit": worker_fit,
     "kerazoo-float32": lambda epochs: worker_kerazoo("float32", epochs),
     "kerazoo-auto": lambda epochs: worker_kerazoo("auto", epochs),
-    "torch": worker_torch,
+    "torch-float32": lambda epochs: worker_torch("float32", epochs),
+    "torch-bfloat16": lambda epochs: worker_torch("bfloat16", epochs),
 }
 
 if __name__ == "__main__":
