@@ -107,7 +107,7 @@ def _files(card: kerazoo.ModelCard) -> str:
         ]
         cells = [kind, f"{file['size_bytes'] / 1000:,.0f}", f"{file['latency_us']:,.0f}", *figures]
         lines.append(f"| {' | '.join(cells)} |")
-    note = "One run with one thread on the two-core machine that `tools/measure_files.py` ran on."
+    note = "One run with one thread on a machine of two cores, not the same one for every model."
     return "\n".join(lines) + f"\n\n{note}"
 
 

@@ -21,7 +21,8 @@ hide: [toc]
 One page each: what it is, how good, how large, how fast, and what it is not for. Figures are of the
 official test splits, by `kerazoo evaluate`; a model without published weights is a recipe to train.
 File and time are of the int8 `.tflite`, else of the smallest one that was measured: one run, one
-thread, on the two-core machine of `tools/measure_files.py`. What was not measured is left empty.
+thread, on a machine of two cores (`tools/measure_files.py`), not the same one for every
+model. What was not measured is left empty.
 
 <div id="gallery"></div>
 """
