@@ -17,6 +17,7 @@ import argparse
 import inspect
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -108,7 +109,11 @@ def run(
         processes.append(
             subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         )
-    errors = [process.communicate()[1] for process in processes]
+    try:
+        errors = [process.communicate()[1] for process in processes]
+    finally:  # ended by hand, it takes them with it
+        for process in processes:
+            process.kill()
     if any(process.returncode for process in processes):
         sys.exit(f"{recipe} on {strategy}: " + "\n".join(error[-2000:] for error in errors))
     return dict(np.load(file))
@@ -146,6 +151,7 @@ def main() -> None:
         strategy, file = arguments.child
         train(arguments.recipes[0], strategy, arguments.steps, arguments.peak, Path(file))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     peak = [] if arguments.peak is None else ["--peak", str(arguments.peak)]
     options = ["--steps", str(arguments.steps), *peak]
     table = []
