@@ -25,6 +25,7 @@ _PLAIN = (
     "reinforcement-learning",
     "sequence-classification",
 )
+"""Tasks of the zoo that need none: their answers are scores or values."""
 
 
 def misspelled(name: str) -> str | None:
@@ -34,8 +35,9 @@ def misspelled(name: str) -> str | None:
     'image-classification'
     """
     known = [*_PLAIN, *(module.replace("_", "-") for module in _MODULES)]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
-    return near[0] if near and near[0] != name else None
+    if name in known:
+        return None
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.9)), None)
 
 
 def find_task(name: str) -> Task:

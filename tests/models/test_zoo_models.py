@@ -48,8 +48,12 @@ SMALL = {  # of what is slow to build or to train, less
 
 
 SLOW_TO_TRACE = {
-    *("camvid_segmenter", "cifar10_mobile", "efficientnet_lite0"),
-    *("mnist1d_gru", "mnist1d_rnn", "mr_text_lstm"),
+    "camvid_segmenter",
+    "cifar10_mobile",
+    "efficientnet_lite0",
+    "mnist1d_gru",
+    "mnist1d_rnn",
+    "mr_text_lstm",
 }
 
 
