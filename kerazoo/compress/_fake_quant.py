@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo.distribute.uneven_batches import fraction_here
+from kerazoo.global_batch import fraction_here
 
 
 def fake_quantize(

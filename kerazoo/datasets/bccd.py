@@ -1,7 +1,7 @@
 """BCCD: 364 photographs of blood smears with boxes round cells (github.com/Shenggan/BCCD_Dataset).
 
 Read from `$KERAZOO_DATA/bccd.npz`: JPEG files of 640x480 pixels laid end to end, of which `offsets`
-says where each starts, and the boxes likewise. Pictures are squeezed to 256x192 when they are read,
+says where each starts, and the boxes likewise. Pictures are squeezed to 320x240 when they are read,
 and the boxes with them. The split is the source's own. Many cells that overlap or are cut off by
 the border have no box, so that no detector can find just what is labelled.
 """
@@ -19,7 +19,7 @@ from kerazoo.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-HEIGHT, WIDTH = 192, 256
+HEIGHT, WIDTH = 240, 320
 MOST_BOXES = 32
 """Rows of a picture's targets; the fullest picture has 30 boxes."""
 
@@ -91,7 +91,7 @@ def _targets(boxes: Any, labels: Any, size: tuple[int, int]) -> np.ndarray:
 
 DATASET = Dataset(
     name="bccd",
-    summary="256x192 photographs of blood smears, uint8; up to 32 boxes of three kinds of cells "
+    summary="320x240 photographs of blood smears, uint8; up to 32 boxes of three kinds of cells "
     "each, float32: label (-1: no box), left, top, right, bottom in pixels.",
     splits=("train", "validation", "test"),
     input_shape=(HEIGHT, WIDTH, 3),

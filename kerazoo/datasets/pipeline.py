@@ -48,10 +48,15 @@ def repeatable_epoch(
 
 def with_policy(dataset: tf.data.Dataset, policy: str) -> tf.data.Dataset:
     """Says how tf.distribute divides it among workers: "DATA": each takes its part of each batch.
-    Left to itself it would look for files to divide, and say at length that there are none."""
+    Left to itself it would look for files to divide, and say at length that there are none.
+
+    And without tf.data's tuner, as Keras has it for a PyDataset: AUTOTUNE is then a number by the
+    processors. In TensorFlow 2.21 letting go of an iterator can wait for the tuner's next turn,
+    that is, as long as the iterator had lived, up to a minute (tests/datasets/test_pipeline.py)."""
     import tensorflow as tf
 
     options = tf.data.Options()
+    options.autotune.enabled = False
     policies = tf.data.experimental.AutoShardPolicy
     options.experimental_distribute.auto_shard_policy = policies[policy]
     return dataset.with_options(options)

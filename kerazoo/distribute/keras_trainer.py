@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.distribute.masked_means import count_over_replicas
 from kerazoo.distribute.replica_gradients import sum_gradients_first
 from kerazoo.distribute.synchronized_normalization import synchronize_normalization
-from kerazoo.distribute.uneven_batches import Part, counting, split_batches
+from kerazoo.distribute.uneven_batches import Part, split_batches
 from kerazoo.errors import ConfigError
+from kerazoo.global_batch import counting
 
 if TYPE_CHECKING:
     import keras

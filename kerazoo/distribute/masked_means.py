@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo.distribute.uneven_batches import is_counting, share_of
+from kerazoo.global_batch import is_counting, share_of
 
 _MARK = "_kerazoo_counts_over_replicas"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerazoo.distribute import uneven_batches
+from kerazoo import global_batch
 
 _MARK = "_kerazoo_sums_gradients_first"
 
@@ -24,10 +24,10 @@ def sum_gradients_first(optimizer: Any) -> None:
     scale_loss, apply = optimizer.scale_loss, optimizer.apply
 
     def scale_share_of_loss(loss: Any) -> Any:
-        return scale_loss(uneven_batches.scaled(loss, optimizer))
+        return scale_loss(global_batch.scaled(loss, optimizer))
 
     def apply_sums(grads: Any, trainable_variables: Any = None) -> None:
-        grads = uneven_batches.scaled_gradients(list(grads), optimizer)
+        grads = global_batch.scaled_gradients(list(grads), optimizer)
         apply(_summed(grads, trainable_variables), trainable_variables)
 
     optimizer.scale_loss, optimizer.apply = scale_share_of_loss, apply_sums
@@ -61,7 +61,7 @@ def _summed(grads: list[Any], variables: Any) -> list[Any]:
         if gradient is not None and not getattr(variable, "overwrite_with_gradient", False):
             by_dtype.setdefault(gradient.dtype, []).append(number)
     grads = [
-        uneven_batches.rows_counted_once(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
+        global_batch.rows_counted_once(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
     ]
     results = list(grads)
     for numbers in by_dtype.values():

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerazoo.argument_checks import check_number
 from kerazoo.errors import DataError
+from kerazoo.global_batch import rows_of_all
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -25,7 +26,8 @@ class InBatchSoftmaxLoss(keras.losses.Loss):
     other than i with the item of row i, or with its user: that item is one of this user's own.
 
     The value depends on the batch that a row is in, and on how large it is: compare values of equal
-    batch sizes only. Under a strategy with several replicas each takes its own part for the batch.
+    batch sizes only. On several replicas (`kerazoo.distribute`) that is the global batch: each
+    replica's users meet the items of all.
 
     Shapes: `y_true` `(batch, 3)`: user number, item number, frequency of the item among the rows,
     above 0 and in any unit (1 for all: no correction). `y_pred` `(batch, 2 * units)`: the user's
@@ -60,14 +62,14 @@ class InBatchSoftmaxLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         self._check_shapes(tuple(y_true.shape), tuple(y_pred.shape))
-        users, items, frequencies = (y_true[:, column] for column in range(3))
         user_vectors, item_vectors = ops.split(y_pred, 2, axis=1)
         own = ops.sum(user_vectors * item_vectors, axis=1)
-        scores = ops.matmul(user_vectors, ops.transpose(item_vectors))
-        corrections = ops.log(ops.cast(frequencies, y_pred.dtype))
-        is_hit = ops.logical_or(_are_equal(users), _are_equal(items))  # the row itself as well
-        others = ops.where(is_hit, _NEVER, scores / self.temperature - corrections)
-        own = own / self.temperature - corrections
+        own = own / self.temperature - _correction(y_true, y_pred.dtype)
+        # On replicas users are those of a part of the batch, but items are those of all parts.
+        everyone = rows_of_all(y_true)
+        scores = ops.matmul(user_vectors, ops.transpose(rows_of_all(item_vectors)))
+        others = scores / self.temperature - _correction(everyone, y_pred.dtype)
+        others = ops.where(_are_hits(y_true, everyone), _NEVER, others)
         every = ops.concatenate([own[:, None], others], axis=1)
         return ops.logsumexp(every, axis=1) - own
 
@@ -87,6 +89,11 @@ _NEVER = -1e9
 """A score that adds nothing to a sum of exponentials."""
 
 
-def _are_equal(numbers: Any) -> Any:
-    """Whether two rows have the same number: bool, `(batch, batch)`."""
-    return ops.equal(numbers[:, None], numbers[None, :])
+def _correction(rows: Any, dtype: Any) -> Any:
+    return ops.log(ops.cast(rows[:, 2], dtype))
+
+
+def _are_hits(rows: Any, others: Any) -> Any:
+    """Whether row i and another row j have the same user or item: bool, `(rows, others)`."""
+    same_user = ops.equal(rows[:, None, 0], others[None, :, 0])
+    return ops.logical_or(same_user, ops.equal(rows[:, None, 1], others[None, :, 1]))

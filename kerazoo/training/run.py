@@ -17,6 +17,7 @@ from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.checkpoint import Checkpoints, History
 from kerazoo.training.compression import enforce, first_pruned_epoch, make_model
+from kerazoo.training.fused_normalization import fuse_normalization
 from kerazoo.training.loop import Loop
 from kerazoo.training.precision import Choice, choose, dtype_policy
 from kerazoo.training.recipe_data import check_fit, rows_of_both, split_data
@@ -153,7 +154,10 @@ class Run:
         return msgspec.json.decode(choices, type=Choice)
 
     def _make_trainer(self, xla: bool) -> Trainer:
-        trainer = make_trainer(make_model(self.config, steps=self.steps), self.config)
+        model = make_model(self.config, steps=self.steps)
+        if self.devices.num_replicas_in_sync == 1:
+            fuse_normalization(model)
+        trainer = make_trainer(model, self.config)
         compile_model(
             trainer.compiled,
             self.training,

@@ -22,7 +22,7 @@ COUNTS = {
 @pytest.mark.parametrize("split", COUNTS)
 def test_counts_are_those_of_the_source(split):
     images, targets = kerazoo.datasets.load_numpy("bccd", split)
-    assert images.shape == (len(targets), 192, 256, 3)
+    assert images.shape == (len(targets), 240, 320, 3)
     assert (images.dtype, targets.dtype) == (np.uint8, np.float32)
     labels = targets[..., 0]
     assert (len(images), *((labels == kind).sum() for kind in range(3))) == COUNTS[split]
@@ -45,10 +45,10 @@ def test_boxes_are_the_packs_at_0_4_of_the_size():
     np.testing.assert_array_equal(rows[:, 0], labels)
     np.testing.assert_allclose(rows[:, 3:], boxes[:, 2:] * 0.4, rtol=1e-6)
     np.testing.assert_allclose(rows[:, 1:3], np.maximum(boxes[:, :2] - 1, 0) * 0.4, rtol=1e-6)
-    small = np.asarray(picture.resize((256, 192), Image.Resampling.BILINEAR), float)
+    small = np.asarray(picture.resize((320, 240), Image.Resampling.BILINEAR), float)
     assert np.abs(images[0] - small).mean() < 2  # another decoder, another resampling
     assert np.all(rows[:, 3:] > rows[:, 1:3])
-    assert np.all(targets[..., 1:] <= [256, 192, 256, 192])
+    assert np.all(targets[..., 1:] <= [320, 240, 320, 240])
 
 
 def test_without_the_pack_the_error_says_how_to_get_it(tmp_path, monkeypatch):

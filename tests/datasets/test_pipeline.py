@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,3 +150,15 @@ def test_another_process_gives_the_same_batches():
 def test_a_batch_of_nothing_is_refused(batch_size):
     with pytest.raises(kerazoo.KerazooError, match="batch_size"):
         kerazoo.datasets.load("digits", "test", batch_size=batch_size)
+
+
+@pytest.mark.parametrize("kind", ["starting_at", "repeatable_epoch"])
+def test_no_tuner_that_the_end_of_an_iterator_would_wait_for(kind):
+    numbers = np.arange(6)
+    if kind == "starting_at":
+        batches = Batches(numbers[:, None], numbers, batch_size=4).starting_at()
+    else:
+        batches = pipeline.repeatable_epoch(
+            numbers[:, None], numbers, batch_size=4, shuffle=False, augment=None, seed=0
+        )
+    assert batches.map(lambda x, y: (x, y), tf.data.AUTOTUNE).options().autotune.enabled is False

@@ -124,6 +124,24 @@ def masked():
     }
 
 
+def in_batch_negatives():
+    """Users meet the items of the whole batch, wherever in it they are."""
+    rows = np.random.default_rng(3).integers(0, 9, (41, 2)).astype("float32")
+    targets = np.concatenate([rows, 1 + rows[:, 1:]], axis=1)
+
+    def towers():
+        keras.utils.set_random_seed(1)
+        numbers = keras.Input((2,))
+        vectors = [keras.layers.Embedding(9, 4)(numbers[:, column]) for column in (0, 1)]
+        return keras.Model(numbers, keras.layers.Concatenate()(vectors))
+
+    loss = kerazoo.losses.InBatchSoftmaxLoss(temperature=0.5)
+    model = prepared(towers, loss=loss, metrics=None)
+    data = tf.data.Dataset.from_tensor_slices((rows, targets)).batch(8)
+    history = model.fit(data, epochs=2, verbose=0, validation_data=data).history
+    return {"history": history, "weights": model.get_weights()}
+
+
 def fit_arrays():
     model = prepared()
     arguments = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}

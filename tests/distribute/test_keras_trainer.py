@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("tensorflow_backend")
 FIT = [
     "fit",
     "masked",
+    "in_batch_negatives",
     "fit_arrays",
     "far_from_zero",
     "several_steps_per_execution",
@@ -25,8 +26,9 @@ OPTIMIZER = ["accumulation", "loss_scale"]
 STEPS = ["sharpness_aware", "r_drop", "mean_teacher", "adversarial", "mixed_samples"]
 LOOP = ["loop", *STEPS, "distiller", "hub_layer", "quantization_aware"]
 ALL = [*FIT, *OPTIMIZER, *LOOP]
-ON_WORKERS = ["agreement", "fit", "masked", "several_steps_per_execution", "on_batch",
-              "accumulation", "loop", "distiller", "hub_layer", "quantization_aware"]  # fmt: skip
+ON_WORKERS = ["agreement", "fit", "masked", "in_batch_negatives", "several_steps_per_execution",
+              "on_batch", "accumulation", "loop", "distiller", "hub_layer",
+              "quantization_aware"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,9 @@ def alone(tmp_path_factory):
 
 
 def test_two_replicas(alone, tmp_path):
-    (results,) = run_cases("mirrored2", tmp_path, ["fit", "masked"])
-    assert_same(results, alone(["fit", "masked"]))
+    names = ["fit", "masked", "in_batch_negatives"]
+    (results,) = run_cases("mirrored2", tmp_path, names)
+    assert_same(results, alone(names))
 
 
 @pytest.mark.slow

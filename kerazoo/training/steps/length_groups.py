@@ -9,8 +9,8 @@ from keras import ops
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.datasets.pipeline import part_of
-from kerazoo.distribute.uneven_batches import means_of_their_own, share_of
 from kerazoo.errors import DataError
+from kerazoo.global_batch import means_of_their_own, share_of
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
 
