@@ -1,6 +1,6 @@
 """The zoo's recipes on replicas and workers, and how far their numbers are from one device's.
 
-    python tools/replica_numbers.py [RECIPE ...] [--steps 50] [--peak RATE] [--runs RUN ...]
+    python tools/replica_numbers.py [RECIPE ...] [--steps 50] [--runs RUN ...] [--float64] [--peak RATE]
 
 Each recipe trains from the same weights on the same global batches, the last of which is short by
 five samples, without dropout and distortions: on one device, on two virtual CPUs (mirrored), and in
@@ -8,7 +8,8 @@ two and three local processes (multi_worker). `evaluate` and `predict` follow, o
 nothing divides. Named are the largest differences: of losses and metrics, relative where they are
 above 1, of weights, and of predictions. Deep networks at a high rate multiply any rounding error in
 each step, on one device as on many: so a control, one device that gets each batch in reverse order,
-tells what rounding does by itself, and a lower `--peak` of the learning rate tells it from a fault.
+tells what rounding does by itself; a lower `--peak` of the learning rate, and double precision, in
+which a rounding error is 1e-16, tell it from a fault.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ CHANCE = ("dropout", "word_dropout", "drop_connect", "masks")
 """Arguments of builders that draw numbers in training."""
 
 
-def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path) -> None:
+def train(recipe: str, strategy: str, options: argparse.Namespace, file: Path) -> None:
     """In a process of its own: train, and write what came out."""
     import kerazoo
+
+    steps, peak = options.steps, options.peak
 
     devices = ["CPU:0", "CPU:1"] if strategy == "mirrored" else None
     kind = "default" if strategy == "reversed" else strategy
@@ -49,6 +52,10 @@ def train(recipe: str, strategy: str, steps: int, peak: float | None, file: Path
 
     import keras
     import tensorflow as tf
+
+    if options.float64:
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
 
     from kerazoo.datasets.arrays import count, rows
     from kerazoo.distribute.workers import Workers
@@ -143,17 +150,18 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=RECIPES)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--peak", type=float, help="of the learning rate; the recipe's if left out")
+    parser.add_argument("--float64", action="store_true", help="double precision")
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=[*RUNS])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         strategy, file = arguments.child
-        train(arguments.recipes[0], strategy, arguments.steps, arguments.peak, Path(file))
+        train(arguments.recipes[0], strategy, arguments, Path(file))
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     peak = [] if arguments.peak is None else ["--peak", str(arguments.peak)]
-    options = ["--steps", str(arguments.steps), *peak]
+    options = ["--steps", str(arguments.steps), *peak, *["--float64"] * arguments.float64]
     table = []
     print(
         "| recipe | steps | run | losses and metrics | weights | predictions |\n" + "|---" * 6 + "|"
