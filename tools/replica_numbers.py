@@ -1,6 +1,6 @@
 """The zoo's recipes on replicas and workers, and how far their numbers are from one device's.
 
-    python tools/replica_numbers.py [RECIPE ...] [--steps 50] [--runs RUN ...] [--float64] [--peak RATE]
+    python tools/replica_numbers.py [RECIPE ...] [--steps 50] [--runs RUN ...] [--float64]
 
 Each recipe trains from the same weights on the same global batches, the last of which is short by
 five samples, without dropout and distortions: on one device, on two virtual CPUs (mirrored), and in
