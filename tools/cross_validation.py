@@ -29,6 +29,7 @@ from kerazoo.datasets import fsdd, rt_polarity
 from kerazoo.datasets.text import Vocabulary
 from kerazoo.models import builders
 from kerazoo.training import callbacks, checkpoint
+from kerazoo.training.fused_normalization import fuse_normalization
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.compilation import compile_model
@@ -102,6 +103,7 @@ def accuracy(
     if "unroll" in inspect.signature(builders()[config.model.builder]).parameters:
         sizes = {**sizes, "unroll": False}  # made sooner, and the numbers are the same
     model = build_model(config, **sizes)
+    fuse_normalization(model)
     steps = -(-len(kept) // config.data.batch_size)
     xla = config.distribution.xla is True  # which "auto" of Keras would take, slower on CPUs
     compile_model(model, config.training, steps_per_epoch=steps, jit_compile=xla)

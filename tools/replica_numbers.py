@@ -79,6 +79,8 @@ def train(recipe: str, strategy: str, options: argparse.Namespace, file: Path) -
     arguments = {name: 0 for name in CHANCE if name in taken}
     with chosen.scope():
         model = build_model(config, **arguments)
+        if options.float64:  # a head asks for float32 whatever the policy
+            model = keras.models.clone_model(model, clone_function=_in_float64)
         compile_model(model, config.training, steps_per_epoch=len(batches), jit_compile=False)
     source, length = batches, {}
     if strategy == "reversed":
@@ -94,6 +96,10 @@ def train(recipe: str, strategy: str, options: argparse.Namespace, file: Path) -
         values = {f"values/{k}": v for k, v in {**history, **_named("val", evaluated)}.items()}
         weights = {f"weights/{n:04d}": w for n, w in enumerate(model.get_weights())}
         np.savez(file, predicted=predicted, **values, **weights)
+
+
+def _in_float64(layer: Any) -> Any:
+    return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
 
 
 def _named(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
