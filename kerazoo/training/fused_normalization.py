@@ -43,10 +43,13 @@ def _fused_call(layer: keras.layers.BatchNormalization) -> Callable[..., Any]:
 def _normalize(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> tf.Tensor:
     channels = inputs.shape[-1]
     pixels = inputs if len(inputs.shape) == 4 else tf.reshape(inputs, (-1, 1, 1, channels))
-    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        pixels,
-        tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones((channels,)),
-        tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros((channels,)),
+    # Not by tf.nn, which raises an epsilon below 1.001e-5, for the cuDNN of ten years ago.
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=pixels,
+        scale=tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones((channels,)),
+        offset=tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros((channels,)),
+        mean=(),
+        variance=(),
         epsilon=layer.epsilon,
     )
     # The kernel's variance is an estimate of the population's; Keras keeps that of the batch.
