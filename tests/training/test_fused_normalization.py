@@ -59,6 +59,13 @@ def test_half_precision_is_as_near_as_half_precision_can_be(dtype):
         np.testing.assert_allclose(own, of_keras, rtol=0.02, atol=0.02)
 
 
+def test_epsilon_counts_as_it_is():
+    x, _ = data((6, 5, 4))
+    model, fused = networks((6, 5, 4), epsilon=1e-6)
+    x = 1e-3 * (x - x.mean())  # of a variance as small as that
+    np.testing.assert_allclose(fused(x, training=True), model(x, training=True), atol=1e-4)
+
+
 def test_a_single_sample_has_no_variance():
     x, y = data((4,), batch=1)
     (values, kept), (fused, fused_kept) = [step(model, x, y) for model in networks((4,))]
