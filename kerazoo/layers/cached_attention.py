@@ -88,17 +88,22 @@ class CachedAttention(layers.Layer):
     def attend(self, inputs, keys, values, mask=None, training=None):
         """Like `call`, with keys and values that are known; `is_causal` is left to the mask: bool,
         `(batch or 1, time or 1, steps)`."""
-        queries = self._split(self.query(inputs)) / self.key_dim**0.5
-        scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
-        scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
-        if mask is not None:
-            scores = ops.where(ops.expand_dims(mask, 1), scores, -1e9)
-        shares = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
+        shares = ops.cast(self.shares(inputs, keys, mask), values.dtype)
         heads = ops.matmul(self.drop(shares, training=training), values)
         shape = ops.shape(inputs)
         heads = ops.transpose(heads, (0, 2, 1, 3))
         width = self.num_heads * self.key_dim
         return self.output_map(ops.reshape(heads, (shape[0], shape[1], width)))
+
+    def shares(self, inputs, keys, mask=None):
+        """How much each step of `inputs` attends to each of the keys: `(batch, heads, time, steps)`
+        of sum 1, at least float32. Arguments as of `attend`."""
+        queries = self._split(self.query(inputs)) / self.key_dim**0.5
+        scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+        scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
+        if mask is not None:
+            scores = ops.where(ops.expand_dims(mask, 1), scores, -1e9)
+        return ops.softmax(scores, axis=-1)
 
     def _split(self, steps):
         """`(batch, steps, heads * key_dim)` to `(batch, heads, steps, key_dim)`."""

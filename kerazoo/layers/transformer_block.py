@@ -114,6 +114,15 @@ class TransformerBlock(layers.Layer):
             x = x + self.drop(added, training=training)
         return x + self.drop(self._dense(x), training=training)
 
+    def context_shares(self, inputs, context, context_mask=None):
+        """How much each step attends to each of the context, mean over heads: `(batch, time,
+        steps)` of sum 1. Arguments as in `call`."""
+        self._check_context(context)
+        x = inputs + self.attention(self.attention_norm(inputs), training=False)
+        keys, _ = self.context_attention.keys_and_values(context)
+        mask = None if context_mask is None else ops.expand_dims(context_mask, 1)
+        return ops.mean(self.context_attention.shares(self.context_norm(x), keys, mask), axis=1)
+
     def start(self, context):
         """What `step` wants to have of the context: its keys and values."""
         self._check_context(context)

@@ -86,11 +86,7 @@ class Steps:
 
     def read(self, source: Any) -> tuple[Any, ...]:
         """Of sources, `(batch, m)`: which pieces there are, and keys and values of each block."""
-        is_piece = ops.not_equal(source, PADDING)
-        x = self._embedded(source, 0)
-        for name in self._encoder:
-            x = self._layer(name)(x, mask=is_piece, training=False)
-        context = self._layer("encoder_norm")(x)
+        context, is_piece = self._context(source)
         known = [is_piece]
         for name in self._decoder:
             known += self._layer(name).start(context)
@@ -117,6 +113,25 @@ class Steps:
         x = self._layer("decoder_norm")(x)
         logits = self._layer("embedding")(x, reverse=True)
         return ops.cast(logits[:, 0], "float32"), tuple(kept)
+
+    def attention(self, source: Any, prefix: Any) -> Any:
+        """Where in the source it looks to say what follows each piece of the prefix, mean over
+        heads and blocks: float32 `(batch, n, m)`, of sum 1 over the source."""
+        context, is_piece = self._context(source)
+        x, shares = self._embedded(prefix, 0), []
+        for name in self._decoder:
+            block = self._layer(name)
+            shares.append(block.context_shares(x, context, is_piece))
+            x = block(x, context=context, context_mask=is_piece, training=False)
+        return ops.mean(ops.stack(shares), axis=0)
+
+    def _context(self, source: Any) -> tuple[Any, Any]:
+        """What the encoder makes of sources, and which pieces there are."""
+        is_piece = ops.not_equal(source, PADDING)
+        x = self._embedded(source, 0)
+        for name in self._encoder:
+            x = self._layer(name)(x, mask=is_piece, training=False)
+        return self._layer("encoder_norm")(x), is_piece
 
     def _embedded(self, pieces: Any, position: Any) -> Any:
         x = self._layer("scale")(self._layer("embedding")(pieces))

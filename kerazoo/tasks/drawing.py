@@ -12,6 +12,7 @@ from kerazoo import atomic
 from kerazoo.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from kerazoo.datasets import Dataset
@@ -25,8 +26,10 @@ def save_pictures(
     sources: Sequence[str],
     data: Dataset | None,
     folder: str | os.PathLike[str],
+    model: keras.Model | None = None,
 ) -> list[Path]:
-    """Draw each sample with the model's answer into `folder`, named after its source.
+    """Draw each sample with the answer of `model`, the deployed one, into `folder`, named after its
+    source.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -37,7 +40,7 @@ def save_pictures(
     paths = []
     for number, (sample, output, source) in enumerate(zip(samples, outputs, sources, strict=True)):
         axes.clear()
-        task.draw(axes, sample, output, data)
+        task.draw(axes, sample, output, data, model)
         path = Path(folder) / f"{number}_{_stem(source)}.png"
         with atomic.replacing(path) as temporary:
             figure.savefig(temporary, format="png", bbox_inches="tight")

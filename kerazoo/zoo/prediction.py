@@ -59,7 +59,7 @@ def predict(
     samples, sources = _samples(inputs, _reader(model, data, invert))
     outputs = np.asarray(model.predict(samples, verbose=0))
     if pictures is not None:
-        save_pictures(task, samples, outputs, sources, data, pictures)
+        save_pictures(task, samples, outputs, sources, data, pictures, model)
     return [
         task.prediction(source, output, data, top)
         for source, output in zip(sources, outputs, strict=True)

@@ -30,7 +30,7 @@ def test_counts_are_those_of_the_source(split):
 
 
 @needs_pack
-def test_boxes_are_the_packs_at_0_4_of_the_size():
+def test_boxes_are_the_packs_at_half_the_size():
     """One by one, from what the archive has at its first test picture."""
     from PIL import Image
 
@@ -43,8 +43,8 @@ def test_boxes_are_the_packs_at_0_4_of_the_size():
     images, targets = kerazoo.datasets.load_numpy("bccd", "test")
     rows = targets[0][targets[0, :, 0] >= 0]
     np.testing.assert_array_equal(rows[:, 0], labels)
-    np.testing.assert_allclose(rows[:, 3:], boxes[:, 2:] * 0.4, rtol=1e-6)
-    np.testing.assert_allclose(rows[:, 1:3], np.maximum(boxes[:, :2] - 1, 0) * 0.4, rtol=1e-6)
+    np.testing.assert_allclose(rows[:, 3:], boxes[:, 2:] * 0.5, rtol=1e-6)
+    np.testing.assert_allclose(rows[:, 1:3], np.maximum(boxes[:, :2] - 1, 0) * 0.5, rtol=1e-6)
     small = np.asarray(picture.resize((320, 240), Image.Resampling.BILINEAR), float)
     assert np.abs(images[0] - small).mean() < 2  # another decoder, another resampling
     assert np.all(rows[:, 3:] > rows[:, 1:3])

@@ -70,6 +70,40 @@ def test_the_task_judges_says_and_draws_sentences(model):
     axes = Figure().add_subplot()
     task.draw(axes, SOURCES[1], outputs[1], DATA)
     assert [text.get_text() for text in axes.texts] == ["a man", "ein Mann"]
+    axes.clear()
+    task.draw(axes, SOURCES[1], outputs[1], DATA, deployed)
+    (image,) = axes.get_images()
+    labels = [
+        [tick.get_text() for tick in axis.get_ticklabels()] for axis in (axes.yaxis, axes.xaxis)
+    ]
+    assert ["".join(pieces[:-1]) for pieces in labels] == ["einMann", "aman"]
+    assert labels[0][-1] == labels[1][-1] == "(end)"
+    assert image.get_array().shape == tuple(map(len, labels))
+
+
+def test_attention_is_that_by_which_the_logits_are_made(model):
+    """Keras's own layer, with the block's weights, attends as the block says it does."""
+    steps = translating(model, LENGTH).get_layer("translation").steps
+    prefix = prefix_of(TARGETS)
+    shares = keras.ops.convert_to_numpy(steps.attention(SOURCES, prefix))
+    assert shares.shape == (len(PAIRS), LENGTH, LENGTH)
+    np.testing.assert_allclose(shares.sum(-1), 1.0, rtol=1e-5)
+    assert np.all(shares[:, :, 1:][np.repeat(SOURCES[:, None, 1:] == 0, LENGTH, axis=1)] == 0)
+    context, is_piece = steps._context(SOURCES)
+    block = model.get_layer("decoder_1")
+    x = steps._embedded(prefix, 0)
+    x = x + block.attention(block.attention_norm(x))
+    theirs = keras.layers.MultiHeadAttention(2, 8)
+    theirs.build(x.shape, context.shape)
+    own = block.context_attention
+    parts = [own.query, own.key, own.value, own.output_map]
+    values = [value for part in parts for value in part.get_weights()]
+    theirs.set_weights([v.reshape(w.shape) for v, w in zip(values, theirs.weights, strict=True)])
+    mask = np.repeat(np.asarray(is_piece)[:, None], LENGTH, axis=1)
+    _, scores = theirs(
+        block.context_norm(x), context, attention_mask=mask, return_attention_scores=True
+    )
+    np.testing.assert_allclose(shares, keras.ops.mean(scores, axis=1), atol=1e-5)
 
 
 def test_bleu_is_sacrebleus_of_the_texts():

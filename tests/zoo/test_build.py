@@ -216,18 +216,21 @@ def test_published_files_have_the_hash_of_their_card(name):
 
 
 FILES = {
+    "bccd": "bccd.npz",
     "camvid": "camvid.npz",
     "cifar10": "cifar10.npz",
     "fsdd": "fsdd.npz",
     "fsdd_strings": "fsdd.npz",
     "ml100k": "ml-100k/ml-100k.inter",
     "mnist": "mnist.npz",
+    "multi30k": "multi30k",
     "rt_polarity": "rt_polarity/rt-polarity.pos",
 }
 
 
+SLOW_TO_MEASURE = {"bccd_detector", "camvid_segmenter", "cifar10_resnet20", "multi30k_translator"}
 MEASURED = [  # agents are in tests/rl
-    pytest.param(name, marks=pytest.mark.slow if name == "camvid_segmenter" else ())
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_MEASURE else ())
     for name in PRETRAINED
     if kerazoo.info(name).metrics and not kerazoo.info(name).environment
 ]
