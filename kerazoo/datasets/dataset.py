@@ -26,6 +26,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         read: split to (inputs, targets).
         parse: one sample from what a person has at hand, a text or the path of a file; None where
             samples are pictures or come as arrays only. Raises `DataError`.
+        examples: some of what `parse` takes, of the kind that the dataset has, by which a file is
+            checked where the dataset is not here and random numbers would say nothing.
         is_series: whether samples follow each other in time, so that what is held out for
             validation is the latest of them.
         ignored_label: among the targets, of what nobody labelled; loss and metrics leave it out.
@@ -44,6 +46,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[str], tuple[Arrays, Arrays]]
     augment: Augment = Augment()
     parse: Callable[[str], np.ndarray] | None = None
+    examples: tuple[str, ...] = ()
     is_series: bool = False
     ignored_label: int | None = None
     text: Callable[[np.ndarray], str] | None = None

@@ -118,6 +118,25 @@ def subwords() -> Subwords:
     return Subwords.read(Path(__file__).with_name("multi30k_pieces.txt"))
 
 
+_EXAMPLES = (
+    "A man is riding a horse.",
+    "Two dogs are playing in the snow.",
+    "A woman in a red dress is walking down the street.",
+    "Three children are sitting on a bench.",
+    "A boy jumps into the water.",
+    "People are standing in front of a large building.",
+    "A girl with long hair is holding a book.",
+    "An old man is sleeping on a train.",
+    "A group of people is having dinner at a table.",
+    "A young woman takes a picture of her friend.",
+    "Two men in blue shirts are working on a roof.",
+    "A little girl is eating ice cream.",
+    "A man plays the guitar on a stage.",
+    "A black dog runs across the grass with a ball in its mouth.",
+    "Several cyclists are racing through the city.",
+    "A woman is cooking in a kitchen.",
+)
+
 DATASET = Dataset(
     name="multi30k",
     summary=(
@@ -130,5 +149,6 @@ DATASET = Dataset(
     license="none stated for the text (multi30k/dataset); take it as for research and education",
     read=_read,
     parse=_parse,
+    examples=_EXAMPLES,
     text=_text,
 )

@@ -48,6 +48,9 @@ def choose_samples(
                 "model, as one array per input or a tf.data.Dataset."
             )
         if found is None:
+            samples = _examples(card, interface)
+            if samples is not None:
+                return None, CheckData(samples, f"examples of what {card.dataset} has")
             samples, words = random_samples(model, interface, HELD_OUT_SAMPLES)
             return None, CheckData(samples, f"{HELD_OUT_SAMPLES} {words}")
         ranges, held_out, words = found
@@ -93,6 +96,20 @@ def _zoo_samples(
         if needed:
             raise
         return None
+
+
+def _examples(card: Any, interface: Interface) -> Samples | None:
+    """Those of the card's data set, whose files are not here; None where it has none."""
+    import numpy as np
+
+    from kerazoo import datasets
+    from kerazoo.exporters.calibration import collect
+
+    data = datasets.info(card.dataset) if card is not None and card.dataset else None
+    if data is None or data.parse is None or not data.examples:
+        return None
+    rows = np.stack([data.parse(example) for example in data.examples])
+    return collect(rows, interface.inputs, most=len(rows))
 
 
 def labelled_zoo_samples(card: Any) -> tuple[Any, Any]:

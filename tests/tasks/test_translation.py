@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.datasets import Dataset
+from kerazoo.datasets import Dataset, loading
 from kerazoo.datasets.multi30k import prefix_of
 from kerazoo.datasets.subwords import END, Subwords
 from kerazoo.errors import ConfigError
+from kerazoo.exporters.chosen_samples import choose_samples
+from kerazoo.exporters.interface import describe
 from kerazoo.losses import SmoothedCrossentropy
 from kerazoo.models.translator import translator
 from kerazoo.tasks import find_task
@@ -162,3 +164,20 @@ def test_the_zoo_model_is_asked_and_judged_by_its_task():
     metrics = kerazoo.evaluate(model, (inputs, source))
     assert metrics.keys() == {"loss", "token_accuracy", "bleu"}
     assert metrics["loss"] == pytest.approx(np.log(8000), rel=0.2)  # it knows nothing yet
+
+
+def test_without_the_data_a_file_is_checked_by_sentences(tmp_path, monkeypatch):
+    """Numbers at random are no sentence, and in float16 the likeliest piece is soon another."""
+    monkeypatch.setenv("KERAZOO_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_OFFLINE", "1")
+    loading._read_once.cache_clear()
+    small = {"units": 8, "blocks": 1, "num_heads": 2, "hidden_units": 8}
+    deployed = translating(kerazoo.get("multi30k_translator", weights=None, **small), 48)
+    card = kerazoo.info("multi30k_translator")
+    _, checked = choose_samples(deployed, describe(deployed), card, None, None, verify=True)
+    data = kerazoo.datasets.info("multi30k")
+    (rows,) = checked.samples.values()
+    assert [data.text(row) for row in rows] == list(data.examples)
+    assert "multi30k" in checked.words
+    loading._read_once.cache_clear()
