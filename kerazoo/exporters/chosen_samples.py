@@ -92,9 +92,12 @@ def _zoo_samples(
             collect(unseen, interface.inputs, most=HELD_OUT_SAMPLES),
             f"{words} of {card.dataset}",
         )
-    except DataError:
+    except DataError as error:
         if needed:
-            raise
+            raise DataError(
+                f"{error} Or export without quantization, which needs no data: quantize=None "
+                "(`--quantize none`)."
+            ) from error
         return None
 
 

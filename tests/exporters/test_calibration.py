@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerazoo
 import kerazoo.exporters as exporters
+from kerazoo.datasets import loading
 from kerazoo.errors import DataError
 from kerazoo.exporters.calibration import collect, split
 from kerazoo.exporters.interface import Port
@@ -114,6 +116,18 @@ def test_export_refuses_before_it_writes(small, tmp_path):
 def test_models_from_elsewhere_need_calibration(small, tmp_path, mode):
     with pytest.raises(DataError, match="needs `calibration`"):
         exporters.export(small, tmp_path / "m.tflite", quantize=mode)
+
+
+def test_without_a_zoo_models_data_the_way_out_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_OFFLINE", "1")
+    loading._read_once.cache_clear()
+    model = kerazoo.get("cifar10_mobile", weights=None, stages=[[1, 4, 1, 4]], top_filters=4)
+    with pytest.raises(DataError, match="quantize=None"):
+        kerazoo.export(model, tmp_path / "m.tflite", quantize="int8")
+    assert list(tmp_path.iterdir()) == []
+    loading._read_once.cache_clear()
 
 
 def test_ranges_come_from_the_calibration_data(tmp_path):
