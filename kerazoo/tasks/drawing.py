@@ -40,7 +40,10 @@ def save_pictures(
     paths = []
     for number, (sample, output, source) in enumerate(zip(samples, outputs, sources, strict=True)):
         axes.clear()
-        task.draw(axes, sample, output, data, model)
+        if model is None:
+            task.draw(axes, sample, output, data)
+        else:
+            task.draw_inside(axes, sample, output, data, model)
         path = Path(folder) / f"{number}_{_stem(source)}.png"
         with atomic.replacing(path) as temporary:
             figure.savefig(temporary, format="png", bbox_inches="tight")

@@ -10,8 +10,6 @@ from kerazoo.tasks.prediction import Prediction
 from kerazoo.tasks.task import Task, draw_sample, labels_or_numbers
 
 if TYPE_CHECKING:
-    import keras
-
     from kerazoo.datasets import Dataset
 
 _OPACITY = 0.5
@@ -48,14 +46,7 @@ class ImageSegmentation(Task):
         scores = {labels[number]: float(shares[number]) for number in largest if shares[number]}
         return Prediction(source, scores, [])
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The image with a colour for each class laid over it, and what the colours mean."""
         from matplotlib import colormaps
         from matplotlib.patches import Patch

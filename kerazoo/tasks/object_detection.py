@@ -72,14 +72,7 @@ class ObjectDetection(Task):
         """All boxes with a score of 0.4 or more; `top` is for labels, of which each box has one."""
         return Prediction(source, {}, [], boxes=_boxes(output, data))
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The image with the boxes on it, a colour for each label."""
         from matplotlib.patches import Rectangle
 

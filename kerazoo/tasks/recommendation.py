@@ -69,14 +69,7 @@ class Recommendation(Task):
         scores = {label(int(item)): float(output[item]) for item in best if output[item] > SEEN}
         return Prediction(source, scores, [])
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """A bar for each of the ten best items."""
         scores = self.prediction("", output, data, top=K).scores
         axes.barh(list(scores), list(scores.values()))

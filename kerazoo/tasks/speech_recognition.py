@@ -10,8 +10,6 @@ from kerazoo.tasks.prediction import Prediction
 from kerazoo.tasks.task import Task
 
 if TYPE_CHECKING:
-    import keras
-
     from kerazoo.datasets import Dataset
 
 BLANK = 0
@@ -41,14 +39,7 @@ class SpeechRecognition(Task):
     ) -> Prediction:
         return Prediction(source, {}, [], text=_heard(data, output))
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The spectrogram, each word under the frames in which it was heard."""
         from kerazoo.datasets.fsdd import RATE
         from kerazoo.layers import LogMelSpectrogram

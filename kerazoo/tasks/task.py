@@ -47,20 +47,23 @@ class Task:
         scores = {} if is_regression else _scores(output, labels_or_numbers(data, count), top)
         return Prediction(source, scores, [float(value) for value in output.reshape(-1)])
 
-    def draw(
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
+        """The sample with the answer to it, on matplotlib's axes."""
+        prediction = self.prediction("", output, data, top=3)
+        said = [f"{label} {score:.1%}" for label, score in prediction.scores.items()]
+        axes.set_title("  ".join(said or [f"{value:.4g}" for value in prediction.values[:3]]))
+        draw_sample(axes, sample)
+
+    def draw_inside(
         self,
         axes: Any,
         sample: np.ndarray,
         output: np.ndarray,
         data: Dataset | None,
-        model: keras.Model | None = None,
+        model: keras.Model,
     ) -> None:
-        """The sample with the answer to it, on matplotlib's axes. `model`, the deployed one, is for
-        pictures of what goes on in it."""
-        prediction = self.prediction("", output, data, top=3)
-        said = [f"{label} {score:.1%}" for label, score in prediction.scores.items()]
-        axes.set_title("  ".join(said or [f"{value:.4g}" for value in prediction.values[:3]]))
-        draw_sample(axes, sample)
+        """The same, with what goes on in the deployed model, where that has a picture."""
+        self.draw(axes, sample, output, data)
 
 
 def draw_sample(axes: Any, sample: np.ndarray) -> None:

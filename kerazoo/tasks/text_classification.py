@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.tasks.task import Task, text_of
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
     from kerazoo.datasets import Dataset
@@ -19,14 +18,7 @@ _LINE = 60  # letters that fit above the bars
 class TextClassification(Task):
     """The model's outputs are the answer."""
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The words, as the model read them, above a bar for each label."""
         scores = self.prediction("", output, data, top=output.shape[-1]).scores
         labels = list(reversed(scores))

@@ -10,8 +10,6 @@ from kerazoo.tasks.prediction import Prediction
 from kerazoo.tasks.task import Task
 
 if TYPE_CHECKING:
-    import keras
-
     from kerazoo.datasets import Dataset
 
 
@@ -29,14 +27,7 @@ class TimeSeriesForecasting(Task):
             )
         return Prediction(source, {}, output.reshape(-1).tolist(), text=", ".join(steps))
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The first series of the sample, and behind it the forecast with its span."""
         low, middle, high = _low_middle_high(output)
         ahead = np.arange(1, len(middle) + 1)

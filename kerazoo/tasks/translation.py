@@ -115,34 +115,28 @@ class Translation(Task):
     ) -> Prediction:
         return Prediction(source, {}, [], text=text_of(data, output))
 
-    def draw(
-        self,
-        axes: Any,
-        sample: np.ndarray,
-        output: np.ndarray,
-        data: Dataset | None,
-        model: keras.Model | None = None,
-    ) -> None:
-        """Where in the source the model looked for each piece, or, without the model, both
-        sentences, one above the other."""
-        if model is not None:
-            _draw_attention(axes, sample, output, data, model)
-            return
+    def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
+        """Both sentences, one above the other."""
         for height, numbers, color in ((0.65, sample, "0.4"), (0.35, output, "0")):
             text = text_of(data, numbers)
             axes.text(0.5, height, text, ha="center", va="center", wrap=True, color=color)
         axes.set_axis_off()
 
-
-def _draw_attention(
-    axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None, model: keras.Model
-) -> None:
-    source, said = (numbers[numbers != PADDING] for numbers in (sample, output))
-    steps = model.get_layer("translation").steps
-    shares = steps.attention(source[None], prefix_of(said[None]))[0]
-    axes.imshow(ops.convert_to_numpy(shares), cmap="Blues", vmin=0, aspect="auto")
-    axes.set_xticks(range(len(source)), _pieces(source, data), rotation=60, ha="right")
-    axes.set_yticks(range(len(said)), _pieces(said, data))
+    def draw_inside(
+        self,
+        axes: Any,
+        sample: np.ndarray,
+        output: np.ndarray,
+        data: Dataset | None,
+        model: keras.Model,
+    ) -> None:
+        """Where in the source the model looked to say each piece."""
+        source, said = (numbers[numbers != PADDING] for numbers in (sample, output))
+        steps = model.get_layer("translation").steps
+        shares = steps.attention(source[None], prefix_of(said[None]))[0]
+        axes.imshow(ops.convert_to_numpy(shares), cmap="Blues", vmin=0, aspect="auto")
+        axes.set_xticks(range(len(source)), _pieces(source, data), rotation=60, ha="right")
+        axes.set_yticks(range(len(said)), _pieces(said, data))
 
 
 def _pieces(numbers: np.ndarray, data: Dataset | None) -> list[str]:

@@ -73,7 +73,7 @@ def test_the_task_judges_says_and_draws_sentences(model):
     task.draw(axes, SOURCES[1], outputs[1], DATA)
     assert [text.get_text() for text in axes.texts] == ["a man", "ein Mann"]
     axes.clear()
-    task.draw(axes, SOURCES[1], outputs[1], DATA, deployed)
+    task.draw_inside(axes, SOURCES[1], outputs[1], DATA, deployed)
     (image,) = axes.get_images()
     labels = [
         [tick.get_text() for tick in axis.get_ticklabels()] for axis in (axes.yaxis, axes.xaxis)
