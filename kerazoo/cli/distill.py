@@ -38,6 +38,14 @@ def distill(
     student_loss_weight: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the labels' loss.")
     ] = None,
+    cached: Annotated[
+        bool | None,
+        typer.Option(
+            "--cached/--in-steps",
+            help="Ask the teacher once, about undistorted samples; or in each step. As the recipe "
+            "says if absent; in each step if it says nothing.",
+        ),
+    ] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     strategy: Strategy = "auto",
@@ -59,6 +67,7 @@ def distill(
         "distillation.teacher": teacher,
         "distillation.losses": [{"name": name} for name in loss] or None,
         "distillation.student_loss_weight": student_loss_weight,
+        "distillation.cached": cached,
     }
     result = kerazoo.train(
         student,

@@ -1,4 +1,6 @@
-"""`Arrays`: samples as one array, or as several by name that are as long as each other."""
+"""`Arrays`: samples as one array, or as several by name that are as long as each other.
+
+A name may stand for several arrays by name again."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from kerazoo.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-Arrays: TypeAlias = "np.ndarray | dict[str, np.ndarray]"
+Arrays: TypeAlias = "np.ndarray | dict[str, Arrays]"
 """`(samples, ...)`, or name -> such an array, for models with several inputs or outputs."""
 
 
@@ -24,8 +26,8 @@ def as_arrays(given: Any) -> Arrays:
 
     if not isinstance(given, Mapping):
         return np.asarray(given)
-    named = {name: np.asarray(values) for name, values in given.items()}
-    lengths = {name: len(values) for name, values in named.items()}
+    named = {name: as_arrays(values) for name, values in given.items()}
+    lengths = {name: count(values) for name, values in named.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(f"Named arrays must be as long as each other. Received: {lengths}.")
     return named
@@ -33,7 +35,9 @@ def as_arrays(given: Any) -> Arrays:
 
 def each(arrays: Arrays) -> list[np.ndarray]:
     """The arrays in the order of their names."""
-    return [arrays[name] for name in sorted(arrays)] if isinstance(arrays, dict) else [arrays]
+    if isinstance(arrays, dict):
+        return [array for name in sorted(arrays) for array in each(arrays[name])]
+    return [arrays]
 
 
 def count(arrays: Arrays) -> int:
@@ -49,7 +53,7 @@ def count(arrays: Arrays) -> int:
 def rows(arrays: Arrays, which: Any) -> Arrays:
     """Some of the samples: `which` is what an array may be indexed with, a slice or row numbers."""
     if isinstance(arrays, dict):
-        return {name: values[which] for name, values in arrays.items()}
+        return {name: rows(values, which) for name, values in arrays.items()}
     return arrays[which]
 
 
@@ -58,8 +62,8 @@ def shape(arrays: Arrays) -> tuple[int, ...] | None:
     return None if isinstance(arrays, dict) else arrays.shape
 
 
-def sample_shape(arrays: Arrays) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
-    """The shape of one sample, by name where arrays have names."""
+def sample_shape(arrays: Arrays) -> Any:
+    """The shape of one sample, a tuple, by name where arrays have names."""
     if isinstance(arrays, dict):
-        return {name: values.shape[1:] for name, values in arrays.items()}
+        return {name: sample_shape(values) for name, values in arrays.items()}
     return arrays.shape[1:]

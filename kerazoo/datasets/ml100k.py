@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kerazoo.datasets.arrays import Arrays
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.datasets.interactions import histories, stratified_split
 from kerazoo.datasets.movielens_files import ITEMS, USERS, read_ratings, read_titles
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SEED = 42
 
 
-def _read(split: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _read(split: str) -> tuple[Arrays, np.ndarray]:
     """One row per rating of the part.
 
     Inputs: `history` uint8 `(rows, 1682)`, 1 for the films that the user rated in the parts before

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo.datasets import source
+from kerazoo.datasets.arrays import Arrays
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.datasets.subwords import END, PADDING, START, Subwords
 from kerazoo.errors import DataError
@@ -60,7 +61,7 @@ def _lines(name: str) -> list[str]:
         raise DataError(f"Cannot read {path}: {error}. {_HELP}") from error
 
 
-def _read(split: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _read(split: str) -> tuple[Arrays, np.ndarray]:
     pairs = read_pairs(split)
     if split == "train":  # what is compared with other figures stays as it is
         pairs = [(_tidy(english), _tidy(german)) for english, german in pairs]

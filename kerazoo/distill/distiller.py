@@ -114,6 +114,11 @@ class Distiller(keras.distillation.Distiller):
         """The teacher as it was passed; a list if there are several; None without one."""
         return self._teachers.source
 
+    @property
+    def teacher_layers(self) -> list[str]:
+        """Layers of the (first) teacher that the losses name, as `cache_teacher` takes them."""
+        return self._loss_sum.teacher_layers
+
     def __dir__(self) -> list[str]:
         # Keras saves whatever dir() lists that can be saved; the teacher is not to be.
         return [name for name in super().__dir__() if name != "teacher"]

@@ -39,6 +39,7 @@ def efficientnet_lite(
     dropout: float = 0.2,
     drop_connect: float = 0.2,
     classifier_activation: str | None = None,
+    resize_to: Sequence[int] | None = None,
 ) -> keras.Model:
     """Inverted residuals in seven stages between a 3x3 stem and a 1x1 top; average; a dense head.
 
@@ -60,9 +61,14 @@ def efficientnet_lite(
         drop_connect: fraction of samples for which the last block is left out in training; it grows
             linearly from 0 at the first block.
         classifier_activation: such as "softmax"; None leaves logits.
+        resize_to: (height, width) that images are brought to inside, bilinearly; None leaves them.
+            The five halvings leave little of a small image: weights of large ones serve it better
+            once it is enlarged.
     """
     inputs = keras.Input(tuple(input_shape), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(inputs)
+    if resize_to is not None:
+        x = layers.Resizing(*resize_to, interpolation="bilinear", name="resize")(x)
     stem = layers.Conv2D(_STEM, 3, strides=2, padding="same", use_bias=False, name="stem")
     x = conv_norm(x, stem, _NORMALIZATION)
     depths = [_depth(number, depth_coefficient) for number in range(len(_STAGES))]

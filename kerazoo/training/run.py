@@ -15,6 +15,7 @@ from kerazoo.distribute.workers import Workers
 from kerazoo.errors import ConfigError, MissingDependencyError
 from kerazoo.notices import notice
 from kerazoo.training import callbacks, checkpoint
+from kerazoo.training.cached_teacher import targets_with_teacher_outputs
 from kerazoo.training.checkpoint import Checkpoints, History
 from kerazoo.training.compression import enforce, first_pruned_epoch, make_model
 from kerazoo.training.fused_normalization import fuse_normalization
@@ -85,7 +86,8 @@ class Run:
             self.model = make_model(config, steps=self.steps)
         compile_model(self.model, self.training)
         check_fit(self.model, *training_data, source=config.data.dataset)
-        make_trainer(self.model, config)  # what it refuses is said before anything is written
+        # What it refuses is said before anything is written.
+        self._distiller = make_trainer(self.model, config).compiled
 
     def open(self, *, resume: bool) -> bool:
         """Make the folder ready; True if there is a complete run in it. Raises `RunError` if it
@@ -99,6 +101,8 @@ class Run:
         """Train from the folder's newest checkpoint, or from the start, to the end. Raises
         `WorkerLostError` if another worker is gone."""
         with self.workers.watching():
+            if self.config.distillation is not None and self.config.distillation.cached:
+                self._ask_the_teacher()
             # A resumed run keeps its precision: timed anew, another might win, with other numbers.
             resuming = self._chief_sees(self.folder.environment.exists())
             choice = self.folder.read_choice() if resuming else self._choose_precision()
@@ -120,6 +124,16 @@ class Run:
             result = self._finish(history)
             self.workers.meet()  # now all files are there, and everyone may leave
             return result
+
+    def _ask_the_teacher(self) -> None:
+        """Its outputs beside the labels; the chief writes them first, the others then read them."""
+        batches = self.batches
+        for is_turn in (self.workers.is_chief, not self.workers.is_chief):
+            if is_turn:
+                batches.targets = targets_with_teacher_outputs(
+                    self._distiller, batches.inputs, batches.targets, self.folder.teacher_outputs
+                )
+            self.workers.meet()
 
     def _chief_sees(self, fact: bool) -> bool:
         return bool(self.workers.gather([fact])[0, 0])

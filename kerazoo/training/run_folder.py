@@ -3,6 +3,7 @@
 config.yaml              the recipe as resolved; `kerazoo train config.yaml` repeats the run
 environment.json         versions, devices, seed, precision and its timings, command
 checkpoints/             the newest whole states, from which the run resumes
+teacher_outputs/         what a teacher that runs once said (distillation.cached)
 best.safetensors         the weights of the best epoch by validation
 history.csv              one row per epoch
 tensorboard/             the same for TensorBoard
@@ -44,6 +45,7 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.environment = path / "environment.json"
         self.checkpoints = path / "checkpoints"
+        self.teacher_outputs = path / "teacher_outputs"
         self.best = path / "best.safetensors"
         self.history = path / "history.csv"
         self.tensorboard = path / "tensorboard"

@@ -129,6 +129,8 @@ class Distillation(Section):
     """The model learns from `teacher`, a zoo model or a file, as well as from the labels.
 
     `student_loss_weight`: the share of the labels' loss; the rest is the distillation's.
+    `cached`: the teacher runs once, on the training data as it is, and its outputs stay beside the
+    labels, whatever distortions the student then sees; else it sees each of them, in every step.
     """
 
     teacher: str
@@ -136,6 +138,7 @@ class Distillation(Section):
         default_factory=lambda: [DistillationLoss("logits")]
     )
     student_loss_weight: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    cached: bool = False
 
 
 class Prune(Section):

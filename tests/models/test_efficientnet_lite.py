@@ -81,6 +81,18 @@ def test_weights_fit_other_sizes_and_classes():
     np.testing.assert_array_equal(model.get_layer("stem").kernel, kernel)
 
 
+def test_small_images_may_be_enlarged_inside():
+    images = np.random.RandomState(0).randint(0, 256, (2, 32, 48, 3)).astype("float32")
+    keras.utils.set_random_seed(0)
+    inside = efficientnet_lite((32, 48, 3), 10, resize_to=(64, 96))
+    beforehand = efficientnet_lite((64, 96, 3), 10)
+    beforehand.set_weights(inside.get_weights())
+    enlarged = keras.ops.image.resize(images, (64, 96), interpolation="bilinear")
+    np.testing.assert_allclose(
+        np.asarray(inside(images)), np.asarray(beforehand(enlarged)), atol=1e-4
+    )
+
+
 def test_blocks_are_left_out_more_often_further_down():
     model = efficientnet_lite((32, 32, 3), 10, drop_connect=0.2)
     rates = [layer.rate for layer in model.layers if "drop_connect" in layer.name]
