@@ -33,7 +33,8 @@ def make_trainer(model: keras.Model, config: ZooConfig) -> Trainer:
 
     Raises:
         UnknownNameError: no such train step, distillation loss or teacher.
-        ConfigError: one of them refuses its arguments or the model, or the recipe has both.
+        ConfigError: one of them refuses its arguments or the model, or the recipe has both, or a
+            teacher that runs once where distortions move the targets.
     """
     step, distillation = config.training.step, config.distillation
     if step is not None and distillation is not None:
@@ -43,8 +44,19 @@ def make_trainer(model: keras.Model, config: ZooConfig) -> Trainer:
     if step is not None:
         return Trainer(model, _train_step(model, step))
     if distillation is not None:
+        _check_cached(config)
         return Trainer(model, _distiller(model, distillation))
     return Trainer(model, model)
+
+
+def _check_cached(config: ZooConfig) -> None:
+    """Masks and boxes move with their image; what a teacher said of it before does not."""
+    augment, distillation = config.data.augment, config.distillation
+    if augment and distillation and distillation.cached and augment.targets != "labels":
+        raise ConfigError(
+            f"{config.name}: distillation.cached cannot be combined with data.augment.targets: "
+            f"{augment.targets}. The teacher's outputs would not move with the image. Remove one."
+        )
 
 
 def _train_step(model: keras.Model, step: TrainStep) -> keras.Model:

@@ -12,7 +12,11 @@ import kerazoo
 from kerazoo import models
 from kerazoo.zoo.catalogue import find_config
 
-SIZES_OF_ONE_BUILDER = {"efficientnet_lite1", "efficientnet_lite2"}  # Lite0 stands for them
+SIZES_OF_ONE_BUILDER = {  # Lite0 stands for them
+    "cifar10_efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+}
 SEVERAL_INPUTS = {  # tests of their own: test_two_tower.py, test_translator.py
     "ml100k_two_tower",
     "multi30k_translator",

@@ -5,9 +5,10 @@ import pytest
 
 import kerazoo
 from kerazoo.datasets import Batches
-from kerazoo.errors import DataError
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.training import callbacks
 from kerazoo.training.cached_teacher import targets_with_teacher_outputs
+from kerazoo.training.trainers import make_trainer
 from kerazoo.zoo.config_file import with_overrides
 
 TAUGHT = {"teacher": "mnist_cnn", "student_loss_weight": 0.2}
@@ -81,3 +82,9 @@ def test_layers_that_the_losses_name_are_kept_as_well(tiny, tmp_path):
     )
     with pytest.raises(DataError, match="other inputs than the teacher saw"):
         targets_with_teacher_outputs(distiller, images[300:600], labels[300:600], tmp_path / "once")
+
+
+def test_outputs_that_would_have_to_move_with_the_image_are_refused(tiny):
+    config = with_overrides(tiny, {**ONCE, "data.augment": {"flip": True, "targets": "mask"}})
+    with pytest.raises(ConfigError, match=r"cached cannot .* data\.augment\.targets: mask"):
+        make_trainer(kerazoo.get("mnist_mlp", weights=None), config)

@@ -228,7 +228,14 @@ FILES = {
 }
 
 
-SLOW_TO_MEASURE = {"bccd_detector", "camvid_segmenter", "cifar10_resnet20", "multi30k_translator"}
+SLOW_TO_MEASURE = {
+    "bccd_detector",
+    "camvid_segmenter",
+    "cifar10_efficientnet_lite0",
+    "cifar10_mobile",
+    "cifar10_resnet20",
+    "multi30k_translator",
+}
 MEASURED = [  # agents are in tests/rl
     pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_MEASURE else ())
     for name in PRETRAINED
