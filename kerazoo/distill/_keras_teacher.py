@@ -24,6 +24,7 @@ class KerasTeacher:
         self._features = Features(model, names, "teacher")
         self.shapes = self._features.shapes
         self.variables = list(model.variables)
+        self._weights = list(model.weights)
         self.supports_jit = all(layer.supports_jit for layer in model._flatten_layers())
 
     def __call__(self, inputs: Any) -> dict[str, Any]:
@@ -37,9 +38,9 @@ class KerasTeacher:
         return self._features.predict(inputs)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the weights, in their order."""
+        """SHA-256 of the weights, in their order; without the seeds, which each process draws."""
         digest = hashlib.sha256()
-        for variable in self.variables:
+        for variable in self._weights:
             array = np.ascontiguousarray(ops.convert_to_numpy(variable))
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(array.tobytes())

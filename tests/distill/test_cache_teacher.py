@@ -104,6 +104,18 @@ def test_the_teacher_runs_once(teacher, dataset, tmp_path, monkeypatch):
     assert calls == [10, 10, 4, 10, 10]
 
 
+def test_another_process_finds_the_cache(teacher, make_net, dataset, tmp_path):
+    """There the same weights stand in another object, whose dropout draws other numbers."""
+    distill.cache_teacher(teacher, dataset, tmp_path / "cache")
+    keras.utils.set_random_seed(99)
+    again = make_net(6, dropout=0.5, seed=7, name="teacher")
+    again.set_weights(teacher.get_weights())
+    states = [np.asarray(v) for net in (teacher, again) for v in net.variables if "seed" in v.path]
+    assert len(states) == 2
+    assert np.any(states[0] != states[1])
+    distill.cache_teacher(again, dataset, tmp_path / "cache")
+
+
 def test_without_a_path_the_folder_is_a_temporary_one(teacher, dataset, tmp_path, monkeypatch):
     """Removed when the process ends, as all of `tempfile.TemporaryDirectory` are."""
     from kerazoo.distill.cache_teacher import _temporary
