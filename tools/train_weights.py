@@ -71,6 +71,7 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
         "epochs": len(speeds),
         "precision": environment["precision"],
         "minutes": round(sum(samples / speed for speed in speeds) / 60, 1),
+        **({"teacher": config.distillation.teacher} if config.distillation else {}),
         "metrics_command": f"kerazoo evaluate {name}",
         **({"validation": validation} if validation else {}),
         "choices": (
