@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from kerazoo.distill._cache_files import CacheFiles, write
 from kerazoo.distill._input_hash import hash_of_inputs, unpack
@@ -34,6 +36,7 @@ def cache_teacher(
     path: str | os.PathLike[str] | None = None,
     *,
     layers: Sequence[str] = (),
+    progress: bool = True,
 ) -> tf.data.Dataset:
     """The data set with the teacher's outputs beside its labels, for `kerazoo.distill.Distiller`.
 
@@ -56,6 +59,7 @@ def cache_teacher(
             runs on one batch only, to see that it is still the same. None: a temporary folder,
             removed when the process ends.
         layers: layers of the (first) teacher to store as well, those that the losses name.
+        progress: show a bar on stderr while the teacher runs, if that is a terminal.
 
     Returns: elements (x, {"labels": y, "teacher_outputs": ...}, and sample_weight where there is).
 
@@ -76,7 +80,7 @@ def cache_teacher(
     folder = _temporary_folder() if path is None else Path(path)
     fingerprints = [one.fingerprint() for one in teachers]
     if not (folder.is_dir() and any(folder.iterdir())):
-        write(folder, fingerprints, _outputs(teachers, dataset))
+        write(folder, fingerprints, _outputs(teachers, dataset, progress))
     files = CacheFiles.open(folder)
     _check_teacher(files, folder, fingerprints, teachers, dataset)
     _check_data(files, dataset)
@@ -103,10 +107,19 @@ def _temporary_folder() -> Path:
 
 
 def _outputs(
-    teachers: list[Teacher], dataset: tf.data.Dataset
+    teachers: list[Teacher], dataset: tf.data.Dataset, progress: bool
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Of each batch the hash of its inputs, and all teachers' outputs."""
-    for element in dataset:
+    length = int(dataset.cardinality())
+    console = Console(stderr=True)
+    for element in track(
+        dataset,
+        "teacher",
+        total=length if length >= 0 else None,
+        console=console,
+        transient=True,
+        disable=not (progress and console.is_terminal),
+    ):
         inputs, *_ = unpack(element)
         yield int(hash_of_inputs(inputs)), _run(teachers, inputs)
 

@@ -102,7 +102,7 @@ class Run:
         `WorkerLostError` if another worker is gone."""
         with self.workers.watching():
             if self.config.distillation is not None and self.config.distillation.cached:
-                self._ask_the_teacher()
+                self._ask_the_teacher(show_progress)
             # A resumed run keeps its precision: timed anew, another might win, with other numbers.
             resuming = self._chief_sees(self.folder.environment.exists())
             choice = self.folder.read_choice() if resuming else self._choose_precision()
@@ -125,13 +125,17 @@ class Run:
             self.workers.meet()  # now all files are there, and everyone may leave
             return result
 
-    def _ask_the_teacher(self) -> None:
+    def _ask_the_teacher(self, show_progress: bool) -> None:
         """Its outputs beside the labels; the chief writes them first, the others then read them."""
         batches = self.batches
         for is_turn in (self.workers.is_chief, not self.workers.is_chief):
             if is_turn:
                 batches.targets = targets_with_teacher_outputs(
-                    self._distiller, batches.inputs, batches.targets, self.folder.teacher_outputs
+                    self._distiller,
+                    batches.inputs,
+                    batches.targets,
+                    self.folder.teacher_outputs,
+                    progress=show_progress,
                 )
             self.workers.meet()
 
