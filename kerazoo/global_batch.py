@@ -79,7 +79,8 @@ def rows_of_all(rows: Any) -> Any:
         return rows
     import tensorflow as tf
 
-    return tf.distribute.get_replica_context().all_gather(rows[: _step.counted], axis=0)
+    gathered = tf.distribute.get_replica_context().all_gather(rows[: _step.counted], axis=0)
+    return tf.ensure_shape(gathered, (None, *rows.shape[1:]))  # which gathering forgets
 
 
 def fraction_here() -> Any:

@@ -1,4 +1,4 @@
-"""Features as one row per sample, and lengths that are exact at any scale.
+"""Features as one row per sample of the whole batch, and lengths that are exact at any scale.
 
 Vectors are divided by their largest entry before they are squared: small ones do not underflow, and
 gradients are finite at 0 without a floor that short vectors would fall under.
@@ -12,11 +12,17 @@ from typing import Any
 from keras import ops
 
 from kerazoo.distill._loss import float32
+from kerazoo.global_batch import rows_of_all
 
 
 def rows(features: Any) -> Any:
     """Float32 `(batch, width)` of features of any rank from 2 up."""
     return ops.reshape(float32(features), (-1, math.prod(features.shape[1:])))
+
+
+def rows_of_whole_batch(features: Any) -> Any:
+    """The same of all replicas' parts of the batch, for losses that compare samples."""
+    return rows_of_all(rows(features))
 
 
 def length(vectors: Any) -> Any:

@@ -10,6 +10,7 @@ from keras import ops
 from kerazoo.argument_checks import check_number
 from kerazoo.distill._loss import OutputLoss, class_logits, mean
 from kerazoo.distill._rows import unit
+from kerazoo.global_batch import rows_of_all
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -39,7 +40,8 @@ class DIST(OutputLoss):
     >>> round(float(loss.compute_loss(teacher, student)), 4)
     1.8671
 
-    Source: arXiv:2205.10536, sections 3.1 and 3.2; T^2 as in the authors' code.
+    Source: arXiv:2205.10536, sections 3.1 and 3.2; T^2 as in the authors' code. The intra part is
+    of the batch; on several replicas (`kerazoo.distribute.prepare`) of the global one.
     """
 
     def __init__(self, beta: float = 1.0, gamma: float = 1.0, temperature: float = 1.0):
@@ -54,7 +56,7 @@ class DIST(OutputLoss):
         return (self.beta * inter + self.gamma * intra) * self.temperature**2
 
     def _probabilities(self, logits: Any) -> Any:
-        logits = class_logits(logits)
+        logits = rows_of_all(class_logits(logits))
         logits = ops.reshape(logits, (-1, logits.shape[-1]))
         return ops.softmax(logits / self.temperature, axis=-1)
 

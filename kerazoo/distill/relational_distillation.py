@@ -9,7 +9,7 @@ from keras import ops
 
 from kerazoo.argument_checks import check_number
 from kerazoo.distill._layer_loss import LayerLoss, Names
-from kerazoo.distill._rows import length, rows, unit
+from kerazoo.distill._rows import length, rows_of_whole_batch, unit
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -40,7 +40,8 @@ class RelationalDistillation(LayerLoss):
     0.5833
 
     Source: arXiv:1904.05068, section 3.2. Changed: means over distinct samples instead of sums. It
-    depends on who shares a batch: under tf.distribute, on who shares a replica.
+    depends on who shares a batch: on several replicas (`kerazoo.distribute.prepare`) that is the
+    global one, whole on each of them.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class RelationalDistillation(LayerLoss):
 
 def _differences(features: Any) -> Any:
     """At [j, i] sample i minus sample j, `(batch, batch, width)`."""
-    features = rows(features)
+    features = rows_of_whole_batch(features)
     return features[None] - features[:, None]
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from kerazoo.distill._layer_loss import LayerLoss
 from kerazoo.distill._loss import mean
-from kerazoo.distill._rows import rows, unit
+from kerazoo.distill._rows import rows_of_whole_batch, unit
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -34,8 +34,8 @@ class SimilarityPreserving(LayerLoss):
     >>> round(float(loss.compute_loss(teacher, student)), 4)
     0.2929
 
-    Source: arXiv:1907.09682, equations 1 to 4. It depends on who shares a batch: under
-    tf.distribute, on who shares a replica.
+    Source: arXiv:1907.09682, equations 1 to 4. It depends on who shares a batch: on
+    several replicas (`kerazoo.distribute.prepare`) that is the global one.
     """
 
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
@@ -44,5 +44,5 @@ class SimilarityPreserving(LayerLoss):
 
 
 def _similarities(features: Any) -> Any:
-    features = rows(features)
+    features = rows_of_whole_batch(features)
     return unit(ops.matmul(features, ops.transpose(features)))

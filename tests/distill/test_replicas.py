@@ -147,10 +147,11 @@ for name in ("student_loss", "distillation_loss"):
 def test_two_replicas(code):
     """In a process of its own, since devices are fixed once TensorFlow has started.
 
-    Alone: losses that look at a sample by itself train as on one device. Together: losses that
-    depend on who shares a replica are the mean of those of the two halves of a batch, and the
-    memory of contrastive distillation is the first replica's. Rest: a replica that receives nothing
-    of the last batch makes nothing NaN, and counts nothing.
+    In Keras's own `fit`. Alone: losses that look at a sample by itself train as on one device.
+    Together: losses that depend on who shares a replica are the mean of those of the two halves of
+    a batch, and the memory of contrastive distillation is the first replica's. (After
+    `kerazoo.distribute.prepare` all but that are one device's: tests/distribute.) Rest: a replica
+    that receives nothing of the last batch makes nothing NaN, and counts nothing.
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

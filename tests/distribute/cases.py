@@ -240,8 +240,9 @@ def mixed_samples():
 
 def distiller():
     def wrap(model):
-        losses = ["logits", {"name": "features", "teacher_layer_name": "relu",
-                             "student_layer_name": "relu", "seed": 2}]  # fmt: skip
+        layers = {"teacher_layer_name": "relu", "student_layer_name": "relu"}
+        together = ["dist", {"name": "similarity", **layers}, {"name": "relational", **layers}]
+        losses = ["logits", {"name": "features", **layers, "seed": 2}, *together]
         return kerazoo.distill.Distiller(network(seed=5), model, losses)
 
     return looped(prepared(wrap=wrap))
