@@ -2,8 +2,9 @@
 
     python examples/what_tensorflow_is_for.py
 
-Five networks of the zoo, each called by its name. What goes in differs, an image or a state of a
-game; what comes out is always a row of numbers, and the highest one is the answer.
+Five networks of the zoo, each called by its name. What goes in differs: an image, a text, a
+sound, films that somebody watched, the state of a game. What comes out is always a row of numbers,
+and the highest one is the answer.
 """
 
 from pathlib import Path

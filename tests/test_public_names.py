@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 
 LIST = Path(__file__).with_name("public_names.txt")
+ROOT = Path(__file__).parents[1]
 
 
 def public_names():
@@ -26,6 +28,17 @@ ALL_NAMES = [(module, name) for module, names in PUBLIC.items() for name in name
 @pytest.mark.parametrize("module", PUBLIC)
 def test_the_list_is_complete(module):
     assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module])
+
+
+def test_the_reference_has_every_name():
+    documented = set()
+    for entry in re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE):
+        file = (ROOT / entry.replace(".", "/")).with_suffix(".py")  # of a whole module
+        text = file.read_text() if file.is_file() else f"class {entry.rpartition('.')[2]}"
+        documented |= set(re.findall(r"^class (\w+)", text, re.MULTILINE))
+    packages = {path.name for path in (ROOT / "kerazoo").iterdir()} | {"errors"}
+    names = {name for names in public_names().values() for name in names}
+    assert names - packages - documented == set()
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -30,7 +30,8 @@ def fine_tune(
         str | None, typer.Option(help="Also write this .tflite, .onnx or .keras file, or folder.")
     ] = None,
     quantize: Annotated[
-        str | None, typer.Option(help="Of the exported file: float16, dynamic, int8, int8_io.")
+        str | None,
+        typer.Option(help="Of the exported file: float16, dynamic, int8, int8_io, int16x8."),
     ] = None,
     epochs: Annotated[int, typer.Option(help="With the network unfrozen; 0: the head only.")] = 12,
     unfreeze: Annotated[

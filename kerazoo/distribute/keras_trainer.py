@@ -53,7 +53,7 @@ def prepare(model: keras.Model) -> keras.Model:
 
     Losses have to be means over samples, as Keras's are by default, or over what a mask or an
     ignored class leaves of their elements. A loss that compares samples with each other sees those
-    of its replica.
+    of its replica; kerazoo's own that do (`InBatchSoftmaxLoss`, `kerazoo.distill`) see all.
 
     Args:
         model: made inside of `strategy.scope()`. Under other strategies nothing is done to it.
