@@ -25,6 +25,37 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)  # which frees the lock
 
 
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder; False instead if another process holds it. Leaves nothing behind.
+
+    True as well where there are no such locks: on Windows, and on some network file systems.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield _is_ours(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_ours(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks here
+        return True
+    return True
+
+
 def _acquire(descriptor: int) -> None:
     if sys.platform != "win32":
         import fcntl

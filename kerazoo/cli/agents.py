@@ -28,3 +28,8 @@ def refuse(kind: str, options: dict[str, Any]) -> None:
     for option, value in options.items():
         if value is not None:
             raise ConfigError(f"{option} is not for {kind}. Leave it out.")
+
+
+def not_auto(options: dict[str, str]) -> dict[str, str | None]:
+    """The same, None standing for "auto", which is what an option is that was not given."""
+    return {option: None if value == "auto" else value for option, value in options.items()}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import kerazoo
+from kerazoo.cli.agents import refuse
 from kerazoo.cli.output import Json, print_json, print_table
 from kerazoo.cli.startup import load_tensorflow
 
@@ -18,7 +19,9 @@ def benchmark(
     quantize: Annotated[
         list[str] | None, typer.Option(help="Modes to compare; repeatable. All if absent.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads, for a .tflite file.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads, for a .tflite file; 1 if absent.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compare the quantize modes of a model, or time one .tflite file.
@@ -26,8 +29,10 @@ def benchmark(
     Example: kerazoo benchmark mnist_cnn --quantize none --quantize int8
     """
     if model.endswith(".tflite"):
-        rows = [_time_file(model, threads)]
+        refuse("a .tflite file", {"--quantize": quantize})
+        rows = [_time_file(model, threads or 1)]
     else:
+        refuse("models, whose files are timed with one", {"--threads": threads})
         load_tensorflow()
         rows = _compare(model, quantize or ["none", *kerazoo.exporters.QUANTIZE_MODES])
     if json:

@@ -53,6 +53,8 @@ def convert(
     if suffix == ".h5":
         converted = kerazoo.convert.to_keras2(kerazoo.zoo.open_model(source), verify=verify)
     elif Path(f"{source}.index").is_file():
+        if not verify:
+            raise ConfigError("--no-verify is not for checkpoints, which --compare proves.")
         converted = _from_tf1(source, model, _pairs(map_ or []), compare, yes)
     elif map_ or compare:
         raise ConfigError(f"--map and --compare go with a checkpoint; {source!r} is none.")

@@ -15,7 +15,9 @@ from kerazoo.cli.startup import load_tensorflow
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
     dataset: Annotated[str | None, typer.Option(help="Instead of the model's own dataset.")] = None,
-    split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Of the dataset; its test split if absent.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Changes the speed only.")] = None,
     episodes: Annotated[int | None, typer.Option(help="Of an agent; 100 if absent.")] = None,
     json: Json = False,
@@ -26,11 +28,11 @@ def evaluate(
     """
     load_tensorflow()
     if is_agent(model):
-        refuse("agents", {"--dataset": dataset, "--batch-size": batch_size})
+        refuse("agents", {"--dataset": dataset, "--split": split, "--batch-size": batch_size})
         metrics = kerazoo.rl.evaluate(model, episodes=100 if episodes is None else episodes)
     else:
         refuse("models that learn from data", {"--episodes": episodes})
-        metrics = kerazoo.evaluate(model, dataset, split=split, batch_size=batch_size)
+        metrics = kerazoo.evaluate(model, dataset, split=split or "test", batch_size=batch_size)
     if json:
         print_json(metrics)
     else:

@@ -13,6 +13,7 @@ from kerazoo.cli.fine_tuning import check_target
 from kerazoo.cli.output import Json
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import print_result
+from kerazoo.errors import ConfigError
 
 
 def fine_tune(
@@ -70,7 +71,9 @@ def fine_tune(
     """
     load_tensorflow()
     if export is not None:
-        check_target(export)
+        check_target(export, quantize)
+    elif quantize is not None:
+        raise ConfigError("--quantize is of the exported file: it goes with --export.")
     result = kerazoo.fine_tune(
         backbone,
         data,

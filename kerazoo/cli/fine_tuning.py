@@ -56,11 +56,11 @@ def compress_and_export(
     export_and_report(result.model, path, json=json)
 
 
-def check_target(path: str) -> None:
-    """Say before the training what `export` would say of `path` after it."""
-    from kerazoo.exporters import formats
+def check_target(path: str, quantize: str | None = None) -> None:
+    """Say before the training what `export` would say of its arguments after it."""
+    from kerazoo.exporters import delivery, formats
 
-    formats.check_target(Path(path), formats.format_of(path))
+    delivery.check_arguments(Path(path), formats.format_of(path), quantize, batch=1)
 
 
 def export_and_report(model: Any, path: str, *, json: bool, **arguments: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import kerazoo
 from kerazoo import atomic
+from kerazoo.cli.agents import refuse
 from kerazoo.cli.output import Json, print_json
 from kerazoo.errors import ConfigError
 
@@ -19,26 +20,31 @@ Command = Annotated[
 
 def launch(
     command: Command,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine; 2 if absent.")
+    ] = None,
     devices_per_worker: Annotated[
         int | None, typer.Option(help="GPUs for each; equal shares if absent.")
     ] = None,
     restarts: Annotated[
-        int, typer.Option(help="Times that all start again, from the last checkpoint.")
-    ] = 0,
+        int | None,
+        typer.Option(help="Times that all start again, from the last checkpoint; 0 if absent."),
+    ] = None,
     progress_timeout: Annotated[
-        float, typer.Option(help="Seconds without a step after which all hang; 0: never.")
-    ] = 600.0,
+        float | None,
+        typer.Option(help="Seconds without a step after which all hang, 0: never; 600 if absent."),
+    ] = None,
     stop_timeout: Annotated[
-        float, typer.Option(help="Seconds to save and end in, after Ctrl-C or SIGTERM.")
-    ] = 30.0,
+        float | None,
+        typer.Option(help="Seconds to save and end in, after Ctrl-C or SIGTERM; 30 if absent."),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Of each worker; equal shares of the cores if absent.")
     ] = None,
     hosts: Annotated[
         str | None, typer.Option(help="Start nothing: print what to run on these, as a,b,c.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Of the hosts.")] = 12_000,
+    port: Annotated[int | None, typer.Option(help="Of the hosts; 12000 if absent.")] = None,
     output_dir: Annotated[
         str | None, typer.Option(help="For scripts of the hosts, instead of printing.")
     ] = None,
@@ -50,22 +56,28 @@ def launch(
 
     Example: kerazoo launch --workers 2 --restarts 3 -- train mnist_cnn --epochs 3
     """
+    on_this_machine = {
+        "workers": workers,
+        "devices_per_worker": devices_per_worker,
+        "restarts": restarts,
+        "progress_timeout": progress_timeout,
+        "stop_timeout": stop_timeout,
+        "threads": threads,
+    }
     if hosts is not None:
-        _tell_hosts(command, hosts.split(","), port=port, output_dir=output_dir, json=json)
+        options = {f"--{name.replace('_', '-')}": each for name, each in on_this_machine.items()}
+        refuse("--hosts, where each host starts one worker", options)
+        names = [host.strip() for host in hosts.split(",")]
+        _tell_hosts(command, names, port=port or 12_000, output_dir=output_dir, json=json)
         return 0
-    if output_dir is not None or json:
+    if output_dir is not None or port is not None or json:
         raise ConfigError(
-            "--output-dir and --json go with --hosts. Those of the command go after `--`."
+            "--output-dir, --port and --json go with --hosts. Those of the command go after `--`."
         )
-    return kerazoo.distribute.launch(
-        command,
-        workers=workers,
-        devices_per_worker=devices_per_worker,
-        restarts=restarts,
-        progress_timeout=progress_timeout or None,
-        stop_timeout=stop_timeout,
-        threads=threads,
-    )
+    given: dict[str, Any] = {k: value for k, value in on_this_machine.items() if value is not None}
+    if progress_timeout == 0:
+        given["progress_timeout"] = None
+    return kerazoo.distribute.launch(command, **given)
 
 
 def _tell_hosts(

@@ -77,7 +77,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)  # `kerazoo list | head`: the reader has seen enough
     except OSError as error:
-        sys.exit(_fail(f"{error.strerror or error}."))
+        where = "" if error.filename is None else f"{error.filename}: "
+        sys.exit(_fail(f"{where}{error.strerror or error}."))
     except Exception as error:
         # Wrong options: click's errors, which typer keeps in a private module.
         if not hasattr(error, "format_message"):

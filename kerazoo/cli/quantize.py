@@ -16,7 +16,9 @@ from kerazoo.cli.fine_tuning import (
 from kerazoo.cli.output import Json, Set
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import BatchSize, Epochs, NameOrConfig, Precision, Resume, Seed
+from kerazoo.datasets import arrays
 from kerazoo.errors import ConfigError
+from kerazoo.zoo.catalogue import find_config
 
 
 def quantize(
@@ -55,10 +57,11 @@ def quantize(
     if not path.endswith(".tflite"):
         raise ConfigError(f"Integers are for files that end in .tflite. Received: {path!r}.")
     if post_training:
-        if (epochs, batch_size, learning_rate, output_dir, seed, set_) != (None,) * 6:
+        training = (epochs, batch_size, learning_rate, output_dir, seed, set_)
+        if training != (None,) * 6 or precision != "auto" or not resume:
             raise ConfigError(
                 "--post-training trains nothing: leave out --epochs, --batch-size, "
-                "--learning-rate, --output-dir, --seed and --set."
+                "--learning-rate, --output-dir, --seed, --set, --precision and --no-resume."
             )
         _post_training(name_or_config, path, scheme, skip or [], max_accuracy_drop, json=json)
         return
@@ -84,7 +87,12 @@ def quantize(
 def _post_training(
     name: str, path: str, scheme: str, skip: list[str], limit: float | None, *, json: bool
 ) -> None:
-    model = kerazoo.get(name)
+    if name.endswith(".yaml"):
+        raise ConfigError(
+            f"--post-training takes published weights, which a model of the zoo has: give its "
+            f"name. Received: {name!r}."
+        )
+    config, model = find_config(name), kerazoo.get(name)
     if limit is not None:
         if skip:
             raise ConfigError(
@@ -92,8 +100,9 @@ def _post_training(
             )
         export_and_report(model, path, json=json, quantize=scheme, max_accuracy_drop=limit)
         return
-    images, _ = kerazoo.datasets.load_numpy(kerazoo.info(name).dataset, "train")
+    inputs, _ = kerazoo.datasets.load_numpy(config.data.dataset, "train")
     quantized = kerazoo.compress.quantize_aware(model, scheme=scheme, skip=skip)
     if scheme != "int8_weights":  # which has no ranges
-        kerazoo.compress.calibrate(quantized, images[:: max(len(images) // 512, 1)])
+        spread = slice(None, None, max(arrays.count(inputs) // 512, 1))
+        kerazoo.compress.calibrate(quantized, arrays.rows(inputs, spread))
     export_and_report(quantized, path, json=json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import kerazoo
-from kerazoo.cli.agents import is_agent, refuse
+from kerazoo.cli.agents import is_agent, not_auto, refuse
 from kerazoo.cli.output import Json, Set, parse_overrides
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import (
@@ -48,7 +48,8 @@ def train(
     """
     load_tensorflow()
     if is_agent(name_or_config):
-        refuse("agents", {"--epochs": epochs, "--batch-size": batch_size, "--quantize": quantize})
+        chosen = {"--epochs": epochs, "--batch-size": batch_size, "--quantize": quantize}
+        refuse("agents", {**chosen, **not_auto({"--strategy": strategy, "--precision": precision})})
         agent = kerazoo.rl.train(
             name_or_config,
             steps=steps,

@@ -57,6 +57,19 @@ def rows(arrays: Arrays, which: Any) -> Arrays:
     return arrays[which]
 
 
+def is_one_of(shape: tuple[int, ...] | None, open_shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one that another, with None for any size, stands for.
+
+    >>> is_one_of((8, 8, 3), (None, None, 3)), is_one_of((8, 8, 3), (8, 8, 1)), is_one_of(None, ())
+    (True, False, False)
+    """
+    return (
+        shape is not None
+        and len(shape) == len(open_shape)
+        and all(size in (None, own) for size, own in zip(open_shape, shape, strict=True))
+    )
+
+
 def shape(arrays: Arrays) -> tuple[int, ...] | None:
     """Of one array; None where there are several by name."""
     return None if isinstance(arrays, dict) else arrays.shape

@@ -30,7 +30,7 @@ def read_image(
     """
     import tensorflow as tf
 
-    if len(shape) != 3 or shape[2] not in (1, 3):
+    if len(shape) != 3 or shape[2] not in (1, 3) or None in shape:
         raise DataError(
             f"Cannot read an image as samples of shape {tuple(shape)}: pass a .npy file."
         )

@@ -9,6 +9,7 @@ from the training part (tools/vocabulary.py).
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -57,7 +58,7 @@ def _lines(name: str) -> list[str]:
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
             return file.read().removesuffix("\n").split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:  # gzip's own errors are among them
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DataError(f"Cannot read {path}: {error}. {_HELP}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import wave
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,11 @@ def read_wave(path: str, rate: int) -> np.ndarray:
     if width != 2 or found != rate:
         raise DataError(
             f"{path!r} must have 16-bit samples at {rate:,} Hz. Received: {8 * width} bits at "
-            f"{found:,} Hz. Convert it, for instance: sox {path} -r {rate} -b 16 converted.wav"
+            f"{found:,} Hz. Convert it, for instance: "
+            f"sox {shlex.quote(path)} -r {rate} -b 16 converted.wav"
         )
+    if len(content) % (width * channels):
+        raise DataError(f"{path!r} is cut off: its last sample is not whole.")
     samples = np.frombuffer(content, "<i2").reshape(-1, channels).mean(axis=1)
     return (samples / 32768).astype(np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,8 +46,10 @@ class Teachers:
         self._opened = [] if source is None else open_teachers(source, names)
         if keras.backend.backend() != "tensorflow":
             self._check_are_keras_models()
-        weights = None if weights is None else list(weights)
-        self.shares = as_shares("teacher_weights", weights, self._opened or weights or [None])
+        if not isinstance(weights, numbers.Real | None):
+            weights = list(weights)
+        alone = weights if isinstance(weights, list) and weights else [None]
+        self.shares = as_shares("teacher_weights", weights, self._opened or alone)
         self.shapes: dict[str, Any] = self._opened[0].shapes if self._opened else {}
         self.variables = [variable for teacher in self._opened for variable in teacher.variables]
         self.supports_jit = all(teacher.supports_jit for teacher in self._opened)
@@ -86,7 +89,7 @@ def _open(source: Any, names: list[str]) -> Teacher:
         )
     path = Path(source)
     if path.suffix == ".keras" and path.exists():
-        return KerasTeacher(keras.saving.load_model(path, compile=False), names)
+        return KerasTeacher(_load(path), names)
     if path.suffix != ".tflite" and not (path / "saved_model.pb").is_file():
         raise DataError(
             f"`teacher`: there is no .keras file, SavedModel folder or .tflite file at "
@@ -98,3 +101,11 @@ def _open(source: Any, names: list[str]) -> Teacher:
             f"Distil its final output."
         )
     return TFLiteTeacher(path) if path.suffix == ".tflite" else SavedModelTeacher(path)
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras, h5py and zipfile each raise their own kinds
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"`teacher`: cannot load {str(path)!r}: {reason}") from error

@@ -16,7 +16,7 @@ from kerazoo.distill._cache_files import CacheFiles, write
 from kerazoo.distill._input_hash import hash_of_inputs, unpack
 from kerazoo.distill._targets import flat_names, with_teacher_outputs
 from kerazoo.distill._teachers import Teacher, open_teachers
-from kerazoo.errors import DataError
+from kerazoo.errors import DataError, KerazooError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,6 +78,8 @@ def cache_teacher(
     _check_dataset(dataset)
     teachers = open_teachers(teacher, list(layers))
     folder = _temporary_folder() if path is None else Path(path)
+    if folder.is_file():
+        raise DataError(f"{str(folder)!r} is a file; a cache is a folder. Choose another path.")
     fingerprints = [one.fingerprint() for one in teachers]
     if not (folder.is_dir() and any(folder.iterdir())):
         write(folder, fingerprints, _outputs(teachers, dataset, progress))
@@ -128,7 +130,16 @@ def _run(teachers: list[Teacher], inputs: Any) -> dict[str, np.ndarray]:
     import keras
 
     arrays = keras.tree.map_structure(np.asarray, inputs)
-    outputs = flat_names([teacher.run(arrays) for teacher in teachers])
+    try:
+        outputs = flat_names([teacher.run(arrays) for teacher in teachers])
+    except KerazooError:
+        raise
+    except ValueError as error:
+        shapes = keras.tree.map_structure(np.shape, arrays)
+        raise DataError(
+            f"A teacher does not take elements of shape {shapes}. Elements are batches: "
+            f"dataset.batch(128)."
+        ) from error
     rows = len(keras.tree.flatten(arrays)[0])
     for name, value in outputs.items():
         if keras.tree.is_nested(value) or np.ndim(value) < 1 or len(value) != rows:

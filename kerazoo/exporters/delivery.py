@@ -77,7 +77,7 @@ def export(
     from kerazoo.exporters.accuracy_limit import check_limit, within_limit
 
     target, file_format = Path(path), formats.format_of(path)
-    _check_arguments(target, file_format, quantize, batch)
+    check_arguments(target, file_format, quantize, batch)
     if max_accuracy_drop is not None:
         check_limit(max_accuracy_drop, quantize)
     model, card = _model_and_card(model_or_name, file_format)
@@ -144,7 +144,7 @@ def export(
     return report
 
 
-def _check_arguments(
+def check_arguments(
     target: Path, file_format: str, quantize: str | None, batch: int | None
 ) -> None:
     """All that can be refused before a model is built or data is read."""

@@ -80,6 +80,8 @@ class AnchorFreeLoss(keras.losses.Loss):
         y_true = ops.cast(ops.convert_to_tensor(y_true), "float32")
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
         self._check_shapes(tuple(y_true.shape), tuple(y_pred.shape))
+        # A box that is none at the end: of no boxes at all none is the smallest.
+        y_true = ops.pad(y_true, ((0, 0), (0, 1), (0, 0)), constant_values=-1.0)
         logits, logs, centre_logits = y_pred[..., :-5], y_pred[..., -5:-1], y_pred[..., -1]
         label, distances, belongs = self._assign(y_true)
         count = ops.maximum(ops.sum(belongs, axis=1), 1.0)

@@ -29,9 +29,11 @@ class InBatchSoftmaxLoss(keras.losses.Loss):
     batch sizes only. On several replicas (`kerazoo.distribute`) that is the global batch: each
     replica's users meet the items of all.
 
-    Shapes: `y_true` `(batch, 3)`: user number, item number, frequency of the item among the rows,
-    above 0 and in any unit (1 for all: no correction). `y_pred` `(batch, 2 * units)`: the user's
-    vector, then the item's. The loss is in nats, per row `(batch,)` before the reduction.
+    Shapes: `y_true` `(batch, 3)`: user number, item number (below 2^24: Keras hands them on as
+    float32, in which larger ones are not told apart; count them from 0), frequency of the item
+    among the rows, above 0 and in any unit (1 for all: no correction). `y_pred` `(batch, 2 *
+    units)`: the user's vector, then the item's. The loss is in nats, per row `(batch,)` before the
+    reduction.
 
     Source: Yi et al. 2019, doi:10.1145/3298689.3346996, equations 3 to 6.
 

@@ -51,7 +51,9 @@ class QuantileLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         shapes = tuple(y_true.shape), tuple(y_pred.shape)
-        if len(shapes[1]) != len(shapes[0]) + 1 or shapes[1][-1] != len(self.quantiles):
+        fits = len(shapes[1]) == len(shapes[0]) + 1 and shapes[1][-1] == len(self.quantiles)
+        sizes = zip(shapes[0], shapes[1], strict=False)
+        if not fits or any(one != other and None not in (one, other) for one, other in sizes):
             raise DataError(
                 f"Loss {self.name!r} takes y_true (batch, ...) and y_pred (batch, ..., "
                 f"{len(self.quantiles)}). Received: {shapes[0]} and {shapes[1]}."

@@ -11,6 +11,7 @@ from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import DataError
 from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._sample_weights import spread_weights
+from kerazoo.metrics._shapes import agree
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -57,8 +58,14 @@ class MeanAbsoluteScaledError(keras.metrics.Metric):
         y_true = ops.convert_to_tensor(y_true, dtype="float32")
         y_pred = ops.convert_to_tensor(y_pred, dtype="float32")
         if self.quantile is not None:
+            quantiles = y_pred.shape[-1] if y_pred.shape else 0
+            if quantiles is not None and self.quantile >= quantiles:
+                raise DataError(
+                    f"Metric {self.name!r}: there is no quantile {self.quantile} (from 0 on) in "
+                    f"y_pred of shape {tuple(y_pred.shape)}."
+                )
             y_pred = y_pred[..., self.quantile]
-        if len(y_true.shape) != len(y_pred.shape):
+        if not agree(tuple(y_true.shape), tuple(y_pred.shape)):
             raise DataError(
                 f"Metric {self.name!r} takes as many forecasts as values; `quantile` names the "
                 f"forecast among quantiles. Received: y_true {tuple(y_true.shape)}, y_pred "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,11 +110,16 @@ def _grid(model: keras.Model) -> tuple[list[int], int]:
 
 
 def _boxes(output: np.ndarray, data: Dataset | None) -> list[Box]:
-    names = None if data is None else data.class_names
+    names = (data and data.class_names) or ()
     return [
-        Box(names[int(row[5])] if names else str(int(row[5])), *map(float, (row[4], *row[:4])))
+        Box(_label(names, int(row[5])), *map(float, (row[4], *row[:4])))
         for row in output[(output[:, 4] >= SHOWN) & (output[:, 5] >= 0)]
     ]
+
+
+def _label(names: Sequence[str], number: int) -> str:
+    """Its number, for a class that the dataset does not have."""
+    return names[number] if number < len(names) else str(number)
 
 
 TASK = ObjectDetection()

@@ -183,8 +183,9 @@ def load_values(path: Path, model: keras.Model) -> None:
 def _read(path: Path) -> tuple[Arrays, Progress]:
     arrays, metadata = _read_arrays(path)
     try:
-        return arrays, msgspec.json.decode(metadata["progress"], type=Progress)
-    except (KeyError, msgspec.MsgspecError) as error:
+        # Not by msgspec, which refuses the NaN that a metric may have.
+        return arrays, msgspec.convert(json.loads(metadata["progress"]), Progress)
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
         raise RunError(f"The checkpoint {str(path)!r} is damaged: {error}.") from error
 
 

@@ -12,7 +12,7 @@ from kerazoo.argument_checks import check_number
 from kerazoo.datasets import Augment
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.notices import notice
-from kerazoo.training.labelled_data import LabelledData, labelled_data, split
+from kerazoo.training.labelled_data import LabelledData, is_dataset, labelled_data, split
 from kerazoo.training.training_batches import balanced
 
 HELD_OUT = 0.1
@@ -68,8 +68,8 @@ def class_weights(asked: Any, data: LabelledData, num_classes: int) -> np.ndarra
 def augmentation(asked: Any, train: Any, shape: tuple[int, ...]) -> Augment | None:
     if asked != "auto":
         return asked
-    if isinstance(train, str) and train in datasets.list_datasets():
-        return datasets.info(train).augment
     if len(shape) != 3:
         return None
+    if is_dataset(train):
+        return datasets.info(train).augment
     return Augment(flip=shape[2] == 3, shift=0.1, zoom=0.1)

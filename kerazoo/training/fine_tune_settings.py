@@ -40,6 +40,8 @@ class Settings:
             check_integer(name, getattr(self, name))
         for name in ("epochs", "seed"):
             check_integer(name, getattr(self, name), least=0)
+        if self.seed >= 2**31:
+            raise ConfigError(f"`seed` must be below 2**31. Received: {self.seed}.")
         for name in ("num_classes", "image_size", "lora_rank"):
             if (value := getattr(self, name)) is not None:
                 check_integer(name, value, least=2 if name == "num_classes" else 1)

@@ -20,7 +20,7 @@ from kerazoo.training.fine_tune_settings import Settings
 from kerazoo.training.frozen_features import train_head
 from kerazoo.training.labelled_data import LabelledData
 from kerazoo.training.loop import Loop
-from kerazoo.training.new_run_folder import new_run_folder
+from kerazoo.training.new_run_folder import check_is_free, new_run_folder
 from kerazoo.training.precision import choose, dtype_policy
 from kerazoo.training.run import TrainResult
 from kerazoo.training.run_folder import RunFolder
@@ -53,7 +53,8 @@ class FineTuning:
         self.num_classes = count_classes(self.training, self.validation, settings.num_classes)
         self.class_weights = class_weights(settings.class_weights, self.training, self.num_classes)
         self.network = model_or_name
-        self.folder = RunFolder(new_run_folder(output_dir, _name_of(model_or_name)))
+        self._output_dir = output_dir
+        check_is_free(output_dir)
         self._check_precision()
         keras.utils.set_random_seed(settings.seed)
         self.parts = self._make_model("float32")
@@ -63,10 +64,10 @@ class FineTuning:
 
     def train(self, *, show_progress: bool) -> TrainResult:
         """All of it."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        if (precision := self._chosen_precision()) != "float32":
-            self.parts = self._make_model(precision)
-        with self._naming_damaged_files():
+        self.folder = RunFolder(new_run_folder(self._output_dir, _name_of(self.network)))
+        with self._naming_damaged_files(), self._leaving_no_empty_folder():
+            if (precision := self._chosen_precision()) != "float32":
+                self.parts = self._make_model(precision)
             self._add(train_head(self, show_progress=show_progress), unfrozen=0.0)
             checkpoint.save_values(self.folder.best, self.parts.model)
             if self.settings.epochs:
@@ -221,6 +222,15 @@ class FineTuning:
             for data in (self.training, self.validation):
                 if data is not None:
                     check_files(data, self.shape)
+            raise
+
+    @contextlib.contextmanager
+    def _leaving_no_empty_folder(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # something is in it already
+                self.folder.path.rmdir()
             raise
 
 

@@ -68,8 +68,7 @@ def labelled_data(given: Any, *, name: str) -> LabelledData:
     if isinstance(given, LabelledData):
         return given
     if isinstance(given, str | os.PathLike):
-        known = datasets.list_datasets()
-        if os.fspath(given) in known and not Path(given).is_dir():
+        if is_dataset(given):
             inputs, labels = datasets.load_numpy(os.fspath(given))
             return _checked(inputs, labels, name, datasets.info(os.fspath(given)).class_names)
         return _from_folder(Path(given), name)
@@ -83,6 +82,13 @@ def labelled_data(given: Any, *, name: str) -> LabelledData:
     )
 
 
+def is_dataset(given: Any) -> bool:
+    """Whether `given` is a dataset's name, and no folder called like one."""
+    if not isinstance(given, str | os.PathLike) or Path(given).is_dir():
+        return False
+    return os.fspath(given) in datasets.list_datasets()
+
+
 def split(data: LabelledData, fraction: float, seed: int) -> tuple[LabelledData, LabelledData]:
     """The rest, and `fraction` of every class, at least one sample of it, drawn by chance."""
     rng = np.random.default_rng(seed)
@@ -92,6 +98,11 @@ def split(data: LabelledData, fraction: float, seed: int) -> tuple[LabelledData,
         count = max(1, round(len(members) * fraction)) if len(members) > 1 else 0
         held_out.append(members[:count])
     chosen = np.sort(np.concatenate(held_out))
+    if not len(chosen):
+        raise DataError(
+            "No class has two samples, so none can be held out for validation. Add samples, or "
+            "pass validation=0, which holds out nothing."
+        )
     return data.part(np.setdiff1d(np.arange(len(data)), chosen)), data.part(chosen)
 
 

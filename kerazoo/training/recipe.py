@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,8 @@ def train(
         UnknownNameError: no such model, dataset, builder, optimizer, strategy.
         ConfigError: a config or override is wrong.
         DataError: the data cannot be had or does not fit the model.
-        RunError: the run folder cannot be written or holds another run.
+        RunError: the run folder cannot be written, holds another run, or another process trains in
+            it.
         WorkerLostError: another worker of the training is gone; started again, all go on.
 
     >>> import kerazoo
@@ -76,10 +78,13 @@ def train(
     )
     folder = RunFolder(Path(output_dir or Path("runs") / config.name))
     run = Run(config, folder)
-    if run.open(resume=resume):
-        notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
-        return run.result()
-    return run.train(show_progress=progress)
+    with folder.alone() if run.workers.is_chief else contextlib.nullcontext():
+        if run.open(resume=resume):
+            notice(
+                f"{folder.path} is complete: loaded, not trained again (resume=False trains anew)."
+            )
+            return run.result()
+        return run.train(show_progress=progress)
 
 
 def resolve(

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerazoo import datasets
 from kerazoo.datasets import arrays
-from kerazoo.datasets.arrays import Arrays
+from kerazoo.datasets.arrays import Arrays, is_one_of
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.zoo.config import ZooConfig
@@ -53,25 +53,16 @@ def check_samples(model: keras.Model, inputs: Arrays, *, source: str) -> None:
     received = arrays.sample_shape(inputs)
     if isinstance(received, dict):
         taken: Any = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
-        fits = all(_is_one_of(received.get(name), taken[name]) for name in taken)
+        fits = all(is_one_of(received.get(name), taken[name]) for name in taken)
     else:
         shape = model.input_shape
         taken = shape if isinstance(shape, list | dict) else tuple(shape[1:])
-        fits = isinstance(taken, tuple) and _is_one_of(received, taken)
+        fits = isinstance(taken, tuple) and is_one_of(received, taken)
     if not fits:
         raise DataError(
             f"The model {model.name!r} takes samples of shape {taken}. "
             f"Received: {received} ({source})."
         )
-
-
-def _is_one_of(shape: tuple[int, ...] | None, open_shape: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one that another, with None for any size, stands for."""
-    return (
-        shape is not None
-        and len(shape) == len(open_shape)
-        and all(size in (None, own) for size, own in zip(open_shape, shape, strict=True))
-    )
 
 
 def check_fit(model: keras.Model, inputs: Arrays, targets: Arrays, *, source: str) -> None:

@@ -82,6 +82,8 @@ class Run:
         self.training = _with_an_average_in_time(config, self.steps)
         self.first_epoch = first_pruned_epoch(config, len(self.batches))
         self._check_monitor()
+        # As before the training: which channels go can depend on the initial weights.
+        keras.utils.set_random_seed(config.training.seed)
         with dtype_policy("float32"):  # what every exporter and backend takes
             self.model = make_model(config, steps=self.steps)
         compile_model(self.model, self.training)

@@ -13,12 +13,14 @@ metrics.json             its figures on the validation part
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ import msgspec
 
 from kerazoo import atomic
 from kerazoo.errors import ConfigError, RunError
+from kerazoo.file_lock import claimed
 from kerazoo.training.checkpoint import History
 from kerazoo.training.precision import Choice
 from kerazoo.zoo.agent_config import AnyConfig
@@ -56,6 +59,19 @@ class RunFolder:
     def is_complete(self) -> bool:
         """Whether the run came to its end."""
         return self.model.exists() and self.metrics.exists()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out, which would write the same files. Raises `RunError` if one is
+        in it, or if it cannot be made."""
+        atomic.make_folder(self.path)
+        with claimed(self.path) as is_ours:
+            if not is_ours:
+                raise RunError(
+                    f"Another process trains in {str(self.path)!r}. Wait for it, or choose another "
+                    f"output_dir."
+                )
+            yield
 
     def open(self, config: AnyConfig, *, resume: bool) -> None:
         """Make the folder ready for a run of `config`, keeping what an earlier one left or not.

@@ -11,6 +11,7 @@ import kerazoo.distill
 import kerazoo.training.steps
 from kerazoo.errors import ConfigError
 from kerazoo.zoo.build import open_model
+from kerazoo.zoo.catalogue import list_models
 from kerazoo.zoo.compilation import make, snake_case
 from kerazoo.zoo.config import Distillation, TrainStep, ZooConfig
 
@@ -76,7 +77,12 @@ def _distiller(student: keras.Model, distillation: Distillation) -> keras.Model:
 
 
 def _teacher(name_or_path: str) -> keras.Model | str:
-    """A zoo model, or the path of a file or SavedModel folder, which the distiller opens."""
+    """A zoo model, or the path of a file or SavedModel folder, which the distiller opens.
+
+    A name is a zoo model's, whatever lies in the current folder; "./NAME" is what lies there.
+    """
     path = Path(name_or_path)
-    is_path = path.suffix in (".keras", ".tflite") or path.is_dir()
-    return name_or_path if is_path else open_model(name_or_path)
+    is_folder = path.is_dir() and name_or_path not in list_models()
+    if path.suffix in (".keras", ".tflite") or is_folder:
+        return name_or_path
+    return open_model(name_or_path)

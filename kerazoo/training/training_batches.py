@@ -35,6 +35,11 @@ class TrainingBatches:
         class_weights: np.ndarray | None = None,
         seed: int = 0,
     ):
+        if data.is_files and shape[2:] not in ((1,), (3,)):
+            raise DataError(
+                f"Image files are for models of 1 channel, grey, or 3, red, green and blue. "
+                f"Received: a model that takes {shape}. Give the images as an array."
+            )
         if augment is not None:
             check_augment(augment, (1, *shape))
         self.data, self.shape, self.augment, self.seed = data, shape, augment, seed
@@ -84,8 +89,11 @@ class TrainingBatches:
         height, width, channels = self.shape
 
         def read(path: Any) -> Any:
-            image = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
-            image.set_shape((None, None, channels))
+            # To three channels first, as read_image does: to one it turns some kinds of file only.
+            image = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
+            image.set_shape((None, None, 3))
+            if channels == 1:
+                image = tf.image.rgb_to_grayscale(image)
             return tf.image.resize(tf.cast(image, tf.float32), (height, width), antialias=True)
 
         return tf.map_fn(read, paths, fn_output_signature=tf.float32), labels

@@ -56,6 +56,7 @@ def transfer_model(
             raise ConfigError("`image_size` is for networks by name: a model has its size already.")
     else:
         network = _network(os.fspath(model_or_name), sample_shape, image_size)
+    network = _functional(network)
     features, head_layers = _cut(network, num_classes)
     inputs, body = network.input, keras.Model(network.input, features)
     if sample_shape is not None and tuple(network.input_shape[1:]) != tuple(sample_shape):
@@ -78,6 +79,10 @@ def _network(name: str, sample_shape: tuple[int, ...] | None, image_size: int | 
     least to 128 pixels, at most to the network's own size. More pixels cost time, not knowledge.
     """
     if name.endswith(".keras"):
+        if image_size is not None:
+            raise ConfigError(
+                f"`image_size` is for networks by name: the model in {name!r} has its size already."
+            )
         from kerazoo.zoo.build import open_model
 
         return open_model(name)
@@ -115,13 +120,23 @@ def _native_shape(name: str) -> tuple[int, int, int] | None:
     return None if side is None else (side, side, 3)
 
 
+def _functional(network: keras.Model) -> keras.Model:
+    """The same layers, in a model that knows what goes in and what comes out."""
+    if isinstance(network, keras.Sequential) and network.built:
+        return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    if not hasattr(network, "_nodes_by_depth"):
+        raise ConfigError(
+            f"The model {network.name!r} is neither functional nor a Sequential that begins with "
+            f"keras.Input."
+        )
+    return network
+
+
 def _cut(network: keras.Model, num_classes: int) -> tuple[Any, list[keras.Layer]]:
     """The features before the last Dense layer, and the layers of a head for `num_classes`.
 
     A last layer of that width gives its weights to the new one, which has no activation.
     """
-    if not hasattr(network, "_nodes_by_depth") and not isinstance(network, keras.Sequential):
-        raise ConfigError(f"The model {network.name!r} is neither functional nor Sequential.")
     output = network.output
     if not isinstance(output, keras.KerasTensor) or len(output.shape) not in (2, 4):
         raise ConfigError(

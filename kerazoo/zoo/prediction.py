@@ -93,6 +93,8 @@ def _samples(inputs: Any, read: Callable[[Any], np.ndarray]) -> tuple[np.ndarray
         batches.append(batch)
         many = len(batch) > 1
         sources += [f"{path}[{row}]" if many else str(path) for row in range(len(batch))]
+    if len({batch.shape[1:] for batch in batches}) > 1:
+        raise DataError("The samples differ in size. Predict them one by one.")
     return np.concatenate(batches), sources
 
 
@@ -119,11 +121,13 @@ def _reader(model: keras.Model, data: Dataset | None, invert: bool) -> Callable[
 def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndarray:
     import numpy as np
 
+    from kerazoo.datasets.arrays import is_one_of
+
     if array.dtype.kind not in "biuf":
         raise DataError(f"{source}: numbers are expected. Received: dtype {array.dtype}.")
-    if array.shape == shape:
+    if is_one_of(array.shape, shape):
         array = array[None]
-    if array.shape[1:] != shape or not len(array):
+    if not is_one_of(array.shape[1:], shape) or not len(array):
         raise DataError(
             f"{source}: samples of shape {shape} are expected. Received: {array.shape}."
         )

@@ -162,6 +162,10 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("export", "mnist_mlp", "x.tflite", "--quantize", "int9"): "'int8'",
         ("export", "mnist_mlp", "x.docx"): ".tflite",
         ("evaluate", "mnist_mlp", "--batch-size", "-1"): "`batch_size` must be 1 or above",
+        ("evaluate", "dqn_cartpole", "--split", "train"): "--split is not for agents",
+        ("train", "dqn_cartpole", "--precision", "float32"): "--precision is not for agents",
+        ("benchmark", "x.tflite", "--quantize", "int8"): "--quantize is not for a .tflite file",
+        ("benchmark", "mnist_mlp", "--threads", "2"): "--threads is not for models",
         ("frobnicate",): "frobnicate",
     }
     for arguments, says in cases.items():

@@ -88,6 +88,9 @@ def test_errors_are_one_line(run):
         ("cluster", "mnist_mlp", "here"): "not empty and holds no SavedModel",
         ("quantize", "mnist_mlp", "x.keras"): "Integers are for files that end in .tflite",
         ("quantize", "mnist_mlp", "x.tflite", "--post-training", "--epochs", "1"): "trains nothing",
+        ("quantize", "mnist_mlp", "x.tflite", "--post-training", "--no-resume"): "trains nothing",
+        ("quantize", "my.yaml", "x.tflite", "--post-training"): "give its name",
+        ("quantize", "dqn_cartpole", "x.tflite", "--post-training"): "learns in an environment",
     }
     Path("here").mkdir()
     Path("here/notes").touch()

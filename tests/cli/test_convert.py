@@ -70,6 +70,7 @@ def test_a_mapping_that_is_given_is_not_asked_for(run, small, tmp_path):
         (["{prefix}", "new.keras"], "--model names the one that takes them"),
         (["{prefix}", "new.keras", "--model", "{model}", "--map", "a"], "--map is VARIABLE=NAME"),
         (["{prefix}", "new.keras", "--model", "{model}", "--compare", "a"], "INPUT=OUTPUT"),
+        (["{prefix}", "new.keras", "--model", "{model}", "--no-verify"], "--no-verify is not for"),
         (["mnist_cn", "new.h5"], "Did you mean 'mnist_cnn'"),
     ],
 )

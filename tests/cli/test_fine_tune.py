@@ -56,6 +56,15 @@ def test_the_file_is_refused_before_the_training(run, photos):
     code, _, err = run("fine-tune", "efficientnet_lite0", photos, "--export", "photos.tflit")
     assert code == 2
     assert ".tflit'" in err.splitlines()[-1]
+    photographs = ("fine-tune", "efficientnet_lite0", photos)
+    for options, says in (
+        (("--export", "photos.tflite", "--quantize", "in8"), "Did you mean 'int8'"),
+        (("--export", "photos.keras", "--quantize", "int8"), "ends in .tflite"),
+        (("--quantize", "int8"), "goes with --export"),
+    ):
+        code, _, err = run(*photographs, *options)
+        assert (code, err.count("\n")) == (2, 1)
+        assert says in err
     assert not Path("runs").exists()
 
 

@@ -51,7 +51,8 @@ def test_what_is_wrong_is_one_line(run):
     for arguments, message in (
         (("launch", "--", "trian"), "Unknown command or program 'trian'"),
         (("launch", "--workers", 0, "--", "train"), "`workers` must be an integer of 1 or above"),
-        (("launch", "--json", "--", "train"), "--output-dir and --json go with --hosts"),
+        (("launch", "--json", "--", "train"), "--output-dir, --port and --json go with --hosts"),
+        (("launch", "--hosts", "a, b", "--restarts", 2, "--", "train"), "--restarts is not for"),
         (("launch", "--hosts", "a,a", "--", "train"), "Twice: 'a:12000'"),
     ):
         code, _, err = run(*arguments)
@@ -67,7 +68,7 @@ def test_the_commands_of_hosts(run, tmp_path):
     assert (name, other) == ("# a", "# b")
     assert line.startswith("TF_CONFIG='{")
     assert line.endswith("kerazoo train mnist_cnn --epochs 2")
-    _, out, _ = run("launch", "--hosts", "a,b:1", "--json", *train)
+    _, out, _ = run("launch", "--hosts", "a, b:1", "--json", *train)
     told = json.loads(out)
     assert [each["host"] for each in told] == ["a", "b:1"]
     assert told[1]["command"] == ["kerazoo", "train", "mnist_cnn", "--epochs", "2"]

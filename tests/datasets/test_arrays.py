@@ -43,6 +43,16 @@ def test_the_fingerprint_tells_named_arrays_apart():
     assert fingerprint(NAMED) != fingerprint({**NAMED, "user": np.arange(5)[::-1]})
 
 
+def test_a_name_may_stand_for_names():
+    nested = arrays.as_arrays({"y": [1, 2, 3], "more": {"a": np.zeros((3, 2)), "b": [0, 1, 2]}})
+    assert arrays.count(nested) == 3
+    assert arrays.sample_shape(nested) == {"y": (), "more": {"a": (2,), "b": ()}}
+    np.testing.assert_array_equal(arrays.rows(nested, [2, 0])["more"]["b"], [2, 0])
+    assert [array.shape for array in arrays.each(nested)] == [(3, 2), (3,), (3,)]
+    with pytest.raises(DataError, match="as long as each other"):
+        arrays.as_arrays({"y": [1, 2, 3], "more": {"a": [1, 2]}})
+
+
 def test_named_arrays_are_not_images():
     with pytest.raises(DataError, match="several arrays by name"):
         kerazoo.datasets.Batches(

@@ -124,3 +124,12 @@ def test_the_pieces_are_of_the_training_part(data_file):
     texts = [" ".join(text.split()) for pair in pairs for text in pair]
     pieces = multi30k.subwords().pieces
     assert Subwords.learned_from(texts, pieces=len(pieces)).pieces == pieces
+
+
+def test_a_damaged_file_is_named(data_folder):
+    file = data_folder / "multi30k" / "train.en.gz"
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 0xFF  # the last byte in front of the checksum
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="Cannot read .*train.en.gz"):
+        kerazoo.datasets.load_numpy("multi30k", "train")

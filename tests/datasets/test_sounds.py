@@ -52,3 +52,16 @@ def test_what_is_no_such_file_is_one_line(samples, tmp_path):
     }.items():
         with pytest.raises(DataError, match=says):
             DATASET.parse(str(tmp_path / name))
+
+
+def test_a_file_that_is_cut_off_is_told(samples, tmp_path):
+    wavfile.write(tmp_path / "whole.wav", 8000, samples)
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "whole.wav").read_bytes()[:-3])
+    with pytest.raises(DataError, match="is cut off"):
+        read_wave(str(tmp_path / "cut.wav"), 8000)
+
+
+def test_the_command_that_is_named_can_be_pasted(samples, tmp_path):
+    wavfile.write(tmp_path / "my voice.wav", 16000, samples)
+    with pytest.raises(DataError, match="sox '.*my voice.wav' -r 8000"):
+        read_wave(str(tmp_path / "my voice.wav"), 8000)

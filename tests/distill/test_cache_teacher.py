@@ -271,6 +271,26 @@ def test_data_that_cannot_be_cached_is_one_line(teacher, data, dataset):
         distill.cache_teacher(teacher, data)
     with pytest.raises(DataError, match="is empty"):
         distill.cache_teacher(teacher, dataset.take(0))
+    with pytest.raises(DataError, match=r"does not take elements of shape \(8, 8, 3\)"):
+        distill.cache_teacher(teacher, dataset.unbatch())
+
+
+def test_a_cache_is_no_file(teacher, dataset, tmp_path):
+    (tmp_path / "cache").write_text("mine")
+    with pytest.raises(DataError, match="is a file; a cache is a folder"):
+        distill.cache_teacher(teacher, dataset, tmp_path / "cache")
+
+
+def test_a_damaged_teacher_is_one_line(make_net, tmp_path):
+    (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match="`teacher`: cannot load") as error:
+        distill.Distiller(tmp_path / "cut.keras", make_net(3), "logits")
+    assert "\n" not in str(error.value)
+
+
+def test_one_weight_may_be_a_number(teacher, make_net):
+    distiller = distill.Distiller(teacher, make_net(3), "logits", teacher_weights=2.0)
+    assert distiller.get_config()["teacher_weights"] == [1.0]
 
 
 def test_files_as_teachers(teacher, make_net, data, dataset, cross_entropy, tmp_path):

@@ -124,6 +124,13 @@ def test_an_image_without_boxes_has_focal_loss_alone():
     assert float(AnchorFreeLoss(GRID)(boxes, cells)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_batch_without_any_box_has_the_loss_of_empty_images():
+    cells = np.random.default_rng(4).normal(size=(2, 48, 8)).astype("float32")
+    loss = AnchorFreeLoss(GRID, STRIDE)
+    none, padding = np.zeros((2, 0, 5), "float32"), np.full((2, 3, 5), -1.0, "float32")
+    assert float(loss(none, cells)) == pytest.approx(float(loss(padding, cells)))
+
+
 def test_an_images_loss_does_not_depend_on_the_images_beside_it():
     rng = np.random.default_rng(5)
     boxes, cells = some_boxes(rng), rng.normal(0, 1, (3, 48, 8)).astype("float32")

@@ -49,7 +49,7 @@ def test_quantiles_out_of_range_are_refused(quantiles):
         QuantileLoss(quantiles)
 
 
-@pytest.mark.parametrize("shape", [(5, 12), (5, 12, 2)])
+@pytest.mark.parametrize("shape", [(5, 12), (5, 12, 2), (5, 1, 3)])
 def test_shapes_that_do_not_fit_are_one_line(shape):
     with pytest.raises(DataError, match=r"y_pred \(batch, ..., 3\). Received"):
         QuantileLoss()(np.zeros((5, 12)), np.zeros(shape))

@@ -57,3 +57,7 @@ def test_what_does_not_fit_is_one_line():
         MeanAbsoluteScaledError(1.0, quantile=-1)
     with pytest.raises(DataError, match="as many forecasts as values"):
         MeanAbsoluteScaledError(1.0).update_state(np.zeros((3, 4)), np.zeros((3, 4, 3)))
+    with pytest.raises(DataError, match="as many forecasts as values"):
+        MeanAbsoluteScaledError(1.0).update_state(np.zeros((3, 1)), np.zeros((3, 4)))
+    with pytest.raises(DataError, match="no quantile 3"):
+        MeanAbsoluteScaledError(1.0, quantile=3).update_state(np.zeros(3), np.zeros((3, 3)))

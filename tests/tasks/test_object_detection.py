@@ -70,6 +70,13 @@ def test_figures_are_those_of_the_metric(found):
     assert TASK.score(found, targets, DATA)["map_50"] == pytest.approx(half)
 
 
+def test_a_class_that_the_dataset_lacks_is_a_number(found):
+    output = found[0].copy()
+    output[0, 5] = 7
+    labels = [box.label for box in TASK.prediction("blood.jpg", output, DATA, top=1).boxes]
+    assert labels[0] == "7"
+
+
 def test_a_prediction_has_a_box_for_each_sure_one(found):
     output = found[0].copy()
     output[2, 4] = SHOWN - 0.01

@@ -83,6 +83,14 @@ def test_what_is_saved_is_the_state_of_that_moment(checkpoints):
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_metric_may_be_no_number(checkpoints):
+    """As of a class that the validation part lacks."""
+    history = {"val_dice": [float("nan"), 0.5], "val_loss": [float("inf"), 1.0]}
+    checkpoints.save(model_with_everything(), Progress(epoch=2, history=history))
+    checkpoints.wait()
+    np.testing.assert_equal(checkpoints.progress().history, history)
+
+
 def test_the_newest_wins_and_two_are_kept(checkpoints):
     model = model_with_everything()
     for epoch, step in ((0, 9), (0, 10), (1, 0), (12, 5)):

@@ -196,6 +196,20 @@ def test_channels_are_removed_before_the_training(short, tmp_path):
     np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
 
 
+def test_widths_that_fresh_weights_decide_are_those_that_are_trained(short, tmp_path):
+    """Of two layers: which channels of them all are the least depends on the initial weights."""
+    overrides = {
+        "prune": {"sparsity": 0.5, "pattern": "channel"},
+        "model.arguments.hidden_units": [32, 32],
+        "training.epochs": 1,
+        "training.initial": "fresh",
+    }
+    keras.utils.set_random_seed(12345)
+    result = train(short, overrides, tmp_path / "run")
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
+
+
 def test_a_recipe_begins_with_the_layers_of_another_model(short, notices):
     """mnist_mlp narrowed behind its first layer: that one fits, the others do not."""
     widths = find_config("mnist_mlp").model.arguments["hidden_units"]

@@ -9,7 +9,9 @@ import pytest
 import kerazoo
 from kerazoo.datasets import Augment
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
-from kerazoo.training import lora
+from kerazoo.training import fine_tuning, lora
+from kerazoo.training.fine_tune_data import augmentation
+from kerazoo.training.new_run_folder import new_run_folder
 from kerazoo.training.steps import MixedSampleAugment
 from kerazoo.training.transfer_model import transfer_model
 from kerazoo.training.unfreezing import depth_factors, unfreeze
@@ -444,6 +446,43 @@ def test_a_file_that_is_no_image_is_named(tune, tmp_path):
         tune(train=tmp_path / "images", head_epochs=1)
 
 
+def test_a_file_that_is_no_image_is_named_when_precisions_are_timed(tune, tmp_path, monkeypatch):
+    """Of a network by name, which reads a batch before all else."""
+    write_images(tmp_path / "images", *spots(12), ["a", "b", "c"])
+    (tmp_path / "images" / "a" / "000.png").write_bytes(b"no picture")
+    monkeypatch.setattr(fine_tuning, "choose", lambda *_, batch, **__: batch)
+    with pytest.raises(DataError, match="000.png' is no PNG"):
+        tune("mnist_cnn", train=tmp_path / "images", validation=0.0, head_epochs=1)
+    assert not (tmp_path / "run").exists()  # nothing came of it
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "gif"])
+def test_every_kind_of_image_may_be_grey(tune, tmp_path, suffix):
+    images = pytest.importorskip("PIL.Image")
+    for number, (image, label) in enumerate(zip(*spots(12), strict=True)):
+        path = tmp_path / "images" / "abc"[label] / f"{number}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.fromarray(image).save(path)
+    flat = [keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    network = keras.Sequential(flat)
+    tune(network, train=tmp_path / "images", validation=0.0, epochs=0, head_epochs=1)
+
+
+def test_folders_are_taken_one_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [new_run_folder(None, "net") for _ in range(3)]
+    assert [str(path) for path in made] == ["runs/net", "runs/net-2", "runs/net-3"]
+    assert all(path.is_dir() for path in made)
+
+
+def test_a_folder_called_like_a_dataset_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert augmentation("auto", "bccd", (12, 12, 3)).targets == "boxes"
+    write_images(tmp_path / "bccd", *spots(12), ["a", "b", "c"])
+    assert augmentation("auto", "bccd", (12, 12, 3)) == Augment(flip=True, shift=0.1, zoom=0.1)
+    assert augmentation("auto", "fsdd", (8000,)) is None
+
+
 @pytest.mark.parametrize(
     ("train", "words"),
     [
@@ -461,6 +500,12 @@ def test_data_that_does_not_fit_is_one_line(tune, train, words):
     with pytest.raises(DataError, match=words) as error:
         tune(train=train, validation=0.0)
     assert "\n" not in str(error.value)
+
+
+def test_one_sample_of_each_class_cannot_be_divided(tune):
+    images, labels = spots(3)
+    with pytest.raises(DataError, match="No class has two samples"):
+        tune(train=(images, labels), validation=0.1)
 
 
 def test_folders_without_classes_are_refused(tune, tmp_path):
@@ -486,6 +531,7 @@ def test_folders_without_classes_are_refused(tune, tmp_path):
         ({"class_weights": "even"}, "`class_weights` must be"),
         ({"class_weights": {9: 1.0}}, "`class_weights` must be"),
         ({"image_size": 64}, "a model has its size already"),
+        ({"seed": 2**31}, "`seed` must be below 2..31"),
     ],
 )
 def test_arguments_out_of_range_are_one_line(tune, arguments, words):
@@ -512,5 +558,5 @@ def test_a_model_that_is_not_functional_is_refused(tune):
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(ConfigError, match="neither functional nor Sequential"):
+    with pytest.raises(ConfigError, match="neither functional nor a Sequential that begins"):
         tune(Odd())

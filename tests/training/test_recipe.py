@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -369,3 +371,26 @@ def test_distortions_of_what_is_no_image_are_refused(tmp_path):
             output_dir=tmp_path / "run",
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_process_in_the_folder_is_refused(tiny, tmp_path):
+    hold = (
+        "import sys, pathlib, kerazoo.file_lock as f\n"
+        "with f.claimed(pathlib.Path(sys.argv[1])) as ours: print(ours, flush=True); input()"
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout.readline() == "True\n"
+        with pytest.raises(RunError, match="Another process trains in"):
+            kerazoo.train(tiny, output_dir=folder, progress=False)
+        assert not list(folder.iterdir())
+    finally:
+        other.communicate("\n")
+    kerazoo.train(tiny, epochs=1, output_dir=folder, progress=False)

@@ -5,7 +5,7 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import ConfigError, UnknownNameError
-from kerazoo.training import callbacks
+from kerazoo.training import callbacks, trainers
 from kerazoo.zoo.config_file import to_plain, with_overrides
 
 SAM = {"training.step": {"name": "sharpness_aware", "arguments": {"rho": 0.05}}}
@@ -153,3 +153,10 @@ def test_metrics_take_arguments_and_may_be_kerazoos(tiny, tmp_path):
     )
     assert metrics["val_accuracy"] < metrics["val_top_3"] < 1
     assert to_plain(config)["training"]["metrics"][1]["arguments"] == {"k": 3, "name": "top_3"}
+
+
+def test_a_name_is_the_zoos_whatever_lies_in_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist_mlp").mkdir()
+    assert trainers._teacher("mnist_mlp").name == "mnist_mlp"
+    assert trainers._teacher("./mnist_mlp") == "./mnist_mlp"

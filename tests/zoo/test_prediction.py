@@ -121,3 +121,16 @@ def test_a_forecast_has_all_its_quantiles():
     assert prediction.scores == {}
     expected = model.predict(np.full((1, 36, 1), 20.0), verbose=0)[0]
     assert np.reshape(prediction.values, (2, 3)) == pytest.approx(expected)
+
+
+def test_a_model_of_any_size_takes_arrays_of_one(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(4)(pooled))
+    assert len(kerazoo.predict(model, np.zeros((5, 9, 3), "float32"))) == 1
+    np.save(tmp_path / "small.npy", np.zeros((5, 9, 3)))
+    np.save(tmp_path / "large.npy", np.zeros((6, 9, 3)))
+    with pytest.raises(DataError, match="differ in size"):
+        kerazoo.predict(model, [tmp_path / "small.npy", tmp_path / "large.npy"])
+    with pytest.raises(DataError, match=r"shape \(None, None, 3\): pass a .npy file"):
+        kerazoo.predict(model, tmp_path / "photo.jpg")
