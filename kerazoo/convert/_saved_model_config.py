@@ -7,6 +7,7 @@ from typing import Any
 
 from kerazoo.convert._saved_json import parse_json
 from kerazoo.errors import ConversionError
+from kerazoo.foreign.program_file import varint
 
 
 def saved_model_config(folder: Path) -> dict[str, Any]:
@@ -59,11 +60,11 @@ def _fields(data: bytes) -> list[tuple[int, bytes]]:
     """The fields of a protocol buffer that are bytes; numbers are passed over."""
     found, at = [], 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         if key & 7 == 0:
-            _, at = _varint(data, at)
+            _, at = varint(data, at)
         elif key & 7 == 2:
-            length, at = _varint(data, at)
+            length, at = varint(data, at)
             if at + length > len(data):
                 raise ValueError("A field is longer than its message.")
             found.append((key >> 3, data[at : at + length]))
@@ -73,13 +74,3 @@ def _fields(data: bytes) -> list[tuple[int, bytes]]:
         else:
             raise ValueError(f"Unknown wire type {key & 7}.")
     return found
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from kerazoo.errors import ExportError
+from kerazoo.foreign.saved_model_files import FOLDERS, PROGRAM, TOP
 
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".keras": "keras"}
 
@@ -38,10 +39,22 @@ def check_target(path: Path, file_format: str) -> None:
     if file_format == "saved_model":
         if path.is_file():
             raise ExportError(f"{str(path)!r} is a file; a SavedModel needs a folder of its own.")
-        if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
-            raise ExportError(
-                f"The folder {str(path)!r} is not empty and holds no SavedModel; it was left as "
-                f"it is. Choose a new folder, or end the path in {', '.join(SUFFIXES)}."
-            )
+        if path.is_dir():
+            _check_folder(path)
     elif path.is_dir():
         raise ExportError(f"{str(path)!r} is a folder; choose the name of a file.")
+
+
+def _check_folder(path: Path) -> None:
+    names = sorted(found.name for found in path.iterdir())
+    if names and not (path / PROGRAM).is_file():
+        raise ExportError(
+            f"The folder {str(path)!r} is not empty and holds no SavedModel; it was left as "
+            f"it is. Choose a new folder, or end the path in {', '.join(SUFFIXES)}."
+        )
+    for name in names:
+        if name not in (*TOP, *FOLDERS):
+            raise ExportError(
+                f"The folder {str(path)!r} holds {name!r} beside a SavedModel, which would be "
+                "lost; it was left as it is. Move that elsewhere, or choose a new folder."
+            )

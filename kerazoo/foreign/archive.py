@@ -40,12 +40,13 @@ def unpack_tar(archive: Path, folder: Path) -> None:
                 _check_count(count, archive)
                 target = _place(member.name, folder, archive)
                 if member.isdir():
-                    target.mkdir(parents=True, exist_ok=True)
+                    _make_folder(target, member.name, archive)
                     continue
                 if not member.isreg() or member.issparse():  # holes have any size for nothing
                     raise _refusal(archive, member.name, _kind(member))
                 content = tar.extractfile(member)
                 assert content is not None  # it is a regular file
+                _make_folder(target.parent, member.name, archive)
                 _write(content, target, archive)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise HubError(f"{archive.name} is damaged or no .tar.gz file: {error}.") from error
@@ -69,8 +70,9 @@ def unpack_zip(archive: zipfile.ZipFile, prefix: str, folder: Path) -> None:
         if (info.external_attr >> 28) not in (0, 0o10, 0o04):  # regular file or folder
             raise _refusal(name, info.filename, "a link or device")
         if info.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
+            _make_folder(target, info.filename, name)
             continue
+        _make_folder(target.parent, info.filename, name)
         try:
             with archive.open(info) as content:  # gives no more bytes than it declares
                 _write(content, target, name)
@@ -141,9 +143,17 @@ def _refusal(archive: Path, name: str, what: str) -> HubError:
     return HubError(f"{archive.name} holds {name!r}, {what}: refused, nothing of it is kept.")
 
 
+def _make_folder(folder: Path, name: str, archive: Path) -> None:
+    """Make the folder that the member `name` is, or lies in."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        what = "which needs a folder where the archive holds a file"
+        raise _refusal(archive, name, what) from error
+
+
 def _write(content: IO[bytes], target: Path, archive: Path) -> None:
     if target.exists():
         raise _refusal(archive, target.name, "twice")
-    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         shutil.copyfileobj(content, file, 1 << 20)

@@ -14,6 +14,7 @@ MOST_BYTES = 1 << 30
 UNCOUNTED_BYTES = 16 << 20
 MOST_MESSAGES = 5_000_000
 """An empty message takes two bytes of the file and a hundred of memory."""
+_MOST_BYTES_OF_A_NUMBER = 10
 
 
 def read_program(root: Path, named: str) -> Any:
@@ -36,7 +37,9 @@ def read_program(root: Path, named: str) -> Any:
         if len(content) > UNCOUNTED_BYTES:
             _check_messages(content, kind.DESCRIPTOR, named)
         program = kind.FromString(content)
-    except (DecodeError, IndexError) as error:
+    except HubError:
+        raise  # it is a ValueError too
+    except (DecodeError, IndexError, ValueError) as error:
         raise HubError(f"{named}: {PROGRAM} is damaged or no SavedModel.") from error
     if not program.meta_graphs:
         raise HubError(f"{named}: {PROGRAM} is damaged or no SavedModel.")
@@ -55,28 +58,36 @@ def _check_messages(content: bytes, descriptor: Any, named: str) -> None:
             }
         inner = fields[kind.full_name]
         while place < end:
-            tag, place = _varint(content, place)
+            tag, place = varint(content, place)
             wire = tag & 7
             if wire == 2:
-                length, place = _varint(content, place)
+                length, place = varint(content, place)
                 if (tag >> 3) in inner:
                     count += 1
                     waiting.append((place, place + length, inner[tag >> 3]))
                 place += length
             elif wire == 0:
-                _, place = _varint(content, place)
-            else:
+                _, place = varint(content, place)
+            elif wire in (1, 5):
                 place += 8 if wire == 1 else 4
+            else:  # a group, whose end protobuf looks for; SavedModels have none
+                raise ValueError(f"Unknown wire type {wire}.")
         if count > MOST_MESSAGES:
             raise HubError(f"{named}: {PROGRAM} holds more than {MOST_MESSAGES:,} messages.")
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
+def varint(content: bytes, place: int) -> tuple[int, int]:
+    """The number that starts at `place`, and where it ends.
+
+    Raises:
+        IndexError: the content ends within it.
+        ValueError: it has more bytes than protobuf takes.
+    """
+    value = 0
+    for shift in range(0, 7 * _MOST_BYTES_OF_A_NUMBER, 7):
         byte = content[place]
         value |= (byte & 0x7F) << shift
         place += 1
         if byte < 0x80:
             return value, place
-        shift += 7
+    raise ValueError(f"A number of more than {_MOST_BYTES_OF_A_NUMBER} bytes.")

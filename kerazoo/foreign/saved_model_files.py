@@ -12,8 +12,8 @@ PROGRAM = "saved_model.pb"
 TF1_MARK = "tfhub_module.pb"
 """A file beside the program that says: TF1 Hub format."""
 
-_TOP = (PROGRAM, TF1_MARK, "fingerprint.pb", "keras_metadata.pb")
-_FOLDERS = ("variables", "assets", "assets.extra")
+TOP = (PROGRAM, TF1_MARK, "fingerprint.pb", "keras_metadata.pb")
+FOLDERS = ("variables", "assets", "assets.extra")
 UNREAD = ("saved_model.pbtxt", "saved_model.cpb")
 """Forms of the program that TensorFlow would read instead, and that are not scanned."""
 MOST_FILES = 10_000
@@ -56,9 +56,10 @@ def files_of(root: Path) -> list[Path]:
     Raises:
         HubError: one of them lies elsewhere (a symbolic link), or is no regular file.
     """
-    found = [root / name for name in _TOP if (root / name).exists()]
-    for name in _FOLDERS:
-        found += [path for path in (root / name).rglob("*") if not path.is_dir()]
+    found = [root / name for name in TOP if (root / name).exists()]
+    for name in FOLDERS:
+        inner = (root / name).rglob("*")  # does not go into folders that are links
+        found += [path for path in inner if path.is_symlink() or not path.is_dir()]
     if len(found) > MOST_FILES:
         raise HubError(f"{root} holds {len(found):,} files; a SavedModel may have {MOST_FILES:,}.")
     inside = root.resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import struct
 import tarfile
@@ -31,6 +32,8 @@ DAMAGE = (
     OSError,
 )
 """What the readers of Python's archives raise for damaged ones."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""Numbers of the `OSError`s that are the fault of this machine, or of who calls."""
 
 
 def scan_tar(place: Place) -> Iterator[Finding]:
@@ -51,7 +54,7 @@ def scan_unpacked(
     """Unpack an archive and scan the folder with `then`; what must not be unpacked is a danger.
 
     Raises:
-        DataError: it is damaged.
+        DataError: it is damaged, or there is no room to unpack it.
     """
     with place.unpacked() as folder:
         try:
@@ -62,6 +65,11 @@ def scan_unpacked(
             yield place.told(error)
             return
         except DAMAGE as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise DataError(
+                    f"{place.name} cannot be unpacked into {str(folder.path.parent)!r}: "
+                    f"{error.strerror}. TMPDIR names another folder."
+                ) from error
             raise DataError(f"{place.name} is damaged: {_reason(error)}.") from error
         yield from then(folder)
 

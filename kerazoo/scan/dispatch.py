@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -86,7 +85,7 @@ def verify(path: str | os.PathLike[str]) -> Report:
 
 def _kind_of(path: Path) -> tuple[str, Scan]:
     if path.is_dir():
-        return folders.kind_of(path), folders.scan
+        return folders.kind_of(path), folders.scan_files
     if not path.exists():
         raise DataError(f"There is no file or folder {str(path)!r}.")
     if not path.is_file():
@@ -124,5 +123,4 @@ def _look(place: Place) -> Iterator[Finding]:
     try:
         yield from scan(place)
     except KerazooError as error:
-        text = place.told(error)
-        yield dataclasses.replace(text, what=f"cannot be read, so it is not checked: {text.what}")
+        yield place.unread(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,32 +14,24 @@ from kerazoo.foreign.saved_model_files import MOST_FILES, PROGRAM, UNREAD, check
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
 
+_NUMBERS = re.compile(r"variables\.data-\d{5}-of-\d{5}")
+"""Files of a SavedModel that hold weights without any start of their own, so with any."""
+
 
 def kind_of(folder: Path) -> str:
     """What a report calls the folder."""
-    return "SavedModel" if (folder / PROGRAM).exists() else "folder"
+    return "SavedModel" if (folder / PROGRAM).is_file() else "folder"
 
 
-def scan(place: Place) -> Iterator[Finding]:
-    """A SavedModel's program and assets, or every file of another folder.
+def scan_files(place: Place) -> Iterator[Finding]:
+    """Every file in the folder and below it, SavedModels among them; links are not followed.
 
     Raises:
         HubError: the SavedModel at the top is damaged.
     """
-    if kind_of(place.path) == "SavedModel":
-        yield from _saved_model(place, place.path)
-    else:
-        yield from scan_files(place)
-
-
-def scan_files(place: Place) -> Iterator[Finding]:
-    """Every file in the folder and below it; links are not followed."""
     waiting, count = [place.path], 0
     while waiting:
         folder = waiting.pop()
-        if folder != place.path and kind_of(folder) == "SavedModel":
-            yield from place.inside(folder, _name(folder, place))
-            continue
         for path in sorted(folder.iterdir()):
             count += 1
             if path.is_symlink():
@@ -47,25 +41,32 @@ def scan_files(place: Place) -> Iterator[Finding]:
             elif path.is_dir():
                 waiting.append(path)
             elif path.name == PROGRAM:
-                yield from _saved_model(place, folder)
-            else:
+                yield from _saved_model(place) if folder == place.path else _inner(place, folder)
+            elif not (folder.name == "variables" and _NUMBERS.fullmatch(path.name)):
                 yield from place.inside(path, _name(path, place))
         if count > MOST_FILES:
             yield place.danger(f"holds more than {MOST_FILES:,} files; the others are not checked")
             return
 
 
-def _saved_model(place: Place, root: Path) -> Iterator[Finding]:
+def _saved_model(place: Place) -> Iterator[Finding]:
+    """What is wrong with the SavedModel as a whole, or with its program."""
     try:
-        check_form(root, place.name)
-        files = files_of(root)
+        check_form(place.path, place.name)
+        files_of(place.path)
     except HubError as error:
         yield place.told(error)
         return
-    yield from _program(place, root)
-    for path in files:
-        if path.is_relative_to(root / "assets") or path.is_relative_to(root / "assets.extra"):
-            yield from place.inside(path, path.relative_to(root).as_posix())
+    yield from _program(place, place.path)
+
+
+def _inner(place: Place, folder: Path) -> Iterator[Finding]:
+    """As `_saved_model`, for one further down: no damage there ends the scan."""
+    inner = dataclasses.replace(place, path=folder, name=f"{place.name}: {_name(folder, place)}")
+    try:
+        yield from _saved_model(inner)
+    except HubError as error:
+        yield inner.unread(error)
 
 
 def _program(place: Place, root: Path) -> Iterator[Finding]:

@@ -11,9 +11,11 @@ from typing import IO
 from kerazoo.errors import DataError, HubError
 from kerazoo.foreign.archive import check_size
 from kerazoo.scan.archives import DAMAGE
-from kerazoo.scan.pickles import starts_as_pickle
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
+
+_ARRAY_START = b"\x93NUMPY"
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the latter: of an empty one
 
 
 def scan_npy(place: Place) -> Iterator[Finding]:
@@ -29,21 +31,28 @@ def scan_npy(place: Place) -> Iterator[Finding]:
 def scan_npz(place: Place) -> Iterator[Finding]:
     """As `scan_npy`, for each array of the archive.
 
+    NumPy decides by how the file and its members start, not by their names.
+
     Raises:
         DataError: as `scan_npy`.
     """
-    if starts_as_pickle(place.path):
-        yield place.danger("is a pickle, which is a program, and no NumPy file")
+    with place.path.open("rb") as file:
+        is_archive = file.read(4) in _ZIP_STARTS
+    if not is_archive:
+        yield from scan_npy(place)
         return
     try:
         with zipfile.ZipFile(place.path) as archive:
             for info in archive.infolist():
                 check_size(info.file_size, info.compress_size, place.path)
-                if not info.filename.endswith(".npy"):
-                    yield place.notice("is no array; NumPy gives it out as bytes", info.filename)
-                    continue
                 with archive.open(info) as file:
-                    yield from _array(file, info.file_size, place, info.filename)
+                    is_array = file.read(len(_ARRAY_START)) == _ARRAY_START
+                    file.seek(0)
+                    if is_array or info.filename.endswith(".npy"):
+                        yield from _array(file, info.file_size, place, info.filename)
+                    else:
+                        what = "is no array; NumPy gives it out as bytes"
+                        yield place.notice(what, info.filename)
     except DataError:
         raise
     except HubError as error:
@@ -60,7 +69,7 @@ def _array(file: IO[bytes], size: int, place: Place, at: str) -> Iterator[Findin
         if start[:1] == b"\x80":
             yield place.danger("is a pickle, which is a program, and no NumPy array", at)
             return
-        if start[:6] != np.lib.format.MAGIC_PREFIX:
+        if start[:6] != _ARRAY_START:
             raise ValueError("it does not start as one")
         header = np.lib.format
         read = header.read_array_header_1_0 if start[6] == 1 else header.read_array_header_2_0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import pickle
 import pickletools
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +17,11 @@ from kerazoo.foreign.archive import check_size
 from kerazoo.scan.archives import DAMAGE
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
+from kerazoo.scan.zip_directory import has_one_directory
 
-_MOST_PICKLES = 8  # in a row, as PyTorch before 1.6 wrote five
+_OLD_PYTORCH = tuple(pickle.dumps(0x1950A86A20F9469CFC6C, protocol) for protocol in range(6))
+"""How files start that PyTorch wrote before 1.6: a number as the first of five pickles."""
+_OLD_PYTORCHS_PICKLES = 5
 _UNKNOWN = "a name that it makes up while it runs"
 _HARMLESS = {
     "collections.OrderedDict",
@@ -36,10 +42,14 @@ def scan(place: Place) -> Iterator[Finding]:
         DataError: it is neither a pickle nor such an archive.
     """
     try:
-        if zipfile.is_zipfile(place.path):
-            yield from _scan_zip(place)
-            return
         with place.path.open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":  # so do loaders tell: a zip may follow a pickle
+                yield from _scan_zip(place)
+                return
+            if _is_tar(place.path):
+                yield place.danger("a .tar file, PyTorch's oldest form, of pickles: not checked")
+                return
+            file.seek(0)
             yield from _scan_stream(file, place, "")
     except DataError:
         raise
@@ -49,33 +59,45 @@ def scan(place: Place) -> Iterator[Finding]:
         raise DataError(f"{place.name} is damaged or no pickle: {error}.") from error
 
 
-def starts_as_pickle(path: Path) -> bool:
-    """Whether the file starts as pickles of protocol 2 and newer do."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    return start[:1] == b"\x80" and start[1:] <= b"\x05"
+def _is_tar(path: Path) -> bool:
+    """As PyTorch asks before it reads a pickle; a file can be both."""
+    try:
+        tarfile.open(path, "r:").close()
+    except tarfile.TarError:
+        return False
+    return True
 
 
 def _scan_zip(place: Place) -> Iterator[Finding]:
     """What `torch.save` writes since PyTorch 1.6."""
+    if not has_one_directory(place.path):
+        yield place.danger(
+            "an archive whose table of contents is not where it says: programs read other "
+            "contents than were checked here"
+        )
     with zipfile.ZipFile(place.path) as archive:
         infos = archive.infolist()
-        pickles = [info for info in infos if info.filename.endswith(".pkl")]
+        # PyTorch's reader takes names in any case
+        pickles = [info for info in infos if info.filename.lower().endswith(".pkl")]
         if not pickles:
             raise DataError(f"{place.name} is an archive without a pickle: no PyTorch file.")
         for info in pickles:
             check_size(info.file_size, info.compress_size, place.path)
             yield from _scan_stream(io.BytesIO(archive.read(info)), place, info.filename)
-        if any("/code/" in info.filename for info in infos):
+        if any("/code/" in info.filename.lower() for info in infos):
             yield place.danger("holds a TorchScript program")
 
 
 def _scan_stream(file: IO[bytes], place: Place, at: str) -> Iterator[Finding]:
-    names = list(dict.fromkeys(_names(file, place)))
+    names, is_whole = _names(file, place)
     for name in names:
         if name not in _HARMLESS:
             yield place.danger(f"a pickle, which is a program: it calls for {name}", at)
-    if _HARMLESS.issuperset(names):
+    if not is_whole:
+        yield place.danger(
+            "a pickle, and behind it what cannot be read as another one, so it is not checked", at
+        )
+    elif _HARMLESS.issuperset(names):
         yield place.notice(
             "a pickle, which asks for nothing but tensors and plain data. Load it with "
             "torch.load(weights_only=True), never with pickle",
@@ -83,22 +105,35 @@ def _scan_stream(file: IO[bytes], place: Place, at: str) -> Iterator[Finding]:
         )
 
 
-def _names(file: IO[bytes], place: Place) -> Iterator[str]:
-    """The full names that the pickles in a row import. What follows the last one is not read."""
-    for count in range(_MOST_PICKLES):
+def _names(file: IO[bytes], place: Place) -> tuple[list[str], bool]:
+    """The full names that the pickles in a row import, and whether that is all of the file.
+
+    Behind the pickles of PyTorch's old files are numbers, which nobody reads as a pickle. Anywhere
+    else, a program may stand in what pickletools fails at and Python's own reader does not.
+    """
+    names: dict[str, None] = {}
+    is_pytorch = file.read(max(map(len, _OLD_PYTORCH))).startswith(_OLD_PYTORCH)
+    file.seek(0)
+    for count in itertools.count():
         try:
-            yield from _imports(file)
+            for name in _imports(file):
+                names[name] = None
         except Exception as error:  # pickletools ends in any of a dozen for damaged ones
             if count:
-                return  # numbers: a storage of PyTorch's
+                return list(names), is_pytorch and count >= _OLD_PYTORCHS_PICKLES
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{place.name} is damaged or no pickle: {reason}.") from error
+        if not file.read(1):
+            break
+        file.seek(-1, io.SEEK_CUR)
+    return list(names), True
 
 
 def _imports(file: IO[bytes]) -> Iterator[str]:
     """Follows texts to where a pickle uses them: names are the last two before STACK_GLOBAL."""
     texts: list[str | None] = []
     memo: dict[Any, str | None] = {}
+    frame_end = 0
     for opcode, argument, _ in pickletools.genops(file):
         last = texts[-1] if texts else None
         if opcode.name in ("GLOBAL", "INST"):
@@ -116,6 +151,11 @@ def _imports(file: IO[bytes]) -> Iterator[str]:
             memo[argument] = last
         elif opcode.name in ("GET", "BINGET", "LONG_BINGET"):
             texts.append(memo.get(argument))
-        elif opcode.name not in ("PROTO", "FRAME"):
+        elif opcode.name == "FRAME":
+            assert argument is not None  # it is a length
+            frame_end = max(frame_end, file.tell() + argument)
+        elif opcode.name != "PROTO":
             texts.append(argument if isinstance(argument, str) else None)
         del texts[:-2]
+    if file.tell() < frame_end:  # Python's readers go on behind it, each at another place
+        raise ValueError("its last frame is longer than the pickle")

@@ -46,6 +46,10 @@ class Place:
         text = str(error).replace(str(self.path), self.name)
         return self.danger(text.removeprefix(f"{self.name}: ").removeprefix(f"{self.name} "))
 
+    def unread(self, error: object) -> Finding:
+        """A danger as `told`: nobody knows what is in a file that cannot be read."""
+        return self.danger(f"cannot be read, so it is not checked: {self.told(error).what}")
+
     def inside(self, path: Path, name: str) -> Iterator[Finding]:
         """Scan a file that lies in this folder."""
         return self.look(dataclasses.replace(self, path=path, name=f"{self.name}: {name}"))

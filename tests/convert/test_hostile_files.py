@@ -1,6 +1,7 @@
 """Files made to read others, to go in circles or to fill the memory: refused in one line each."""
 
 import json
+import shutil
 import zipfile
 
 import h5py
@@ -9,7 +10,7 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import ConversionError
-from tests.convert.old_files import dense, dense_weights, functional, write_h5
+from tests.convert.old_files import MODELS, dense, dense_weights, functional, write_h5
 
 
 @pytest.fixture
@@ -144,6 +145,70 @@ def test_archives(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "LARGEST_MEMBER", 1 << 20)
     bomb = keras_file(tmp_path / "b.keras", config__json=bytes(1 << 25), metadata__json=version)
     assert "config.json declares 33,554,432 bytes" in refusal(bomb)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A good SavedModel, to be spoilt: gives its folder and the path of its data."""
+    folder = tmp_path / "saved"
+    shutil.copytree(MODELS / "mixed", folder)
+    return folder, folder / "variables" / "variables.data-00000-of-00001"
+
+
+def test_a_saved_model_without_its_variables(saved):
+    folder, data = saved
+    data.unlink()
+    assert "are damaged or incomplete" in refusal(folder)
+    shutil.rmtree(folder / "variables")
+    assert "copy its whole folder, with all of variables/" in refusal(folder)
+
+
+@pytest.mark.parametrize("part", ["data", "index"])
+def test_a_saved_model_with_damaged_variables(saved, part):
+    folder, data = saved
+    path = data if part == "data" else data.with_name("variables.index")
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    assert "are damaged or incomplete" in refusal(folder)
+    path.write_bytes(bytes(255 - byte for byte in content))
+    assert "are damaged or incomplete" in refusal(folder)
+
+
+def graph_in_circles():
+    """Of a layer whose two parts hold each other, and no list of its variables."""
+    from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+    graph = trackable_object_graph_pb2.TrackableObjectGraph()
+    for name, after in (("layer-0", 1), ("a", 2), ("b", 1)):
+        child = graph.nodes.add().children.add()
+        child.local_name, child.node_id = name, after
+    return graph.SerializeToString()
+
+
+@pytest.mark.parametrize("graph", [None, b"no graph", b"", [1.0], graph_in_circles])
+def test_a_saved_model_whose_variables_are_not_said_to_be_whose(saved, graph):
+    import tensorflow as tf
+
+    folder, data = saved
+    value = graph() if callable(graph) else graph
+    tensors = {} if value is None else {"_CHECKPOINTABLE_OBJECT_GRAPH": tf.constant(value)}
+    data.unlink()
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "variables" / "variables"),
+        tensor_names=["x", *tensors],
+        shape_and_slices=[""] * (1 + len(tensors)),
+        tensors=[tf.constant(1.0), *tensors.values()],
+    )
+    assert refusal(folder)
+
+
+def test_a_number_without_an_end(tmp_path):
+    """It would grow with every byte, in a time that grows with the square of them."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"")
+    (folder / "keras_metadata.pb").write_bytes(b"\xff" * 3_000_000)
+    assert "model cannot be read: it is damaged" in refusal(folder)
 
 
 def test_nothing_is_written_beside(old, tmp_path, monkeypatch):

@@ -43,6 +43,10 @@ HOSTILE = {
     "block device": [special("a", tarfile.BLKTYPE)],
     "pipe": [special("a", tarfile.FIFOTYPE)],
     "twice": [("a", b"x"), ("a", b"y")],
+    "file as a folder": [("a", b"x"), ("a/b", b"y")],
+    "file as a folder of folders": [("a", b"x"), ("a/b/c", b"y")],
+    "file and folder": [("a", b"x"), special("a", tarfile.DIRTYPE)],
+    "folder and file": [special("a", tarfile.DIRTYPE), ("a", b"x")],
 }
 
 
@@ -163,6 +167,16 @@ def test_hostile_members_of_zip_files_are_refused(name, attributes, words, tmp_p
     ):
         unpack_zip(file, "assets/", folder)
     assert not list(folder.rglob("*"))
+
+
+@pytest.mark.parametrize("second", ["assets/a/b", "assets/a/b/c", "assets/a/"])
+def test_a_file_and_a_folder_of_one_name_in_a_zip_file_are_refused(second, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with (
+        zip_of(tmp_path / "model.keras", ("assets/a", b"x", 0), (second, b"", 0)) as file,
+        pytest.raises(HubError, match=f"holds '{second}', which needs a folder where"),
+    ):
+        unpack_zip(file, "assets/", tmp_path / "folder")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """Archives that write elsewhere or fill the disk, and what lies inside of honest ones."""
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 
@@ -117,6 +119,32 @@ def test_damage(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError):
         kerazoo.verify(tmp_path / name)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_a_full_disk_is_no_damage(tmp_path, monkeypatch, number):
+    def full(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    for path in (
+        tar_with(tmp_path / "a.tar.gz", content=b"a"),
+        zip_with(tmp_path / "a.zip", "a", b"a"),
+        keras_file(tmp_path / "a.keras"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr("kerazoo.foreign.archive.shutil.copyfileobj", full)
+            with pytest.raises(DataError) as error:
+                kerazoo.verify(path)
+        assert f"{path.name} cannot be unpacked into" in str(error.value)
+        assert f": {os.strerror(number)}. TMPDIR" in str(error.value)
+
+
+def test_a_file_and_a_folder_of_one_name(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "")
+        archive.writestr("a/b", "")
+    assert "holds 'a/b', which needs a folder where the archive holds a file" in dangers(path)
 
 
 def test_an_encrypted_member(tmp_path):

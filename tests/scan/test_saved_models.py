@@ -1,13 +1,16 @@
 """SavedModels with operations that touch files or call Python, alone and carried by others."""
 
 import json
+import tarfile
 import zipfile
 
 import pytest
 
 import kerazoo
 from kerazoo.errors import HubError
+from kerazoo.foreign import program_file
 from kerazoo.foreign.messages import message_class, saved_model_class
+from kerazoo.foreign.saved_model_files import files_of
 from tests.scan.hostile_files import dangers, keras_file
 
 
@@ -84,6 +87,82 @@ def test_files_beside_the_program(tmp_path):
     assert "a form that is not read" in dangers(folder)
 
 
+def test_a_folder_of_assets_that_is_a_link(tmp_path):
+    """TensorFlow would read the asset sub/words.txt through it."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "words.txt").write_text("secret")
+    saved = saved_model_class().FromString(program("MatMul"))
+    saved.meta_graphs[0].asset_file_def.add(filename="sub/words.txt")
+    folder = saved_model(tmp_path / "m")
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    (folder / "assets").mkdir()
+    (folder / "assets" / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(HubError, match="sub is a link to a file outside of the SavedModel"):
+        files_of(folder)
+    assert "assets/sub: a link to" in dangers(folder)
+    (folder / "assets" / "sub").unlink()
+    (folder / "assets" / "sub").symlink_to(folder / "variables")
+    with pytest.raises(HubError, match="sub is no regular file"):
+        files_of(folder)
+
+
+EVIL = b"\x80\x02cos\nsystem\n(S'id'\ntR."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.pkl",
+        "pytorch_model.bin",
+        "more/model.pkl",
+        "assets/words.pkl",
+        "variables/model.pkl",
+        "variables/variables.data-00000-of-00001.pkl",
+    ],
+)
+@pytest.mark.parametrize("place", ["", "models/one/", "assets/inner/"])
+def test_a_program_hides_nothing_that_lies_beside_it(tmp_path, name, place):
+    folder = saved_model(tmp_path / "m", "MatMul")
+    if place:
+        saved_model(folder / place, "MatMul")
+    assert kerazoo.verify(folder).findings == ()
+    (folder / place / name).parent.mkdir(exist_ok=True)
+    (folder / place / name).write_bytes(EVIL)
+    assert f"m: {place}{name}: a pickle, which is a program: it calls for os.system" in dangers(
+        folder
+    )
+    with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:
+        tar.add(folder, ".")
+    assert f"m.tar.gz: {place}{name}: a pickle, which is a program" in dangers(
+        tmp_path / "m.tar.gz"
+    )
+
+
+def test_a_keras_file_beside_a_program(tmp_path):
+    folder = saved_model(tmp_path / "m", "MatMul")
+    keras_file(folder / "a.keras", config={"class_name": "__lambda__"})
+    assert "m: a.keras: config.json: carries Python code" in dangers(folder)
+
+
+def test_a_program_among_the_assets_of_another(tmp_path):
+    folder = saved_model(tmp_path / "m", "MatMul")
+    saved_model(folder / "assets" / "inner", "PyFunc")
+    found = dangers(folder)
+    assert "m: assets/inner: saved_model.pb: holds the operation PyFunc" in found
+    (folder / "assets" / "inner" / "saved_model.pb").write_bytes(b"no program")
+    (folder / "assets" / "inner" / "model.pkl").write_bytes(EVIL)
+    found = dangers(folder)
+    assert "m: assets/inner: cannot be read, so it is not checked: saved_model.pb is dam" in found
+    assert "m: assets/inner/model.pkl: a pickle, which is a program" in found
+
+
+def test_weights_may_start_as_they_like(tmp_path):
+    """Numbers of a SavedModel have no start of their own: they may be that of a pickle."""
+    folder = saved_model(tmp_path / "m", "MatMul")
+    (folder / "variables" / "variables.data-00000-of-00001").write_bytes(b"\x80\x04\x00\x3f")
+    assert kerazoo.verify(folder).findings == ()
+
+
 def test_one_that_a_keras_file_carries(tmp_path):
     path = keras_file(tmp_path / "m.keras")
     with zipfile.ZipFile(path, "a") as archive:
@@ -103,6 +182,31 @@ def test_damage(tmp_path, content):
     folder = saved_model(tmp_path / "m")
     (folder / "saved_model.pb").write_bytes(content)
     with pytest.raises(HubError, match="damaged or no SavedModel"):
+        kerazoo.verify(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\xff" * 3_000_000, id="a number without an end"),
+        pytest.param(b"\xa3\x06\x08\x01\xa4\x06", id="a group, which protobuf skips"),
+    ],
+)
+def test_fields_that_are_none_of_a_saved_models(tmp_path, monkeypatch, content):
+    """A reader out of step with protobuf's would count other messages than those it makes."""
+    monkeypatch.setattr(program_file, "UNCOUNTED_BYTES", 0)
+    folder = saved_model(tmp_path / "m", "MatMul")
+    assert kerazoo.verify(folder).is_safe
+    (folder / "saved_model.pb").write_bytes(content + program("MatMul"))
+    with pytest.raises(HubError, match="damaged or no SavedModel"):
+        kerazoo.verify(folder)
+
+
+def test_more_messages_than_a_model_has_are_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(program_file, "UNCOUNTED_BYTES", 0)
+    monkeypatch.setattr(program_file, "MOST_MESSAGES", 3)
+    folder = saved_model(tmp_path / "m", *["MatMul"] * 10)
+    with pytest.raises(HubError, match="holds more than 3 messages"):
         kerazoo.verify(folder)
 
 
