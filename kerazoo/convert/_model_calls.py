@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 
 class ModelCall(NamedTuple):
-    """Call number `number` (from 0) of a layer, and the symbolic tensors that it gives."""
+    """Call number `number` (from 0) of a layer, and the symbolic tensors it takes and gives."""
 
     layer: Any
     number: int
+    inputs: list[Any]
     outputs: list[Any]
 
     @property
@@ -30,7 +31,8 @@ def calls_of(model: Any) -> list[ModelCall]:
             continue
         layer = node.operation if hasattr(node, "operation") else node.layer
         own = [id(other) for other in layer._inbound_nodes if id(other) in inside]
-        calls.append(ModelCall(layer, own.index(id(node)), _flat(node.outputs)))
+        taken = node.keras_inputs if hasattr(node, "keras_inputs") else node.input_tensors
+        calls.append(ModelCall(layer, own.index(id(node)), list(taken), _flat(node.outputs)))
     return calls
 
 

@@ -6,6 +6,7 @@ regularizers are taken over from the config, not compared.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 
 from kerazoo.convert._model_calls import ModelCall, calls_of, graph_of
 from kerazoo.errors import ConversionError
+from kerazoo.notices import notice
 
 SAMPLES = 2
 UNKNOWN_SIZE = 64  # pixels or steps, where the model takes any
@@ -22,28 +24,56 @@ LOOSER = (
     100  # times the tolerance, for layers before the last: a small difference may be large there
 )
 INDEXED = {"CategoryEncoding": "num_tokens", "Embedding": "input_dim"}
+# Layers of Keras 2 and operations of Keras 3 whose outputs hold their inputs' values.
+KEEPING = {
+    *("Concatenate", "Cropping1D", "Dropout", "Flatten", "Permute", "RepeatVector", "Reshape"),
+    *("Cast", "ExpandDims", "GetItem", "SlicingOpLambda", "Squeeze", "Transpose"),
+}
+KEEPING_FUNCTIONS = {"cast", "concat", "expand_dims", "reshape", "squeeze", "transpose"}
 WORDS = np.array(["a", "the red fox", "zoo", "1 2 3", ""], dtype=object)
 
 
-def prove_equal(old: Any, new: Any, *, seed: int = 0) -> float:
-    """The largest difference of the two models' outputs, as a fraction of the largest value.
+class _CannotRun(Exception):
+    """A model refuses made-up inputs, such as numbers that are no indices."""
+
+    def __init__(self, model: Any, problem: str):
+        super().__init__(problem)
+        self.model = model
+
+
+def prove_equal(old: Any, new: Any, *, name: str, seed: int = 0) -> None:
+    """Compare the two models' outputs, or say that the original cannot run on made-up inputs.
 
     Args:
         old, new: functional or Sequential models of Keras 2 or 3.
+        name: what to call them in that line.
         seed: of the inputs: normal numbers, or indices that the model's embeddings know.
 
     Raises:
-        ConversionError: it is above the tolerance. The first layer that differs is named.
+        ConversionError: they differ by more than the tolerance (the first layer that does is
+            named), or only the original can run.
     """
     inputs = random_inputs(old, np.random.default_rng(seed))
-    return _compare(old, new, inputs, "")
+    try:
+        _compare(old, new, inputs, "")
+    except _CannotRun as error:
+        if error.model is not old:
+            raise ConversionError(
+                f"The converted model cannot run on made-up inputs, as the original does: {error}. "
+                "If it is not made for them, verify=False converts without the comparison."
+            ) from error
+        notice(
+            f"{name} was converted, but not compared with its original, which cannot run on "
+            f"made-up inputs: {error}."
+        )
 
 
 def random_inputs(model: Any, generator: np.random.Generator) -> list[np.ndarray]:
     """An array for each input, `(2, ...)`."""
-    limit = _index_limits(model)
+    indexed = [layer for layer in model._flatten_layers() if type(layer).__name__ in INDEXED]
+    known_to_all = min(map(_values_of, indexed), default=10)
     arrays = []
-    for tensor in graph_of(model).inputs:
+    for tensor, limit in zip(graph_of(model).inputs, _index_limits(model), strict=True):
         shape = [UNKNOWN_SIZE if size is None else size for size in tensor.shape[1:]]
         shape = [tensor.shape[0] or SAMPLES, *shape]
         dtype = keras.backend.standardize_dtype(tensor.dtype)
@@ -51,29 +81,35 @@ def random_inputs(model: Any, generator: np.random.Generator) -> list[np.ndarray
             arrays.append(generator.choice(WORDS, shape))
         elif dtype == "bool":
             arrays.append(generator.random(shape) < 0.5)
-        elif "int" in dtype or id(tensor) in limit:
-            arrays.append(
-                generator.integers(0, limit.get(id(tensor), limit[0]), shape).astype(dtype)
-            )
+        elif "int" in dtype or limit:
+            arrays.append(generator.integers(0, limit or known_to_all, shape).astype(dtype))
         else:
             arrays.append(generator.standard_normal(shape).astype(dtype))
     return arrays
 
 
-def _index_limits(model: Any) -> dict[int, int]:
-    """How many values each input that a layer of `INDEXED` reads may take, by the input's id; for
-    other integers, under 0, what all of those layers know."""
-    limits = {0: 10}
-    layers = [layer for layer in model._flatten_layers() if type(layer).__name__ in INDEXED]
-    if layers:
-        limits[0] = min(map(_values_of, layers))
-    for layer in {id(call.layer): call.layer for call in calls_of(model)}.values():
-        if type(layer).__name__ in INDEXED:
-            for node in layer._inbound_nodes:
-                tensors = node.input_tensors
-                for tensor in tensors if isinstance(tensors, list | tuple) else [tensors]:
-                    limits[id(tensor)] = _values_of(layer)
-    return limits
+def _index_limits(model: Any) -> list[int | None]:
+    """How many values each input may take that layers of `INDEXED` read, as it is or behind layers
+    that keep its values; None for one that none of them is known to read."""
+    limits: dict[int, int] = {}
+    for call in reversed(calls_of(model)):  # what reads a layer's outputs comes before the layer
+        for tensor, limit in zip(call.inputs, _limits_of(call, limits), strict=False):
+            if limit is not None:
+                limits[id(tensor)] = min(limit, limits.get(id(tensor), limit))
+    return [limits.get(id(tensor)) for tensor in graph_of(model).inputs]
+
+
+def _limits_of(call: ModelCall, behind: dict[int, int]) -> list[int | None]:
+    """Of the call's inputs, given the limits of what it gives."""
+    layer, kind = call.layer, type(call.layer).__name__
+    if kind in INDEXED:
+        return [_values_of(layer)]
+    if hasattr(graph_of(layer), "_nodes_by_depth"):
+        return _index_limits(layer)
+    if kind in KEEPING or getattr(layer, "symbol", None) in KEEPING_FUNCTIONS:
+        known = [behind[id(tensor)] for tensor in call.outputs if id(tensor) in behind]
+        return [min(known, default=None)] * len(call.inputs)
+    return []
 
 
 def _values_of(layer: Any) -> int:
@@ -124,44 +160,58 @@ def _first_layer(
 
 
 def _inside(old: Any, new: Any, path: str) -> str | None:
-    """Where two models in the models part; None if they are no models, or agree on inputs that
-    are random for them too."""
+    """Where two models in the models part; None if they are no models, cannot run on inputs that
+    are random for them too, or agree on them."""
     if not hasattr(new, "layers") or not hasattr(old, "layers"):
         return None
     try:
         _compare(old, new, random_inputs(old, np.random.default_rng(1)), path)
+    except _CannotRun:
+        return None
     except ConversionError as error:
         return str(error).rpartition(": ")[2].removesuffix(".")
     return None
 
 
 def difference(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Largest absolute difference over the largest absolute value; infinite where one is NaN."""
+    """Largest absolute difference over the largest finite absolute value; infinite where only one
+    is NaN, or infinite."""
     if expected.shape != actual.shape:
         return float("inf")
     if expected.dtype.kind not in "biuf":
         return 0.0 if (expected == actual).all() else float("inf")
     expected, actual = expected.astype(np.float64), actual.astype(np.float64)
-    same = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
-    if same.all():
+    apart = ~((expected == actual) | (np.isnan(expected) & np.isnan(actual)))
+    if not apart.any():
         return 0.0
-    with np.errstate(invalid="ignore"):
-        largest = float(np.abs(expected).max()) or 1.0
-        worst = float(np.abs(np.where(same, 0.0, actual - expected)).max()) / largest
+    largest = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0)) or 1.0
+    worst = float(np.abs(actual[apart] - expected[apart]).max()) / largest
     return worst if np.isfinite(worst) else float("inf")
 
 
 def run(model: Any, inputs: list[np.ndarray], tensors: list[Any]) -> list[np.ndarray]:
-    """The values of symbolic tensors of the model."""
+    """The values of symbolic tensors of the model. Raises `_CannotRun`."""
+    import tensorflow as tf
+
     graph = graph_of(model)
     if hasattr(graph, "_nested_inputs"):  # Keras 2
         import tf_keras
 
-        outputs = tf_keras.Model(graph.inputs, tensors)(inputs, training=False)
+        function = tf_keras.Model(graph.inputs, tensors)
     else:
-        outputs = keras.Model(graph.inputs, tensors)(inputs, training=False)
+        function = keras.Model(graph.inputs, tensors)
+    try:
+        outputs = function(inputs, training=False)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise _CannotRun(model, _problem(error)) from error
     flat = outputs if isinstance(outputs, list | tuple) else [outputs]
     return [keras.ops.convert_to_numpy(output) for output in flat]
+
+
+def _problem(error: Exception) -> str:
+    """The error in one line, without the colors, functions and arguments around it."""
+    around = r"\x1b\[\d+m|\{\{.*?\}\} |(name: )?(Call a|A)rguments received by .*"
+    return re.sub(around, "", " ".join(str(error).split()))[:300].rstrip(". ")
 
 
 def _computes_in_half(model: Any) -> bool:

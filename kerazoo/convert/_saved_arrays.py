@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -116,14 +117,35 @@ def _snake_case(name: str) -> str:
 
 def arrays_of_checkpoint(prefix: str, spec: ModelSpec) -> Arrays:
     """From the variables of a SavedModel, whose checkpoint says what is whose: `layer-3` of the
-    model, `variables` of the layer, `0`. The program of the SavedModel is not loaded."""
+    model, `variables` of the layer, `0`. The program of the SavedModel is not loaded.
+
+    Raises:
+        ConversionError: the checkpoint is not there or damaged, or does not know a layer.
+    """
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-    reader = tf.train.load_checkpoint(prefix)
+    if not os.path.isfile(f"{prefix}.index"):
+        raise ConversionError(
+            f"There is no {prefix}.index, which belongs to the SavedModel: copy its whole folder, "
+            "with all of variables/."
+        )
     graph = trackable_object_graph_pb2.TrackableObjectGraph()
-    graph.ParseFromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
-    return dict(_Checkpoint(reader, graph).arrays(0, spec, ()))
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        graph.ParseFromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+        return dict(_Checkpoint(reader, graph).arrays(0, spec, ()))
+    except ConversionError:
+        raise
+    except (
+        *(tf.errors.OpError, ValueError, RuntimeError),  # of TensorFlow's reader
+        *(DecodeError, TypeError, LookupError),  # of a graph that is none, or has holes
+    ) as error:
+        raise ConversionError(
+            f"The SavedModel's variables in {prefix!r} are damaged or incomplete: copy its whole "
+            "folder anew."
+        ) from error
 
 
 class _Checkpoint:
@@ -152,15 +174,14 @@ class _Checkpoint:
         if "variables" in parts:
             listed = self._children(parts["variables"])
             return [listed[str(number)] for number in range(len(listed))]
-        found: dict[int, None] = {}
+        seen: dict[int, None] = {}
         waiting = [node]
         while waiting:
             at = waiting.pop(0)
-            if self.nodes[at].attributes:
-                found[at] = None
+            seen[at] = None
             inside = [number for name, number in self._children(at).items() if name != "keras_api"]
-            waiting = [number for number in inside if number not in found] + waiting
-        return list(found)
+            waiting = [number for number in inside if number not in seen] + waiting
+        return [number for number in seen if self.nodes[number].attributes]
 
     def _children(self, node: int) -> dict[str, int]:
         return {child.local_name: child.node_id for child in self.nodes[node].children}

@@ -42,7 +42,8 @@ def from_keras2(
     agree to 1e-5 of their largest value (1e-2 where layers compute in 16 bits), or the first
     layer that differs is named. Of a SavedModel, the Keras model in it is compared, not its
     program, which is never loaded. Training is not compared. Without tf_keras, or where the model
-    has classes of its author, nothing can be compared, which is said once.
+    has classes of its author or cannot run on made-up inputs, nothing can be compared, which is
+    said once.
 
     Args:
         path_or_model: a whole-model .h5 file, a Keras 2 `.keras` file, a SavedModel's folder that
@@ -111,7 +112,7 @@ def _prove(source: Source, spec: ModelSpec, converted: keras.Model) -> None:
             f"know the class {own[0]}."
         )
     else:
-        prove_equal(source.original(), converted)
+        prove_equal(source.original(), converted, name=source.name)
 
 
 def _classes_of_the_author(spec: ModelSpec) -> list[str]:

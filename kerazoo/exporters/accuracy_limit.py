@@ -13,6 +13,7 @@ import numpy as np
 from kerazoo.argument_checks import check_number
 from kerazoo.errors import DataError, ExportError
 from kerazoo.exporters.carried import carried_mode
+from kerazoo.exporters.interface import describe
 from kerazoo.exporters.modes import CALIBRATED_MODES, CARRIED_MODES
 from kerazoo.exporters.tflite_model import load_tflite
 
@@ -142,7 +143,7 @@ def _predict(model: Any, samples: list[np.ndarray]) -> np.ndarray:
 def _outputs_of_file(
     model: Any, samples: list[np.ndarray], write: Callable[[Any, Path], Any]
 ) -> np.ndarray:
-    names = [x._keras_history.operation.name for x in model.inputs]
+    names = [port.name for port in describe(model).inputs]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidate.tflite"
         write(model, path)

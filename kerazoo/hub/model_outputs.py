@@ -42,25 +42,40 @@ def declare(outputs: Any, shape: Any, inputs: Any, model: LoadedModel) -> Any:
     """Give tensors the shapes in `shape`, behind the batch; the structures must be the same.
 
     Raises:
-        ConfigError: the shape of an output is unknown, and `shape` does not say it.
+        ConfigError: the shape of an output is unknown, and `shape` does not say it; or `shape` is
+            not that of the outputs.
     """
     import tensorflow as tf
 
     if isinstance(outputs, Mapping):
         shapes = dict.fromkeys(outputs) if shape is None else shape
+        if not isinstance(shapes, Mapping) or shapes.keys() != outputs.keys():
+            raise _misfit(shape, f"a dict with a shape for each of {list(outputs)}", model)
         return {key: declare(value, shapes[key], inputs, model) for key, value in outputs.items()}
     if isinstance(outputs, list | tuple):
         shapes = [None] * len(outputs) if shape is None else shape
+        if not isinstance(shapes, list | tuple) or len(shapes) != len(outputs):
+            raise _misfit(shape, f"a list of {len(outputs)} shapes", model)
         return [declare(*pair, inputs, model) for pair in zip(outputs, shapes, strict=True)]
     if shape is not None:
         batch = tf.TensorShape(tf.nest.flatten(inputs)[0].shape)[:1]
-        return tf.ensure_shape(outputs, batch.concatenate(list(shape)))
+        try:
+            return tf.ensure_shape(outputs, batch.concatenate(list(shape)))
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            expected = f"the shape of an output {outputs.shape}, without the batch"
+            raise _misfit(shape, expected, model) from error
     if outputs.shape.rank is None:
         raise ConfigError(
             f"{model.named} does not say the shape of its output. Pass `output_shape`, the shape "
             "without the batch."
         )
     return outputs
+
+
+def _misfit(shape: Any, expected: str, model: LoadedModel) -> ConfigError:
+    return ConfigError(
+        f"`output_shape` does not fit {model.named}: it must be {expected}. Received: {shape!r}."
+    )
 
 
 def lowered(outputs: Any, dtype: str) -> Any:

@@ -34,7 +34,8 @@ class Environment(msgspec.Struct, frozen=True):
         cluster: what this process is of the cluster that its environment names, else "none"; or
             what is wrong with these variables.
         instruction_sets: of the processor, as Linux names them; empty elsewhere.
-        missing_extras: extra -> the requirements that are not installed.
+        missing_extras: extra -> the requirements that are not installed; empty in a checkout that
+            is not installed, whose requirements nobody knows.
         data: where each dataset would come from.
     """
 
@@ -114,9 +115,16 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires("kerazoo") or []
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return []
+
+
 def _missing_extras() -> dict[str, list[str]]:
     missing: dict[str, list[str]] = {}
-    for requirement in metadata.requires("kerazoo") or []:
+    for requirement in _requirements():
         package, _, marker = requirement.partition(";")
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
         name = re.match(r"[\w.-]+", package)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from typing import Any
 
 import gymnasium
@@ -39,7 +40,8 @@ def evaluate(
 
     Raises:
         UnknownNameError: no such agent or environment.
-        ConfigError: the model is no agent, or an argument is out of range.
+        ConfigError: the model is no agent, an argument is out of range, or `env` is one
+            environment: each episode needs its own.
         DataError: a policy without `env`.
 
     >>> kerazoo.rl.evaluate("dqn_cartpole", episodes=10)["mean_return"] > 400
@@ -47,6 +49,7 @@ def evaluate(
     """
     if episodes < 2:
         raise ConfigError(f"`episodes` must be 2 or more. Received: {episodes}.")
+    check_makes_environments(env)
     if isinstance(policy_or_name, Policy):
         if env is None:
             raise DataError("A policy is evaluated in `env`, an environment: none was given.")
@@ -69,11 +72,21 @@ def open_policy(name: str | os.PathLike[str], env: NameOrEnv | None = None) -> t
     def make() -> gymnasium.Env:
         return recipe_environment(config.reinforcement.environment, env)
 
-    space = make().action_space
+    with closing(make()) as environment:
+        space = environment.action_space
     if is_file:
         return tflite_policy(name, space), make
     network = build_with_weights(config, "default")
     return Policy(policy_model(config, network), space), make
+
+
+def check_makes_environments(env: NameOrEnv | None) -> None:
+    """Raise `ConfigError` for one environment, whose episodes would be mixed."""
+    if isinstance(env, gymnasium.Env):
+        raise ConfigError(
+            "`env` must be a name or a function that makes environments: training and evaluation "
+            f"need environments of their own. Received: {env}."
+        )
 
 
 def agent_config(name: str) -> AgentConfig:
@@ -101,7 +114,13 @@ def recipe_environment(recipe: Environment, env: NameOrEnv | None = None) -> gym
 
 def run_episodes(policy: Policy, make: Any, *, episodes: int, seed: int) -> np.ndarray:
     """The returns of `episodes` episodes, side by side, each in an environment of its own."""
-    environments = [make() for _ in range(episodes)]
+    with ExitStack() as opened:
+        environments = [opened.enter_context(closing(make())) for _ in range(episodes)]
+        return _returns(policy, environments, seed)
+
+
+def _returns(policy: Policy, environments: list[gymnasium.Env], seed: int) -> np.ndarray:
+    episodes = len(environments)
     space = environments[0].observation_space
     seeds = np.random.SeedSequence(seed).generate_state(episodes)
     observations = [
@@ -119,8 +138,6 @@ def run_episodes(policy: Policy, make: Any, *, episodes: int, seed: int) -> np.n
             )
             returns[number] += reward
             running[number] = not (terminated or truncated)
-    for environment in environments:
-        environment.close()
     return returns
 
 

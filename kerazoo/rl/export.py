@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,9 @@ def export(
         raise ConfigError(f"{name!r} has no published weights: export a run's `model.keras`.")
     model = policy_model(config, build_with_weights(config, "default"))
     recipe = config.reinforcement.environment
-    policy = Policy(model, recipe_environment(recipe).action_space)
-    observations = _observations(policy, recipe_environment(recipe))
+    with closing(recipe_environment(recipe)) as environment:
+        policy = Policy(model, environment.action_space)
+        observations = _observations(policy, environment)
     if isinstance(policy.action_space, gymnasium.spaces.Discrete):
         model = with_centred_scores(model)
     if quantize == "int8":
@@ -124,6 +126,5 @@ def _observations(policy: Policy, environment: Any) -> Any:
         if terminated or truncated:
             seed += 1
             observation, _ = environment.reset(seed=seed)
-    environment.close()
     order = generator.permutation(len(seen))
     return stack(environment.observation_space, [seen[number] for number in order])

@@ -83,7 +83,8 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
     """A batch of Gymnasium environments that TF-Agents steps together.
 
     Every episode is seeded by (seed, environment, episode), so that its beginning does not depend
-    on what came before; with the actions since then, that is the whole state (`get_state`).
+    on what came before; with the actions since then, and what a normalization has learned, that is
+    the whole state (`get_state`).
 
     Args:
         environments: of one observation and one action space.
@@ -144,9 +145,11 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         self.finished = []
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Which episode each environment is in, and the actions taken in it, one after another."""
+        """Which episode each environment is in, and the actions taken in it, one after another;
+        and the state of the normalization."""
         actions = [action for taken in self._actions for action in taken]
         return {
+            **(self.normalization.get_state() if self.normalization is not None else {}),
             "episodes": self._episodes.copy(),
             "lengths": np.array([len(taken) for taken in self._actions], np.int64),
             "actions": np.array(actions).reshape(len(actions), *self._action_shape),
@@ -165,6 +168,8 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
                 step = self._step_one(number, action)
             steps.append(step)
         self.finished = []
+        if self.normalization is not None and "count" in state:  # older checkpoints lack it
+            self.normalization.set_state(state)
         self._current_time_step = self._together(steps, learn=False)
 
     def render(self, mode: str = "rgb_array") -> np.ndarray:

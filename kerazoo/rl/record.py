@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from typing import Any
 
 import gymnasium
@@ -11,6 +12,7 @@ import numpy as np
 
 from kerazoo import atomic
 from kerazoo.errors import ConfigError
+from kerazoo.rl.gymnasium_environment import make_environment
 
 
 def record(
@@ -37,6 +39,7 @@ def record(
     Returns: the episode's return.
 
     Raises:
+        UnknownNameError: Gymnasium has no environment of this name.
         ConfigError: an argument is out of range, the environment gives no pictures, or `path` does
             not end in .png.
         RunError: the file cannot be written.
@@ -50,8 +53,22 @@ def record(
         raise ConfigError("`frames`, `columns` and `every` must be 1 or above.")
     if not str(path).endswith(".png"):
         raise ConfigError(f"A sheet of pictures is a .png file. Received: {str(path)!r}.")
-    is_name = isinstance(env, str)
-    environment = gymnasium.make(env, render_mode="rgb_array") if isinstance(env, str) else env
+    environment = make_environment(env, render_mode="rgb_array")
+    # An environment that was handed in stays open.
+    with nullcontext() if environment is env else closing(environment):
+        total, pictures = _play(policy, environment, seed, every, frames)
+    if pictures[0] is None:
+        raise ConfigError(
+            'The environment gives no pictures: make it with render_mode="rgb_array".'
+        )
+    atomic.write_bytes(path, tf.io.encode_png(_sheet(pictures, columns)).numpy())
+    return total
+
+
+def _play(
+    policy: Callable[[Any], Any], environment: gymnasium.Env, seed: int, every: int, frames: int
+) -> tuple[float, list[Any]]:
+    """The return of an episode, and its pictures."""
     observation, _ = environment.reset(seed=seed)
     pictures: list[Any] = []
     total, step, over = 0.0, 0, False
@@ -60,14 +77,7 @@ def record(
             pictures.append(environment.render())
         observation, reward, terminated, truncated, _ = environment.step(policy(observation))
         total, step, over = total + float(reward), step + 1, terminated or truncated
-    if is_name:
-        environment.close()
-    if pictures[0] is None:
-        raise ConfigError(
-            'The environment gives no pictures: make it with render_mode="rgb_array".'
-        )
-    atomic.write_bytes(path, tf.io.encode_png(_sheet(pictures, columns)).numpy())
-    return total
+    return total, pictures
 
 
 def _sheet(pictures: list[Any], columns: int) -> np.ndarray:

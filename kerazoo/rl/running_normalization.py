@@ -53,6 +53,19 @@ class RunningNormalization:
         scaled = (observations - self.mean) / np.sqrt(self.variance + self.epsilon)
         return np.clip(scaled, -self.limit, self.limit).astype(np.float32)
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """What was learned so far."""
+        return {
+            "count": np.array(self.count, np.int64),
+            "mean": np.array(self.mean),
+            "variance": np.array(self.variance),
+        }
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what a `get_state` gave."""
+        self.count = int(state["count"])
+        self.mean, self.variance = np.array(state["mean"]), np.array(state["variance"])
+
     def layer(self) -> keras.layers.Layer:
         """The same for a model that is to take raw observations, such as an exported policy.
         Without the limit: it is for outliers while the statistics are young."""

@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-
-from kerazoo.errors import ConfigError
 from kerazoo.notices import notice
-from kerazoo.rl.evaluation import as_agent
+from kerazoo.rl.evaluation import as_agent, check_makes_environments
 from kerazoo.rl.gymnasium_environment import NameOrEnv
 from kerazoo.rl.run import Result, Run
 from kerazoo.training.run_folder import RunFolder
@@ -58,11 +55,7 @@ def train(
     >>> result.metrics["mean_return"] > 8
     True
     """
-    if isinstance(env, gymnasium.Env):
-        raise ConfigError(
-            "`env` must be a name or a function that makes environments: training and evaluation "
-            "need environments of their own."
-        )
+    check_makes_environments(env)
     config = as_agent(find_or_read(name_or_config))
     given = {
         "reinforcement.steps": steps,

@@ -96,7 +96,7 @@ class RunFolder:
             "command": sys.argv,
             "python": platform.python_version(),
             "machine": platform.platform(),
-            "versions": {name: metadata.version(name) for name in packages},
+            "versions": {name: _version(name) for name in packages},
             **facts,
             **(msgspec.to_builtins(choice) if choice else {}),
         }
@@ -169,6 +169,13 @@ class RunFolder:
             self.config.unlink()
         except OSError as error:
             raise RunError(f"Cannot replace {str(error.filename)!r}: {error.strerror}.") from error
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Any:

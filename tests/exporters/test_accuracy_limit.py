@@ -69,6 +69,22 @@ def test_nothing_stays_in_float_where_the_limit_allows_it(net, data, tmp_path):
     assert "no layer" in str(report)
 
 
+@pytest.mark.parametrize("name", [None, "my-features"])
+def test_the_file_is_fed_by_its_own_names(data, tmp_path, name):
+    """A file knows an input that has no name as "input", and "my-features" as "my_features"."""
+    model = keras.Sequential([keras.Input((8,), name=name), layers.Dense(3)])
+    x, _ = data
+    report = kerazoo.export(
+        model,
+        tmp_path / "net.tflite",
+        quantize="int8",
+        calibration=(x, model.predict(x, verbose=0).argmax(-1)),
+        max_accuracy_drop=0.9,
+        verify=False,
+    )
+    assert report.float_layers == ()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [

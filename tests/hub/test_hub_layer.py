@@ -270,6 +270,26 @@ def test_an_unknown_shape_can_be_told(tmp_path):
     assert HubLayer(tmp_path, output_shape=(2,))(inputs).shape == (None, 2)
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "words"),
+    [
+        ("dictionary", {"mean": [1], "median": [1]}, "must be a dict with a shape for each of"),
+        ("dictionary", {"mean": [1]}, "must be a dict with a shape for each of"),
+        ("dictionary", (3,), r"must be a dict .* Received: \(3,\)"),
+        ("several", [(2,)], "must be a list of 2 shapes"),
+        ("several", {"mean": (2,)}, "must be a list of 2 shapes"),
+        ("several", (2, 2), "must be the shape of an output"),
+        ("reusable", 3, r"must be the shape of an output \(5, 3\), without the batch"),
+        ("reusable", (4,), r"Received: \(4,\)"),
+        ("reusable", {"logits": (3,)}, "must be the shape of an output"),
+    ],
+)
+def test_a_shape_that_is_not_that_of_the_outputs_is_refused(kind, shape, words, saved_models, rows):
+    layer = HubLayer(saved_models(kind), output_shape=shape)
+    with pytest.raises(ConfigError, match=words):
+        layer(inputs_of(kind, rows))
+
+
 def test_config_holds_every_argument(saved_models, rows):
     layer = HubLayer(
         saved_models("tf1"),

@@ -28,6 +28,17 @@ def test_a_missing_package_names_its_extra(monkeypatch):
     assert "hub" not in missing
 
 
+def test_a_checkout_that_is_not_installed_is_looked_at_too(monkeypatch):
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    monkeypatch.setattr(metadata, "requires", absent)
+    found = kerazoo.inspect.environment()
+    assert found.versions["kerazoo"] == "missing"
+    assert found.missing_extras == {}
+
+
 def test_a_wrong_data_folder_is_part_of_the_answer(monkeypatch):
     monkeypatch.setenv("KERAZOO_DATA", "/nonexistent")
     assert "no folder" in kerazoo.inspect.environment().data["mnist"]

@@ -181,6 +181,39 @@ def test_a_sequence_to_sequence_model_with_states():
     np.testing.assert_allclose(back.predict(data, verbose=0), model.predict(data, verbose=0), 1e-5)
 
 
+def nested(inputs):
+    return tf_keras.Sequential([tf_keras.Input((6,)), K.Embedding(5, 2)])(inputs)
+
+
+def reshaped(inputs):
+    return K.Embedding(5, 2)(tf_keras.backend.cast(K.Reshape((2, 3))(inputs)[:, 1], "int32"))
+
+
+def shared(inputs):
+    return K.Concatenate()([K.Embedding(size, 2)(inputs) for size in (5, 50)])
+
+
+@pytest.mark.parametrize("read", [nested, reshaped, shared])
+def test_indices_that_come_as_numbers(read, notices):
+    inputs = tf_keras.Input((6,))
+    kerazoo.convert.to_keras2(kerazoo.convert.from_keras2(tf_keras.Model(inputs, read(inputs))))
+    assert not notices()
+
+
+def test_a_model_that_refuses_made_up_inputs_is_converted_and_not_compared(notices):
+    inputs = tf_keras.Input((6,))
+    old = tf_keras.Model(inputs, K.Embedding(5, 2)(100 * inputs), name="old")
+    new = kerazoo.convert.from_keras2(old)
+    kerazoo.convert.to_keras2(new)
+    assert len(notices()) == 2  # one of each
+    for line in notices():
+        assert line.startswith("old was converted, but not compared with its original")
+        assert "is not in [0, 5)" in line
+        assert "\n" not in line
+    x = np.full((1, 6), 0.02, "float32")
+    np.testing.assert_array_equal(new(x), old(x))
+
+
 def test_importing_tf_keras_switches_nothing():
     import tensorflow as tf
 

@@ -94,6 +94,31 @@ def test_its_state_leads_back_to_where_it_was():
         np.testing.assert_array_equal(one.step_type, two.step_type)
 
 
+def test_its_state_has_what_the_normalization_has_learned(tmp_path):
+    def make():
+        normalization = rl.RunningNormalization()
+        return rl.gymnasium_environment(
+            "CartPole-v1", batch=4, seed=1, normalization=normalization
+        ).pyenv
+
+    environment, other, older = make(), make(), make()
+    environment.reset()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        last = environment.step(rng.integers(0, 2, 4))
+    state = environment.get_state()
+    other.set_state(state)
+    np.testing.assert_array_equal(other.current_time_step().observation, last.observation)
+    for _ in range(10):
+        actions = rng.integers(0, 2, 4)
+        one, two = environment.step(actions), other.step(actions)
+        np.testing.assert_array_equal(one.observation, two.observation)
+    assert other.normalization.count == environment.normalization.count == 4 * (1 + 60 + 10)
+    assert state["count"] == 4 * (1 + 60)  # a copy
+    older.set_state({name: state[name] for name in ("episodes", "lengths", "actions")})
+    assert older.normalization.count == 0
+
+
 def test_frames_are_stacked_oldest_first():
     environment = rl.gymnasium_environment("CartPole-v1", frame_stack=3).pyenv
     start = environment.reset().observation
