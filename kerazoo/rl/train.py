@@ -49,7 +49,8 @@ def train(
     Raises:
         UnknownNameError: no such agent, environment or builder.
         ConfigError: a config or override is wrong, or the model does not fit the environment.
-        RunError: the run folder cannot be written or holds another run.
+        RunError: the run folder cannot be written, holds another run, or another process trains in
+            it.
 
     >>> result = kerazoo.rl.train("reinforce_cartpole", steps=2000, progress=False)
     >>> result.metrics["mean_return"] > 8
@@ -67,8 +68,11 @@ def train(
         config = with_overrides(config, changes)
     folder = RunFolder(Path(output_dir or Path("runs") / config.name))
     run = Run(config, folder, None if isinstance(env, str) else env)
-    folder.open(config, resume=resume)
-    if folder.is_complete:
-        notice(f"{folder.path} is complete: loaded, not trained again (resume=False trains anew).")
-        return run.result()
-    return run.train(show_progress=progress)
+    with folder.alone():
+        folder.open(config, resume=resume)
+        if folder.is_complete:
+            notice(
+                f"{folder.path} is complete: loaded, not trained again (resume=False trains anew)."
+            )
+            return run.result()
+        return run.train(show_progress=progress)
