@@ -77,13 +77,13 @@ def _whole_part(url: str, path: Path, sha256: str | None) -> Path:
     while True:
         try:
             with _get(url) as answer:
-                version = _version(answer, sha256)
+                version, unchanged = _version(answer, sha256), _if_unchanged(answer)
                 part = path.with_name(f".{path.name}.{version or 'unknown'}.part")
                 if version is None or not part.is_file():
                     _append(answer, part, start=0)
                     return part
             start = part.stat().st_size
-            with _get(url, Range=f"bytes={start}-") as answer:
+            with _get(url, Range=f"bytes={start}-", **unchanged) as answer:
                 if answer.status_code != requests.codes.requested_range_not_satisfiable:
                     is_rest = answer.status_code == requests.codes.partial_content
                     _append(answer, part, start=start if is_rest else 0)
@@ -116,8 +116,17 @@ def _version(answer: Any, sha256: str | None) -> str | None:
     return hashlib.sha256("\n".join(known).encode()).hexdigest()[:16] if known else None
 
 
+def _if_unchanged(answer: Any) -> dict[str, str]:
+    """By which a server gives the whole file instead of a rest that is of another one."""
+    tag = answer.headers.get("ETag", "")
+    told = tag if tag.startswith('"') else answer.headers.get("Last-Modified")
+    return {"If-Range": told} if told else {}
+
+
 def _append(answer: Any, part: Path, *, start: int) -> None:
     """Write what comes behind the first `start` bytes."""
+    import requests
+
     length = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
     free = shutil.disk_usage(part.parent).free
     if length is not None and length > free:
@@ -130,6 +139,8 @@ def _append(answer: Any, part: Path, *, start: int) -> None:
         for chunk in answer.iter_content(_CHUNK):
             file.write(chunk)
             told(len(chunk))
+        if length is not None and file.tell() != start + length:
+            raise requests.ConnectionError("the connection ended before the file did")
 
 
 @contextmanager

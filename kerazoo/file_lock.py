@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made where it is not there and stays.
+    """Hold the lock of the file `path`, which is made where it is not there and stays. File systems
+    that have no locks, as some of clusters, do without.
 
     Raises:
         OSError: the file cannot be made.
@@ -60,7 +64,11 @@ def _acquire(descriptor: int) -> None:
     if sys.platform != "win32":
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
         return
     import msvcrt
 

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import contextlib
+import errno
+import fcntl
 import hashlib
 import http.server
 import shutil
@@ -28,10 +30,15 @@ class Server:
     def __init__(self):
         self.content, self.tag, self.takes_ranges = CONTENT, '"one"', True
         self.cuts, self.seconds, self.ranges, self.address = [], 0.0, [], ""
+        self.then = []  # content and tag of the answers that follow
 
     def answer(self, request):
         wanted = request.headers.get("Range")
         self.ranges.append(wanted)
+        if self.then:
+            self.content, self.tag = self.then.pop(0)
+        if request.headers.get("If-Range", self.tag) != self.tag:
+            wanted = None
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if not self.takes_ranges:
             wanted, start = None, 0
@@ -114,6 +121,22 @@ def test_another_version_is_not_joined_to_the_old_one(server, tmp_path):
     fetch(server.address, tmp_path / "file.bin")
     assert (tmp_path / "file.bin").read_bytes() == CONTENT[::-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".file.bin.lock", "file.bin"]
+
+
+def test_a_rest_of_another_version_is_not_joined(server, tmp_path):
+    """Two machines behind one address, of which one has the new file already."""
+    one, two = (CONTENT, '"one"'), (CONTENT[::-1], '"two"')
+    server.cuts, server.then = [1000], [one, one, two]
+    fetch(server.address, tmp_path / "file.bin")
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT[::-1]
+
+
+def test_a_file_system_without_locks_is_no_hindrance(server, tmp_path, monkeypatch):
+    def no_locks(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert fetch(server.address, tmp_path / "file.bin") == DIGEST
 
 
 @pytest.mark.parametrize(("tag", "takes_ranges"), [("", True), ('"one"', False)])

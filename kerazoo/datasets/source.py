@@ -86,5 +86,5 @@ def is_reachable(url: str) -> bool:
 
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
-    thread.join(_REACHABLE_SECONDS)
+    thread.join(2 * _REACHABLE_SECONDS)  # an address that swallows packets may come first
     return answered.is_set()

@@ -16,6 +16,7 @@ from kerazoo.distill._cache_files import CacheFiles, write
 from kerazoo.distill._input_hash import hash_of_inputs, unpack
 from kerazoo.distill._targets import flat_names, with_teacher_outputs
 from kerazoo.distill._teachers import Teacher, open_teachers
+from kerazoo.distribute.heartbeat import beat
 from kerazoo.errors import DataError, KerazooError
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def _outputs(
         disable=not (progress and console.is_terminal),
     ):
         inputs, *_ = unpack(element)
+        beat(0)
         yield int(hash_of_inputs(inputs)), _run(teachers, inputs)
 
 

@@ -124,5 +124,6 @@ def cluster_from_environment(environ: Mapping[str, str] = os.environ) -> Cluster
 
 def _check_address(address: str, source: str) -> None:
     host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    is_host = host != "" and (":" not in host or (host[0], host[-1]) == ("[", "]"))
+    if not (is_host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"{source}: an address is 'host:port'. Received: {address!r}.")

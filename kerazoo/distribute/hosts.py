@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kerazoo.distribute.cluster import Cluster
 from kerazoo.distribute.launcher import KERAZOO_COMMANDS
+from kerazoo.distribute.variables import with_port
 from kerazoo.errors import ConfigError
 
 
@@ -39,7 +40,8 @@ def host_commands(
 
     Args:
         argv: as for `kerazoo.distribute.launch`.
-        hosts: names or addresses by which they reach each other; "host:port" for a port of its own.
+        hosts: names or addresses by which they reach each other; "host:port" for a port of its own,
+            "[::1]:port" where the address is one of IPv6.
         port: of all others, 1 to 65535.
 
     Raises:
@@ -56,7 +58,7 @@ def host_commands(
         )
     if not hosts:
         raise ConfigError("There are no hosts. Name them, such as `a,b`.")
-    addresses = tuple(host if _has_port(host) else f"{host}:{port}" for host in hosts)
+    addresses = tuple(with_port(host, port) for host in hosts)
     command = ["kerazoo", *argv] if argv[0] in KERAZOO_COMMANDS else list(argv)
     return [
         HostCommand(
@@ -66,8 +68,3 @@ def host_commands(
         )
         for index, host in enumerate(hosts)
     ]
-
-
-def _has_port(host: str) -> bool:
-    """ "a:1" and "[::1]:1" have one, "a" and "[::1]" have none."""
-    return ":" in host.rpartition("]")[2]

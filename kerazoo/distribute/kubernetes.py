@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kerazoo.distribute.variables import first_port, integer
+from kerazoo.distribute.variables import first_port, integer, with_port
 from kerazoo.errors import ConfigError
 
 _PORT = 12_000
@@ -64,6 +64,6 @@ def tpu_hosts(environ: Mapping[str, str]) -> dict[str, Any] | None:
     if len(hosts) < 2:
         return None
     port = first_port(environ, _PORT)
-    workers = tuple(f"{host}:{port}" for host in hosts)
+    workers = tuple(with_port(host, port) for host in hosts)
     source = "TPU_WORKER_HOSTNAMES and TPU_WORKER_ID"
     return {"workers": workers, "index": integer(environ, "TPU_WORKER_ID"), "source": source}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerazoo import global_batch
+from kerazoo.errors import ConfigError
 
 _MARK = "_kerazoo_sums_gradients_first"
 
@@ -32,6 +33,11 @@ def sum_gradients_first(optimizer: Any) -> None:
 
     optimizer.scale_loss, optimizer.apply = scale_share_of_loss, apply_sums
     for one in _with_inner_ones(optimizer):
+        if one.use_ema and one.ema_overwrite_frequency:
+            raise ConfigError(
+                f"`ema_overwrite_frequency` cannot be had on several replicas, whose weights it "
+                f"changes one by one. Remove it. Received: {one.ema_overwrite_frequency}."
+            )
         one._all_reduce_sum_gradients = list  # they are sums already
         if one.gradient_accumulation_steps:
             _accumulate_across_replicas(one)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from kerazoo.distribute import devices as device_settings
 from kerazoo.distribute.cluster import Cluster, cluster_from_environment
 from kerazoo.distribute.devices import available, check_devices, has_started
 from kerazoo.distribute.tpu import connect_tpu, find_tpu
-from kerazoo.errors import ConfigError, DataError, unknown_name
+from kerazoo.errors import ConfigError, DataError, RunError, WorkerLostError, unknown_name
 from kerazoo.notices import notice
 
 if TYPE_CHECKING:
@@ -193,12 +194,34 @@ def _join(cluster: Cluster, communication: str) -> tf.distribute.Strategy:
     implementation = tf.distribute.experimental.CommunicationImplementation[way]
     # 0 is one pack of all gradients, which is sent when the last of them is there (docs/scale.md).
     pack = 0 if tf.config.list_physical_devices("GPU") else _BYTES_PER_PACK
-    return tf.distribute.MultiWorkerMirroredStrategy(
-        cluster_resolver=cluster.resolver(),
-        communication_options=tf.distribute.experimental.CommunicationOptions(
-            implementation=implementation, bytes_per_pack=pack
-        ),
-    )
+    with _joining(cluster):
+        return tf.distribute.MultiWorkerMirroredStrategy(
+            cluster_resolver=cluster.resolver(),
+            communication_options=tf.distribute.experimental.CommunicationOptions(
+                implementation=implementation, bytes_per_pack=pack
+            ),
+        )
+
+
+@contextlib.contextmanager
+def _joining(cluster: Cluster) -> Iterator[None]:
+    """Inside, what TensorFlow says of ports and other processes is one line.
+
+    Raises:
+        WorkerLostError: another one did not come, or is gone; the same call may come out better.
+        RunError: this one cannot take part.
+    """
+    import tensorflow as tf
+
+    lost = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError)
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = " ".join(str(error.message).split())[:200]
+        kind = WorkerLostError if isinstance(error, lost) else RunError
+        raise kind(
+            f"{cluster.job} {cluster.index} cannot join the others ({cluster.source}): {reason}"
+        ) from error
 
 
 def _parameter_server(cluster: Cluster | None) -> tf.distribute.Strategy:
@@ -218,4 +241,5 @@ def _parameter_server(cluster: Cluster | None) -> tf.distribute.Strategy:
 def _coordinate(cluster: Cluster) -> tf.distribute.Strategy:
     import tensorflow as tf
 
-    return tf.distribute.ParameterServerStrategy(cluster.resolver())
+    with _joining(cluster):
+        return tf.distribute.ParameterServerStrategy(cluster.resolver())

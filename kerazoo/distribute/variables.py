@@ -26,3 +26,14 @@ def first_port(environ: Mapping[str, str], default: int) -> int:
     if not 1024 <= port <= 65535:
         raise ConfigError(f"KERAZOO_PORT must be 1024 to 65535. Received: {port}.")
     return port
+
+
+def with_port(host: str, port: int) -> str:
+    """The address of a host, which may name a port of its own.
+
+    >>> with_port("a", 1), with_port("a:2", 1), with_port("fd00::7", 1), with_port("[fd00::7]:2", 1)
+    ('a:1', 'a:2', '[fd00::7]:1', '[fd00::7]:2')
+    """
+    if host.count(":") > 1 and not host.startswith("["):
+        return f"[{host}]:{port}"
+    return host if ":" in host.rpartition("]")[2] else f"{host}:{port}"

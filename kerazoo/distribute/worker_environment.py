@@ -70,8 +70,9 @@ def share_gpus(
     """
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        files = (re.fullmatch(r"nvidia(\d+)", path.name) for path in devices.glob("nvidia*"))
-        gpus = sorted((match[1] for match in files if match), key=int)
+        # Counted: CUDA numbers from 0 what a container sees, whatever the files' numbers are.
+        files = [p for p in devices.glob("nvidia*") if re.fullmatch(r"nvidia\d+", p.name)]
+        gpus = [str(number) for number in range(len(files))]
     else:
         gpus = [gpu for gpu in visible.replace(" ", "").split(",") if gpu not in ("", "-1")]
     if not gpus and each is None:

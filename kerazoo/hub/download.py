@@ -90,7 +90,9 @@ def _archive(
 ) -> str:
     """Fetch an archive, say its hash, unpack it and throw it away."""
     # Not in `folder`, of which nothing is left after an error: what is here can be gone on with.
-    path = cache_folder() / "archives" / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+    # By the entry's key, whose lock then covers it.
+    key = f"{address}\n{sha256 or ''}"
+    path = cache_folder() / "archives" / hashlib.sha256(key.encode()).hexdigest()[:32]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # of a killed process: the address may have another one by now
     bring(path)

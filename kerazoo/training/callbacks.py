@@ -123,9 +123,12 @@ class MeasureSpeed(keras.callbacks.Callback):
         self.start = self.end = time.perf_counter()
         self.steps = 0
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.first = batch
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.end = time.perf_counter()
-        self.steps += 1
+        self.steps += batch + 1 - self.first  # several, where one call of TensorFlow has several
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # An epoch that was resumed has fewer steps here, perhaps none.

@@ -1,4 +1,4 @@
-"""Stopping a training run between two steps, when Ctrl-C or SIGTERM asks for it."""
+"""Stopping a training run between two steps, when Ctrl-C, SIGTERM or SIGHUP asks for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+_SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+
 
 class StopRequest:
-    """Notes Ctrl-C and SIGTERM instead of acting on them, until the loop can stop in order."""
+    """Notes Ctrl-C, SIGTERM and SIGHUP (a closed terminal) instead of acting on them, until the
+    loop can stop in order. One that the process ignores, as under nohup, stays ignored."""
 
     def __init__(self) -> None:
         self._signal: int | None = None
@@ -24,13 +27,15 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Note the first signal inside; a second one, of either kind, acts at once. Other threads
+        """Note the first signal inside; a second one, of any kind, acts at once. Other threads
         than the main one cannot listen: there nothing changes."""
         self._signal = None
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
+            if signal.getsignal(number) == signal.SIG_IGN:
+                continue
             # None stands for a handler that is not Python's: it cannot be put back.
             self._handlers[number] = signal.signal(number, self._note) or signal.SIG_DFL
         try:

@@ -40,6 +40,9 @@ class Loop:
     for its end, callbacks hear of the last of them. None reaches over an epoch's end or a
     checkpoint.
 
+    A callback that ends the training in the middle of an epoch, by the clock perhaps, has to do so
+    on all workers in the same step; what it decides at an epoch's end they agree on.
+
     What a custom train step changes must be in Keras's variables, metrics, seed generators, or in
     optimizers that are attributes of the model: other state is not saved.
 
@@ -156,7 +159,7 @@ class Loop:
         if self.checkpoints is not None:
             self._restore(self.checkpoints, source.fingerprint(), len(source))
         else:
-            self.progress.step = 0  # of an earlier call that broke off
+            self.progress.step, self.progress.stopped = 0, False  # of an earlier call
         return iter(self._batches(source, self.progress.epoch, self.progress.step))
 
     def _build(self, source: BatchSource) -> None:

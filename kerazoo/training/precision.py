@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kerazoo.distribute.heartbeat import beat
 from kerazoo.notices import notice
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def choose(
     make_model: Callable[[bool], keras.Model],
     batch: tuple[Any, Any],
     steps: int,
+    together: bool = False,
 ) -> Choice:
     """The given choices, each "auto" among them replaced by what is fastest here.
 
@@ -66,13 +68,15 @@ def choose(
             XLA compiles it.
         batch: (inputs, targets) to time with.
         steps: length of the run; below `WORTH_TIMING` nothing is timed.
+        together: several workers time the same steps, in each of which they wait for each other.
     """
     import tensorflow as tf
 
     precisions = _candidates() if precision == "auto" else [precision]
     if steps < WORTH_TIMING or (len(precisions) == 1 and xla != "auto"):
         return Choice(precisions[0], xla is True)
-    times = _median_step_ms({p: _timed_step(p, xla is True, make_model, batch) for p in precisions})
+    timed = {p: _timed_step(p, xla is True, make_model, batch) for p in precisions}
+    times = _median_step_ms(timed, all_turns=together)
     best = _fastest(times)
     if xla != "auto":
         return Choice(best, xla is True, times)
@@ -113,21 +117,24 @@ def _timed_step(
 
     def step() -> None:
         model.train_on_batch(*batch)
+        beat(0)
 
     step()
     return step
 
 
-def _median_step_ms(steps: dict[str, Callable[[], None]]) -> dict[str, float]:
+def _median_step_ms(
+    steps: dict[str, Callable[[], None]], *, all_turns: bool = False
+) -> dict[str, float]:
     """Milliseconds per step; the candidates take turns, so that a slow moment hits them all.
 
-    One that cannot win any more has no further turn.
+    One that cannot win any more has no further turn, unless all have all turns.
     """
     times: dict[str, list[float]] = {name: [] for name in steps}
     fastest = float("inf")
     for name in [*steps] * _ROUNDS:
         for _ in range(_STEPS):
-            if min(times[name], default=0.0) > _HOPELESS * fastest:
+            if not all_turns and min(times[name], default=0.0) > _HOPELESS * fastest:
                 break
             start = time.perf_counter()
             steps[name]()

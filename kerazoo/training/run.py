@@ -78,6 +78,7 @@ class Run:
             seed=config.training.seed,
             last_batch="dropped" if self._is_on_tpu else "smaller",
         )
+        self._check_tpu_batch()
         self.steps = len(self.batches) * config.training.epochs
         self.training = _with_an_average_in_time(config, self.steps)
         self.first_epoch = first_pruned_epoch(config, len(self.batches))
@@ -159,15 +160,16 @@ class Run:
         if self._is_on_tpu:
             wanted = self.config.distribution.precision
             return Choice("mixed_bfloat16" if wanted == "auto" else wanted, xla=False)
-        size = self.batches.batch_size
-        one_device = self.devices.num_replicas_in_sync == 1
+        replicas = self.devices.num_replicas_in_sync
+        size = -(-self.batches.batch_size // replicas)  # each of which computes all that is given
         with self.devices.scope():
             choice = choose(
                 self.config.distribution.precision,
-                self.config.distribution.xla if one_device else False,  # replicas cannot have it
+                self.config.distribution.xla if replicas == 1 else False,  # several cannot have it
                 make_model=lambda xla: distribute.prepare(self._make_trainer(xla).compiled),
                 batch=rows_of_both((self.batches.inputs, self.batches.targets), slice(size)),
                 steps=self.steps,
+                together=self.workers.count > 1,
             )
         # Workers measure alike, but not the same.
         choices = self.workers.from_chief(msgspec.json.encode(choice).decode())
@@ -247,6 +249,14 @@ class Run:
 
     def _load_best(self) -> None:
         checkpoint.load_values(self.folder.best, self.model)
+
+    def _check_tpu_batch(self) -> None:
+        cores = self.devices.num_replicas_in_sync
+        if self._is_on_tpu and self.batches.batch_size % cores:
+            raise ConfigError(
+                f"{self.config.name}: data.batch_size must be a multiple of the TPU's {cores} "
+                f"cores. Received: {self.batches.batch_size}."
+            )
 
     def _check_monitor(self) -> None:
         names = ["loss", *map(_metric_name, self.config.training.metrics)]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerazoo.errors import ConfigError, DataError, WeightsError
+from kerazoo.layers._copy_weights import copy_weights
 from kerazoo.notices import notice
 from kerazoo.zoo.build import HEAD, get
 from kerazoo.zoo.catalogue import find_config, list_models
@@ -191,5 +192,5 @@ def _with_resizing(body: keras.Model, sample_shape: tuple[int, ...]) -> tuple[An
     flat = keras.Model(inputs, body.call(resized))
     # Built anew, so that no layer remembers its call in the other model.
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(flat))
-    copy.set_weights(flat.get_weights())
+    copy_weights(flat, copy)
     return copy.input, copy

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerazoo import distill
+from kerazoo.distribute import heartbeat
 from kerazoo.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("tensorflow_backend")
@@ -356,3 +357,9 @@ def test_several_inputs_of_a_file_come_by_name(tmp_path):
     unnamed = tf.data.Dataset.from_tensors(((x, 2 * x), x))
     with pytest.raises(DataError, match=r"by these names.*2 without names"):
         distill.cache_teacher(tmp_path / "saved", unnamed)
+
+
+def test_a_teacher_that_runs_is_a_sign_of_life(teacher, dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv(heartbeat.VARIABLE, str(tmp_path / "beat"))
+    distill.cache_teacher(teacher, dataset)
+    assert heartbeat.last_beat(tmp_path / "beat").step == 0

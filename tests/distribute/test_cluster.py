@@ -75,6 +75,7 @@ def test_a_broken_tf_config_is_one_line(text, said):
         ({"worker": ["a:1", "a:1"]}, "worker", 0, ConfigError, "Twice: 'a:1'"),
         ({"worker": ["a"]}, "worker", 0, ConfigError, "'host:port'. Received: 'a'"),
         ({"worker": ["a:x"]}, "worker", 0, ConfigError, "'host:port'. Received: 'a:x'"),
+        ({"worker": ["fd00::1"]}, "worker", 0, ConfigError, "'host:port'. Received: 'fd00::1'"),
         ({**TWO, "evaluator": ["e:1"]}, "evaluator", 0, ConfigError, "evaluator has no part"),
         ({**TWO, "ps": ["p:1"]}, "worker", 0, ConfigError, "need a 'chief'"),
     ],

@@ -13,13 +13,15 @@ from kerazoo.errors import ConfigError
 def test_a_shell_that_runs_a_line_sees_its_cluster_and_arguments():
     code = "import os, sys; print(os.environ['TF_CONFIG']); print(sys.argv[1])"
     argument = "it's $HOME & more"
-    commands = host_commands([sys.executable, "-c", code, argument], ["a", "b:7000", "[::1]"])
+    commands = host_commands(
+        [sys.executable, "-c", code, argument], ["a", "b:7000", "[::1]", "fd00::7"]
+    )
     for index, each in enumerate(commands):
         done = subprocess.run(["sh", "-c", each.line], capture_output=True, text=True, check=True)
         config, said = done.stdout.splitlines()
         assert said == argument
         cluster = cluster_from_environment({"TF_CONFIG": config})
-        assert cluster.workers == ("a:12000", "b:7000", "[::1]:12000")
+        assert cluster.workers == ("a:12000", "b:7000", "[::1]:12000", "[fd00::7]:12000")
         assert cluster.index == index
         assert json.loads(each.environment["TF_CONFIG"])["task"]["type"] == "worker"
 

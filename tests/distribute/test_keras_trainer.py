@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerazoo.distribute import prepare, strategy
+from kerazoo.distribute.replica_gradients import sum_gradients_first
 from kerazoo.errors import ConfigError
 from kerazoo.training import Loop
 from tests.distribute.local_workers import assert_same, run_cases
@@ -124,3 +125,9 @@ def test_a_metric_of_another_scope_is_refused():
         Loop(model).fit(batches, epochs=1, progress=False)
     with pytest.raises(ConfigError, match="but not the metric 'error'"):
         model.fit(batches, verbose=0)
+
+
+def test_weights_overwritten_by_their_average_are_refused():
+    optimizer = keras.optimizers.SGD(use_ema=True, ema_overwrite_frequency=10)
+    with pytest.raises(ConfigError, match="`ema_overwrite_frequency`.* Received: 10"):
+        sum_gradients_first(optimizer)

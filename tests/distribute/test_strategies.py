@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from kerazoo.distribute import Cluster, devices, strategies, strategy, tpu
-from kerazoo.errors import ConfigError, DataError, UnknownNameError
+from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError, WorkerLostError
 
 needs_no_gpu = pytest.mark.skipif(
     bool(tf.config.list_physical_devices("GPU")), reason="is about machines without a GPU"
@@ -266,3 +266,15 @@ def test_this_machine_has_no_tpu_and_says_so(monkeypatch, tmp_path):
         strategy("tpu")
     with pytest.raises(DataError, match="No TPU answered at 'local': TPUs not found"):
         strategy("tpu", tpu="local")
+
+
+def test_a_worker_that_cannot_join_says_so_in_one_line():
+    cluster = Cluster(("a:1", "b:2"), 1, source="TF_CONFIG")
+    for raised, kind in (
+        (tf.errors.UnknownError(None, None, "Could not start\n gRPC server"), RunError),
+        (tf.errors.DeadlineExceededError(None, None, "no answer"), WorkerLostError),
+    ):
+        says = r"worker 1 cannot join the others \(TF_CONFIG\): "
+        with pytest.raises(kind, match=says) as error, strategies._joining(cluster):
+            raise raised
+        assert "\n" not in str(error.value)

@@ -19,6 +19,9 @@ def devices(tmp_path):
 def test_gpus_are_shared_out_equally_and_in_order(devices):
     assert share_gpus({}, workers=2, each=None, devices=devices) == ["0,1,2,3,4", "5,6,7,8,9"]
     assert share_gpus({}, workers=3, each=2, devices=devices) == ["0,1", "2,3", "4,5"]
+    for name in ("nvidia0", "nvidia1", "nvidia4"):  # a container sees the others, as 0 to 6
+        (devices / name).unlink()
+    assert share_gpus({}, workers=7, each=None, devices=devices) == list("0123456")
     visible = {"CUDA_VISIBLE_DEVICES": "7, GPU-ab,2"}
     assert share_gpus(visible, workers=3, each=None, devices=devices) == ["7", "GPU-ab", "2"]
 

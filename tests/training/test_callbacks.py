@@ -123,3 +123,16 @@ def test_crossentropies_fall_and_nan_is_worst():
         callbacks.best_epoch({"val_false_positives": [3.0, 1.0, 2.0]}, "val_false_positives") == 1
     )
     assert callbacks.best_epoch({"val_loss": [float("nan"), 2.0, float("nan")]}, "val_loss") == 1
+
+
+def test_speed_counts_steps_and_not_calls(monkeypatch):
+    now = iter([0.0, 1.0, 2.0])
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: next(now))
+    speed, logs = callbacks.MeasureSpeed(samples=80), {}
+    speed.set_params({"steps": 8})
+    speed.on_epoch_begin(0)
+    for first, last in ((0, 3), (4, 7)):  # four steps in each call of TensorFlow
+        speed.on_train_batch_begin(first)
+        speed.on_train_batch_end(last)
+    speed.on_epoch_end(0, logs)
+    assert logs == {"samples_per_second": 40.0}

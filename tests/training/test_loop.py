@@ -210,22 +210,42 @@ def test_ctrl_c_loses_nothing(unbroken, tmp_path, place, steps, file, notices):
     assert any(f"goes on after its {steps} steps" in line for line in notices())
 
 
-def test_a_program_that_handles_sigterm_gets_an_error_not_a_half_trained_model(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_with_a_handler_gets_an_error_not_a_half_trained_model(tmp_path, number):
     seen = []
-    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("the program's own handler"))
+    before = signal.signal(number, lambda *_: seen.append("the program's own handler"))
     try:
         with pytest.raises(RunError, match="Stopped after 3 steps"):
             Loop(make_model(), checkpoints=tmp_path).fit(
                 BATCHES,
                 epochs=3,
-                callbacks=[Ask(signal.SIGTERM, **PLACES[0][0])],
+                callbacks=[Ask(number, **PLACES[0][0])],
                 progress=False,
             )
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(number) is not signal.SIG_DFL
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
     assert seen == ["the program's own handler"]
     assert [path.stem for path in tmp_path.iterdir()] == ["000000-00000003"]
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        ask = Ask(signal.SIGHUP, **PLACES[0][0])
+        history = Loop(make_model()).fit(BATCHES, epochs=1, callbacks=[ask], progress=False)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert len(history["loss"]) == 1
+
+
+def test_a_loop_without_checkpoints_goes_on_after_a_callback_ended_it():
+    loop = Loop(make_model())
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(loop.model, "stop_training", True)
+    )
+    loop.fit(BATCHES, epochs=5, callbacks=[stop], progress=False)
+    assert len(loop.fit(BATCHES, epochs=3, progress=False)["loss"]) == 3
 
 
 def test_a_second_signal_of_either_kind_acts_at_once(tmp_path):

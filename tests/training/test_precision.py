@@ -14,7 +14,9 @@ def clock(monkeypatch):
     """Set `clock[candidate] = milliseconds`; nothing is trained."""
     times = {}
     monkeypatch.setattr(precision, "_timed_step", lambda *_: None)
-    monkeypatch.setattr(precision, "_median_step_ms", lambda steps: {s: times[s] for s in steps})
+    monkeypatch.setattr(
+        precision, "_median_step_ms", lambda steps, **_: {s: times[s] for s in steps}
+    )
     monkeypatch.setattr(precision, "_candidates", lambda: ["float32", "mixed_bfloat16"])
     return times
 
@@ -83,9 +85,13 @@ def test_one_that_cannot_win_is_not_timed_to_the_end(monkeypatch, seconds, steps
         now[0] += seconds[name]
         taken[name] += 1
 
-    times = precision._median_step_ms({name: lambda name=name: step(name) for name in seconds})
+    timed = {name: lambda name=name: step(name) for name in seconds}
+    times = precision._median_step_ms(timed)
     assert taken == steps
     assert times == {name: 1000 * value for name, value in seconds.items()}
+    taken.update(dict.fromkeys(seconds, 0))
+    precision._median_step_ms(timed, all_turns=True)  # workers wait for each other in every step
+    assert len(set(taken.values())) == 1
 
 
 class InPython(keras.layers.Layer):
