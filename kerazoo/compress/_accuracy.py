@@ -10,7 +10,8 @@ from kerazoo.errors import DataError
 def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
     """The share of rows whose class is right.
 
-    Raises: DataError if the targets are not one class, or one one-hot row, for each.
+    Raises: DataError if the targets are not one class, or one one-hot row, for each; of outputs of
+        one number, 0 or 1.
     """
     width = outputs.shape[-1]
     if targets.dtype.kind not in "biuf":
@@ -19,8 +20,7 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
             f"{targets.dtype}."
         )
     if width == 1:
-        outputs, classes = outputs.reshape(len(outputs), -1), targets.reshape(len(targets), -1)
-        return float(np.mean((outputs > 0.5) == (classes > 0.5)))
+        return _accuracy_of_two(outputs, targets)
     if targets.shape == outputs.shape:
         targets = targets.argmax(-1)
     classes = outputs.argmax(-1)
@@ -35,3 +35,23 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
             f"{targets.min()} to {targets.max()}."
         )
     return float(np.mean(classes == targets.reshape(classes.shape)))
+
+
+def _accuracy_of_two(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Of outputs of one number, which say that the class is 1 where they are above 0.5."""
+    if targets.size != outputs.size:
+        raise DataError(
+            f"Accuracy needs a 0 or 1 for each of the outputs {outputs.shape}. Received: targets "
+            f"{targets.shape}."
+        )
+    if not are_two_classes(targets):
+        raise DataError(
+            f"Accuracy of outputs of one number needs targets that are 0 or 1. Received: "
+            f"{targets.min():g} to {targets.max():g}."
+        )
+    return float(np.mean((outputs > 0.5) == (targets > 0.5).reshape(outputs.shape)))
+
+
+def are_two_classes(targets: np.ndarray) -> bool:
+    """Whether all of them are 0 or 1."""
+    return bool(np.isin(targets, (0, 1)).all())

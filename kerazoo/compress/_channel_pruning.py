@@ -16,6 +16,7 @@ from kerazoo.compress._channel_surgery import without_channels
 from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._layer_patterns import as_patterns
+from kerazoo.compress._unquantized import check_plain
 from kerazoo.errors import ConfigError, unknown_name
 
 
@@ -58,7 +59,7 @@ def prune_channels(
         )
     check_integer("multiple_of", multiple_of)
     graph = Graph.from_model(model, is_composite)
-    _check_plain(graph)
+    check_plain(model, 'prune(pattern="channel")')
     channel_map = ChannelMap(graph)
     _freeze_skipped(graph, channel_map, skip)
     candidates = _Candidates(graph, channel_map, multiple_of)
@@ -69,15 +70,6 @@ def prune_channels(
         share = check_number("flops", flops, above=0, below=1)
         keep = _keep_for_flops(candidates, FlopCount(graph, channel_map), share)
     return without_channels(graph, channel_map, keep)
-
-
-def _check_plain(graph: Graph) -> None:
-    for node in graph.nodes:
-        if type(node.operation).__module__.startswith("kerazoo.compress"):
-            raise ConfigError(
-                f"The layer {node.name!r} is a {type(node.operation).__name__}: remove channels "
-                f"first, then prune single weights, cluster or quantize; or `strip` the model."
-            )
 
 
 def _freeze_skipped(graph: Graph, channel_map: ChannelMap, skip: Sequence[str]) -> None:

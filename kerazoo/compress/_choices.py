@@ -45,6 +45,12 @@ class Choice:
         """Whether the output has the range of the inputs."""
         return self.lowering.kind in (Kind.PASS_THROUGH, Kind.SAME_SCALE)
 
+    @property
+    def activity_regularizer(self) -> Any:
+        """That of the layer to put in place; an own activation, a node of its own, takes it."""
+        is_behind = _is_function(self.lowering.activation)
+        return None if is_behind else _activity_regularizer(self.node)
+
 
 Choices = dict[int, Choice]
 """By the id of the node."""
@@ -73,14 +79,14 @@ def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
 def _add_choice(
     choices: Choices, graph: Graph, node: Node, scheme: QuantizationScheme | None
 ) -> None:
-    lowering = _in_scheme(graph, node, scheme)
+    lowering = lowering_in_scheme(graph, node, scheme)
     choices[id(node)] = Choice(node, lowering, scheme)
     if lowering.make is not None and _is_function(lowering.activation):
         behind = _split_activation(graph, node, lowering.activation)
         _add_choice(choices, graph, behind, scheme)
 
 
-def _in_scheme(graph: Graph, node: Node, scheme: QuantizationScheme | None) -> Lowering:
+def lowering_in_scheme(graph: Graph, node: Node, scheme: QuantizationScheme | None) -> Lowering:
     """The node's lowering as far as it is asked for, else float; or float with rounded weights."""
     lowering = lowering_of(node.operation, graph.calls_of(node.operation))
     is_wide = scheme is not None and scheme.activation_bits == 16
@@ -117,14 +123,24 @@ def _split_activation(graph: Graph, node: Node, activation: Any) -> Node:
 
 def _activation_layer(node: Node, activation: Any) -> keras.Layer:
     name = f"{node.name}{OWN_ACTIVATION}"
+    regularizer = _activity_regularizer(node)
     if not isinstance(activation, keras.Layer):
-        return keras.layers.Activation(activation, name=name, dtype=node.operation.dtype_policy)
+        policy = node.operation.dtype_policy
+        return keras.layers.Activation(
+            activation, name=name, dtype=policy, activity_regularizer=regularizer
+        )
     if activation.weights or not activation.built:  # those without any are built from the start
         raise ConfigError(
             f"The activation of {node.name!r} has weights of its own ({type(activation).__name__}):"
             f" call it as a layer behind {node.name!r} instead."
         )
-    return clone_layer(activation, name=name)
+    layer = clone_layer(activation, name=name)
+    layer.activity_regularizer = regularizer or layer.activity_regularizer
+    return layer
+
+
+def _activity_regularizer(node: Node) -> Any:
+    return getattr(unconstrained(node.operation), "activity_regularizer", None)
 
 
 OWN_ACTIVATION = "_own_activation"
@@ -149,6 +165,8 @@ def _fold_normalization(choice: Choice, choices: Choices) -> None:
         return
     if _is_called_again(choice, choices) or _is_called_again(choices[id(behind)], choices):
         return
+    if _activity_regularizer(choice.node) or _activity_regularizer(behind):
+        return  # which see what is between the two, or behind them
     if _has_one_step(choice.lowering) and has_one_range(choice.node.operation):
         return  # factors of its channels would multiply the few values
     choice.normalization = behind

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerazoo.errors import ConfigError
+from kerazoo.layers._copy_weights import copy_weights
 
 
 def clone_layer(layer: keras.Operation, name: str | None = None) -> Any:
@@ -44,12 +45,10 @@ def clone_layer(layer: keras.Operation, name: str | None = None) -> Any:
 
 def _copy_state(layer: keras.layers.Layer, clone: Any) -> None:
     _build_as(layer, clone)
-    clone.set_weights(layer.get_weights())
+    copy_weights(layer, clone)
     originals, copies = layer._flatten_layers(), clone._flatten_layers()
     for original, copy in zip(originals, copies, strict=True):  # outer ones first
         copy.trainable = original.trainable
-        if isinstance(copy, keras.layers.Normalization):
-            copy.finalize_state()
 
 
 def _build_as(layer: keras.layers.Layer, clone: Any) -> None:

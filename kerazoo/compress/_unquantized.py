@@ -36,6 +36,17 @@ def check_float(model: Any, name: str) -> None:
         )
 
 
+def check_plain(model: Any, name: str) -> None:
+    """As `check_float`, and for models that `prune` or `cluster` made, whose layers hide theirs."""
+    check_float(model, name)
+    layers = model._flatten_layers() if isinstance(model, keras.Model) else ()
+    if any(isinstance(layer, ConstrainedLayer) for layer in layers):
+        raise ConfigError(
+            f"`{name}` is for plain layers, and {model.name!r} is pruned or clustered: begin with "
+            f"the model it came from, or with `kerazoo.compress.strip(model)`."
+        )
+
+
 def unquantized(model: keras.Model) -> keras.Model:
     """A copy of `model` without any rounding: its original layers with rounded weights.
 

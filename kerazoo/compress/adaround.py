@@ -22,7 +22,7 @@ from kerazoo.compress._layer_patterns import as_patterns
 from kerazoo.compress._learned_rounding import learn_rounding
 from kerazoo.compress._node import Node
 from kerazoo.compress._samples import collect_samples
-from kerazoo.compress._unquantized import check_float
+from kerazoo.compress._unquantized import check_plain
 from kerazoo.compress._weight_grid import weight_grid
 from kerazoo.errors import ConfigError, unknown_name
 
@@ -63,8 +63,8 @@ def adaround(
         are rounded; other kernels (separable, attention, recurrent) stay as they are.
 
     Raises:
-        ConfigError: an argument is out of range, or the model is quantized already or a subclass
-            with a `call` of its own.
+        ConfigError: an argument is out of range, or the model is pruned, clustered or quantized
+            already, or a subclass with a `call` of its own.
         UnknownNameError: a pattern in `skip` that fits no layer.
         DataError: the data do not fit the model.
 
@@ -79,7 +79,7 @@ def adaround(
     check_integer("steps", steps)
     check_integer("batch_size", batch_size)
     check_integer("seed", seed, least=0)
-    check_float(model, "adaround")
+    check_plain(model, "adaround")
     rounded = fold_normalization(model)
     samples = collect_samples(data, rounded)
     graph = Graph.from_model(rounded)

@@ -20,7 +20,7 @@ from kerazoo.compress._channels import (
 from kerazoo.compress._fold_normalization import fold_normalization
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._node import Node
-from kerazoo.compress._unquantized import check_float
+from kerazoo.compress._unquantized import check_plain
 from kerazoo.layers._folding import as_array
 from kerazoo.notices import notice
 
@@ -57,8 +57,8 @@ def equalize(model: keras.Model) -> keras.Model:
         largest output. Left alone are pairs with a ReLU6 between them, which is not homogeneous (a
         notice names the layers), grouped convolutions, and shared layers.
 
-    Raises: ConfigError if the model is not built, quantized already, or a subclass with a `call` of
-        its own.
+    Raises: ConfigError if the model is not built, pruned, clustered or quantized already, or a
+        subclass with a `call` of its own.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "relu", name="a"),
     ...                           keras.layers.Dense(1, name="b")])
@@ -67,7 +67,7 @@ def equalize(model: keras.Model) -> keras.Model:
     >>> equalize(model).get_layer("a").kernel.numpy()[0].tolist()
     [4.0, 2.0]
     """
-    check_float(model, "equalize")
+    check_plain(model, "equalize")
     equalized = fold_normalization(model)
     graph = Graph.from_model(equalized)
     pairs = list(_pairs(graph))

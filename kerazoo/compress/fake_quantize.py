@@ -26,6 +26,8 @@ HAIR = 1e-3
 """Of a step: more than rounding errors, so that they never decide between two steps."""
 SAMPLED_VALUES = 2**16
 """Percentiles are taken over at most about this many values of a tensor, evenly spread."""
+LEAST_ROWS = 16
+"""That they are taken over, however many channels a row has."""
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -212,15 +214,11 @@ class FakeQuantize(keras.layers.Layer):
     def _batch_range(self, x):
         if self.ranges != "percentile":
             return range_over_replicas(ops.min(x), ops.max(x))
-        values = ops.sort(gathered(self._sampled(ops.reshape(x, (-1,)))))
+        values = ops.sort(gathered(_sampled(x)))
         values = ops.reshape(values, (-1,))  # sorted where the batch is unknown, it has no rank
         last = ops.cast(ops.shape(values)[0] - 1, "float32")
         above = ops.cast(ops.round(last * (self.percentile / 100)), "int32")
         return values[ops.cast(last, "int32") - above], values[above]
-
-    def _sampled(self, values):
-        stride = ops.maximum(ops.shape(values)[0] // SAMPLED_VALUES, 1)
-        return values[::stride]
 
     def get_config(self):
         return {
@@ -231,6 +229,19 @@ class FakeQuantize(keras.layers.Layer):
             "percentile": self.percentile,
             "fixed_range": self.fixed_range,
         }
+
+
+def _sampled(x: Any) -> Any:
+    """A flat share of the values, with all channels of each place that is looked at.
+
+    The stride is odd: sizes are powers of two more often than not, and places a power of two apart
+    would all be in the same columns.
+    """
+    channels = ops.shape(x)[-1] if len(x.shape) > 1 else 1
+    rows = ops.reshape(x, (-1, channels))
+    most = ops.maximum(SAMPLED_VALUES // channels, LEAST_ROWS)
+    stride = ops.maximum(ops.shape(rows)[0] // most, 1)
+    return ops.reshape(rows[:: stride // 2 * 2 + 1], (-1,))
 
 
 def _with_zero_on_a_step(low: Any, high: Any, levels: int) -> tuple[Any, Any]:

@@ -189,7 +189,9 @@ class _Builder:
         make = choice.lowering.make
         if make is None:
             return _copy(node, node.name)
-        parts = {"name": node.name} if isinstance(node.operation, keras.Layer) else {}
+        parts: dict[str, Any] = {}
+        if isinstance(node.operation, keras.Layer):
+            parts = {"name": node.name, "activity_regularizer": choice.activity_regularizer}
         if choice.normalization is not None:
             normalization = choice.normalization
             parts["normalization"] = _copy(normalization, self.names[id(normalization)])

@@ -36,6 +36,11 @@ class QuantizedMultiHeadAttention(QuantizedLayer):
         for name in ("query", "key", "value", "scores", "masked", "context"):
             setattr(self, f"{name}_quantizer", self.activation_quantizer(name))
         self.softmax_quantizer = self.activation_quantizer("softmax", fixed_range=SOFTMAX_RANGE)
+        # Of each projection, whose own layers are never called.
+        given = self.inner._activity_regularizer
+        self.regularizer = (
+            None if given is None else keras.layers.Identity(activity_regularizer=given)
+        )
 
     def build(self, query_shape, value_shape, key_shape=None):
         if not self.layer.built:
@@ -78,9 +83,11 @@ class QuantizedMultiHeadAttention(QuantizedLayer):
     def _project(self, inputs, dense, scale=1.0):
         kernel = quantized_kernel(dense.kernel, self.bits, scale)
         outputs = ops.einsum(dense.equation, self.cast(inputs), self.cast(kernel))
-        if dense.bias is None:
-            return outputs
-        return outputs + self.cast(ops.convert_to_tensor(dense.bias) * scale)
+        if dense.bias is not None:
+            outputs = outputs + self.cast(ops.convert_to_tensor(dense.bias) * scale)
+        if self.regularizer is not None:
+            self.regularizer(outputs / scale)
+        return outputs
 
     def _masked(self, scores, mask):
         if mask is None:

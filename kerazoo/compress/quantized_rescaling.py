@@ -66,6 +66,10 @@ class QuantizedRescaling(QuantizedLayer):
         scale, _ = scale_and_offset(self.inner)
         return {} if scale.size == 1 else {"scale": quantized_factors(scale.reshape(-1))}
 
+    def plain_weights(self) -> dict[str, Any]:
+        """None: the layer's factors are no weights of its own, or not in this form."""
+        return {}
+
 
 def scale_and_offset(layer: keras.Layer) -> tuple[np.ndarray, np.ndarray]:
     """float32 arrays of one value, or of one for each channel."""

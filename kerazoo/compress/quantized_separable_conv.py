@@ -34,7 +34,12 @@ class QuantizedSeparableConv(QuantizedConv):
 
     def quantized_weights(self):
         scale = None if self.normalization is None else scale_and_offset(self.normalization)[0]
-        pointwise = self._quantized_kernel(scale)
+        return self._weights(self._quantized_kernel(scale))
+
+    def plain_weights(self):
+        return self._weights(self._quantized_kernel())
+
+    def _weights(self, pointwise: Any) -> dict[str, Any]:
         return {
             "depthwise_kernel": self._reshaped(self._quantized_depthwise(), "depthwise_kernel"),
             "pointwise_kernel": self._reshaped(pointwise, "pointwise_kernel"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 
 from kerazoo.argument_checks import check_number
-from kerazoo.compress._layer_patterns import as_patterns
+from kerazoo.compress._layer_patterns import as_patterns, matches
 from kerazoo.errors import ConfigError, unknown_name
 
 RANGES = ("moving_average", "percentile", "learned")
@@ -80,19 +79,24 @@ class SchemeByLayer:
     """
 
     def __init__(self, scheme: Any = "int8", ranges: str | None = None, skip: Sequence[str] = ()):
-        patterns = {**_patterns(scheme), **dict.fromkeys(as_patterns(skip))}
+        skipped = as_patterns(skip)
+        given = {p: value for p, value in _patterns(scheme).items() if p not in skipped}
+        patterns = {**given, **dict.fromkeys(skipped)}  # in this order: those of `skip` count
         self.patterns = {
             pattern: _with_ranges(_scheme(value), ranges) for pattern, value in patterns.items()
         }
 
     def __call__(self, *names: str) -> QuantizationScheme | None:
-        """The scheme of the layer called any of `names`; None for float, and if nothing matches."""
-        matching = [scheme for p, scheme in self.patterns.items() if fnmatch.filter(names, p)]
+        """The scheme of the layer called any of `names`, its own name first; None for float, and
+        if nothing matches."""
+        matching = [scheme for p, scheme in self.patterns.items() if matches(p, names)]
         return matching[-1] if matching else None
 
     def unmatched(self, names: list[str]) -> list[str]:
         """The patterns that match none of the layers `names`: most likely mistyped."""
-        return [p for p in self.patterns if p != "*" and not fnmatch.filter(names, p)]
+        return [
+            p for p in self.patterns if p != "*" and not any(matches(p, [name]) for name in names)
+        ]
 
 
 def _patterns(scheme: Any) -> Mapping[str, Any]:

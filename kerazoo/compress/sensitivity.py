@@ -11,17 +11,19 @@ from keras import ops, tree
 from rich.console import Console
 from rich.progress import track
 
-from kerazoo.compress._accuracy import accuracy
+from kerazoo.compress._accuracy import accuracy, are_two_classes
 from kerazoo.compress._calibrating import calibrating
+from kerazoo.compress._choices import lowering_in_scheme
 from kerazoo.compress._composite_layers import is_composite
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._labelled_samples import labelled_samples
+from kerazoo.compress._layer_patterns import ExactName
 from kerazoo.compress._lowering import Kind, lowering_of
 from kerazoo.compress._node import Node
 from kerazoo.compress._samples import as_inputs
 from kerazoo.compress._unquantized import check_float
 from kerazoo.compress.quantize_aware import quantize_aware
-from kerazoo.compress.scheme import QuantizationScheme
+from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
 from kerazoo.compress.sensitivity_result import LayerCost, SensitivityResult
 from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.notices import logger
@@ -49,9 +51,9 @@ def sensitivity(
             pairs; or inputs alone. 2,048 samples at most are used.
         scheme: the name of a scheme, or a `QuantizationScheme`.
         metric: "accuracy": the share of samples whose class (the largest output; above 0.5 for
-            outputs of one number) is no longer right, y holding class numbers or one-hot rows;
-            "loss": the growth of the loss that the model is compiled with; "error": the
-            relative change of the outputs, the only one without y; or a function of
+            outputs of one number, whose y is 0 or 1) is no longer right, y holding class numbers or
+            one-hot rows; "loss": the growth of the loss that the model is compiled with; "error":
+            the relative change of the outputs, the only one without y; or a function of
             (y_true, y_pred) whose mean grows as predictions get worse. None takes "accuracy" for y
             that holds classes, "error" otherwise.
         progress: show a bar on stderr.
@@ -71,7 +73,8 @@ def sensitivity(
     (['dense'], 'error')
     """
     check_float(model, "sensitivity")
-    units = list(_units(Graph.from_model(model, expand=is_composite)))
+    schemes = SchemeByLayer({"*": scheme})
+    units = list(_units(Graph.from_model(model, expand=is_composite), schemes))
     samples, targets = labelled_samples(data, model)
     measure, name = _measure(metric, model, targets)
     exact = _outputs(model, samples)
@@ -93,21 +96,24 @@ def sensitivity(
     return SensitivityResult(model.name, str(scheme), name, shown, tuple(costs))
 
 
-def _units(graph: Graph) -> Iterator[list[str]]:
-    """Names of layers that become one integer operator, its first layer first."""
+def _units(graph: Graph, schemes: SchemeByLayer) -> Iterator[list[str]]:
+    """Names of layers that the scheme makes one integer operator, its first layer first."""
     seen: set[int] = set()
     for node in graph.nodes:
-        if node.is_input or id(node.operation) in seen or not _is_quantized(graph, node):
+        if node.is_input or id(node.operation) in seen:
+            continue
+        if not _is_quantized(graph, node, schemes(node.name)):
             continue
         unit = [node, *_normalization(graph, node)]
         seen.update(id(part.operation) for part in unit)
         yield [part.name for part in unit]
 
 
-def _is_quantized(graph: Graph, node: Node) -> bool:
-    lowering = lowering_of(node.operation, graph.calls_of(node.operation))
+def _is_quantized(graph: Graph, node: Node, scheme: QuantizationScheme | None) -> bool:
+    lowering = lowering_in_scheme(graph, node, scheme)
     is_layer = isinstance(node.operation, keras.Layer)
-    return is_layer and lowering.kind is Kind.QUANTIZED and not lowering.is_relu
+    is_quantized = lowering.kind is Kind.QUANTIZED or lowering.make is not None
+    return is_layer and is_quantized and not lowering.is_relu
 
 
 def _normalization(graph: Graph, node: Node) -> list[Node]:
@@ -126,18 +132,13 @@ def _quantized(
     was_disabled, logger.disabled = logger.disabled, True  # the rest is in float on purpose
     try:
         quantized = quantize_aware(
-            model, scheme={"*": None, **{_literal(name): scheme for name in layers}}
+            model, scheme={"*": None, **{ExactName(name): scheme for name in layers}}
         )
     finally:
         logger.disabled = was_disabled
     with calibrating():
         _outputs(quantized, samples)
     return quantized
-
-
-def _literal(name: str) -> str:
-    """A pattern that matches this name alone."""
-    return name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
 
 
 def _outputs(model: keras.Model, samples: list[np.ndarray]) -> list[np.ndarray]:
@@ -193,8 +194,8 @@ def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tup
 def _are_classes(targets: np.ndarray, model: keras.Model) -> bool:
     if len(model.outputs) != 1:
         return False
-    if targets.dtype.kind in "biu":
-        return True
+    if targets.dtype.kind in "biu":  # whole numbers of one output may also be measured ones
+        return model.output_shape[-1] > 1 or are_two_classes(targets)
     has_rows = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
     return has_rows and targets.dtype.kind == "f" and _are_one_hot(targets)
 

@@ -55,7 +55,7 @@ def within_limit(
     *,
     quantize: str,
     limit: float,
-    write: Callable[[Any, Path], Any],
+    write: Callable[[Any, Path, list[np.ndarray]], Any],
 ) -> WithinLimit:
     """Quantize all layers, or all but as few of the most sensitive ones as the limit takes.
 
@@ -64,7 +64,8 @@ def within_limit(
         data: (x, y), or batches of such pairs: a fifth gives the ranges, the rest the accuracy.
         quantize: "int8", "int8_io", "int16x8", "int8_weights" or "int4_weights".
         limit: of accuracy lost, as a fraction: 0.005 are half a point.
-        write: called as `write(model, path)`, writes the file of a quantized model.
+        write: called as `write(model, path, samples)`, writes the file of a quantized model; the
+            samples are for ranges that it does not carry.
 
     Raises:
         DataError: the data have no targets, or do not fit.
@@ -80,7 +81,8 @@ def within_limit(
     order: list[tuple[str, ...]] | None = None
     while True:
         quantized = _quantized(model, scheme, skipped, ranges)
-        drop = reference - accuracy(_outputs_of_file(quantized, held_out, write), targets)
+        outputs = _outputs_of_file(quantized, held_out, ranges, write)
+        drop = reference - accuracy(outputs, targets)
         if drop <= limit:
             return WithinLimit(quantized, ranges, tuple(skipped), drop)
         if order is None:
@@ -124,10 +126,11 @@ def _parts(model: Any, data: Any) -> tuple[list[np.ndarray], list[np.ndarray], n
 
 
 def _quantized(model: Any, scheme: str, skipped: list[str], ranges: list[np.ndarray]) -> Any:
+    from kerazoo.compress._layer_patterns import ExactName
     from kerazoo.compress.calibrate import calibrate
     from kerazoo.compress.quantize_aware import quantize_aware
 
-    quantized = quantize_aware(model, scheme=scheme, skip=skipped)
+    quantized = quantize_aware(model, scheme=scheme, skip=[ExactName(name) for name in skipped])
     return calibrate(quantized, ranges) if scheme != "int8_weights" else quantized
 
 
@@ -141,11 +144,14 @@ def _predict(model: Any, samples: list[np.ndarray]) -> np.ndarray:
 
 
 def _outputs_of_file(
-    model: Any, samples: list[np.ndarray], write: Callable[[Any, Path], Any]
+    model: Any,
+    samples: list[np.ndarray],
+    ranges: list[np.ndarray],
+    write: Callable[[Any, Path, list[np.ndarray]], Any],
 ) -> np.ndarray:
     names = [port.name for port in describe(model).inputs]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "candidate.tflite"
-        write(model, path)
+        write(model, path, ranges)
         outputs = load_tflite(path).predict(dict(zip(names, samples, strict=True)))
     return np.asarray(next(iter(outputs.values())) if isinstance(outputs, dict) else outputs)

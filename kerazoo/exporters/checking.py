@@ -190,6 +190,7 @@ def _run_file(path: Path, interface: Interface, samples: Samples) -> dict[str, n
 
 def _differ(outputs: np.ndarray) -> bool:
     """Whether samples get different outputs; a constant output would agree with nearly any file."""
+    outputs = outputs.astype(np.float64)  # booleans have no differences
     largest = float(np.abs(outputs).max())
     return len(outputs) < 2 or float(np.ptp(outputs, axis=0).max()) > 1e-3 * largest
 

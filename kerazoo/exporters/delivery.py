@@ -106,7 +106,9 @@ def export(
             labelled_zoo_samples(card) if calibration is None else calibration,
             quantize=str(quantize),
             limit=max_accuracy_drop,
-            write=lambda candidate, file: export(candidate, file, verify=False),
+            write=lambda candidate, file, samples: export(
+                candidate, file, calibration=tuple(samples), verify=False
+            ),
         )
         model, interface = limited.model, describe(limited.model)
         calibration = tuple(limited.samples)

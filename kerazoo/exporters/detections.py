@@ -63,7 +63,7 @@ def weighted_pairs(expected: np.ndarray, found: np.ndarray) -> tuple[np.ndarray,
     are multiplied by the score. What has no partner stands beside zeros.
     """
     pairs = [_pair(*image) for image in zip(expected, found, strict=True)]
-    longest = max(len(one) for one, _ in pairs)
+    longest = max([1, *(len(one) for one, _ in pairs)])  # a row of zeros where nothing is found
     both = np.zeros((2, len(pairs), longest, 6))
     for number, sides in enumerate(pairs):
         for side, rows in enumerate(sides):

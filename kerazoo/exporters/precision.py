@@ -23,6 +23,8 @@ def in_float32(model: Any) -> Any:
     """
     import keras
 
+    from kerazoo.layers._copy_weights import copy_weights
+
     # Keras has no public walk that reaches the sublayers of composite layers.
     layers = list(model._flatten_layers(include_self=True, recursive=True))
     _check_weights(model, layers)
@@ -43,7 +45,7 @@ def in_float32(model: Any) -> Any:
             f"float32: {str(error).strip().splitlines()[0]} Register its classes with "
             "@keras.saving.register_keras_serializable(), or build it in float32."
         ) from error
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     return copy
 
 

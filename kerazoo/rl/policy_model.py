@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerazoo.layers._copy_weights import copy_weights
 from kerazoo.zoo.agent_config import AgentConfig, CategoricalDeepQ
 
 
@@ -36,7 +37,7 @@ def with_centred_scores(model: keras.Model) -> keras.Model:
     are up to 90, and 0.1 apart. In 8 bits they would be equal; their differences are not.
     """
     copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     head = copy.layers[-1]
     if isinstance(head, layers.Dense) and head.activation is keras.activations.linear:
         kernel, bias = head.get_weights()

@@ -87,6 +87,24 @@ def test_percentiles_leave_outliers_out():
     np.testing.assert_allclose(range_of(layer), np.percentile(x, [0.1, 99.9]), atol=2e-3)
 
 
+@pytest.mark.parametrize("channel", [0, 5])
+def test_percentiles_of_large_tensors_are_of_all_channels_and_columns(channel):
+    x = np.zeros((4, 64, 64, 8), "float32")  # 2 ** 17 values: every other one is enough
+    x[..., channel] = 3.0
+    x[:, :, 1::2, channel] = 7.0
+    layer = FakeQuantize(ranges="percentile", percentile=99)
+    layer(x, training=True)
+    assert range_of(layer) == (0.0, 7.0)
+
+
+def test_percentiles_of_wide_rows_are_of_several():
+    x = np.zeros((32, 2**16), "float32")
+    x[1:] = 5.0
+    layer = FakeQuantize(ranges="percentile", percentile=80)
+    keras.Sequential([keras.Input((None,)), layer])(x, training=True)
+    assert range_of(layer) == (0.0, 5.0)
+
+
 def test_16_bits_are_symmetric():
     layer = FakeQuantize(16)
     layer(np.array([-1.0, 4.0], "float32"), training=True)

@@ -80,6 +80,21 @@ def test_accuracy_of_classes_that_the_outputs_do_not_have():
         accuracy(np.eye(2), np.array(["a", "b"]))
 
 
+def test_accuracy_of_one_number_is_of_zeros_and_ones():
+    outputs = np.array([[0.2], [0.9], [0.7]])
+    assert accuracy(outputs, np.array([0, 1, 0])) == pytest.approx(2 / 3)
+    with pytest.raises(DataError, match="0 or 1. Received: 18 to 90"):
+        accuracy(outputs, np.array([18, 40, 90]))
+    with pytest.raises(DataError, match="a 0 or 1 for each"):
+        accuracy(outputs, np.eye(3))
+
+
+@pytest.mark.parametrize(("ages", "metric"), [([18, 40] * 8, "error"), ([0, 1] * 8, "accuracy")])
+def test_whole_numbers_of_a_regression_are_no_classes(ages, metric):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    assert sensitivity(model, (X, np.array(ages)), progress=False).metric == metric
+
+
 def test_plots_and_metrics(net, tmp_path):
     result = sensitivity(net, X, progress=False)
     with pytest.raises(ConfigError, match=r"must end in .png"):

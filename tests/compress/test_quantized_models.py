@@ -224,6 +224,33 @@ def test_stripped_recurrent_layers_have_rounded_weights(kind):
         np.testing.assert_array_equal(getattr(cell, name), kernel)
 
 
+def test_stripped_separable_convolutions_have_rounded_kernels_and_their_normalization():
+    inputs = keras.Input((6, 6, 2))
+    x = layers.SeparableConv2D(3, 3, depth_multiplier=2, name="conv")(inputs)
+    x = layers.BatchNormalization(name="norm")(x)
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    model.get_layer("norm").moving_variance.assign([4.0, 9.0, 0.25])
+    x = values(4, 6, 6, 2)
+    quantized = nearly(model, x, scheme="int8_weights")
+    plain = strip(quantized)
+    np.testing.assert_allclose(plain(x), quantized(x), atol=1e-6)
+    assert not np.array_equal(
+        plain.get_layer("conv").pointwise_kernel, model.get_layer("conv").pointwise_kernel
+    )
+
+
+def test_stripped_rescalings_by_channel_have_their_exact_numbers():
+    adapted = layers.Normalization()
+    adapted.adapt(values(16, 3) * [1.0, 2.0, 3.0])
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Rescaling([0.3, 2.0, 1.0]), adapted, layers.Dense(2)]
+    )
+    x = values(4, 3)
+    plain = strip(quantize_aware(model))
+    scaled = keras.Model(plain.input, plain.layers[-1].input)(x)
+    np.testing.assert_allclose(scaled, adapted(x * np.float32([0.3, 2.0, 1.0])), rtol=1e-6)
+
+
 # Arguments
 
 

@@ -22,6 +22,12 @@ def test_nothing_matches_is_float_and_skip_comes_last():
     assert of("conv").activation_bits == 8
 
 
+def test_skip_comes_last_where_the_scheme_has_the_same_pattern():
+    of = SchemeByLayer({"head_*": "int4_weights", "*_proj": "int8"}, skip=["head_*"])
+    assert of("head_proj") is None
+    assert of("stem_proj").weight_bits == 8
+
+
 def test_yaml_file(tmp_path):
     path = tmp_path / "scheme.yaml"
     path.write_text('"*": int8\nhead: {weight_bits: 4, ranges: percentile}\nlogits: null\n')

@@ -112,6 +112,39 @@ def test_table_and_plot(net, data, tmp_path, monkeypatch):
         result.plot(tmp_path / "none.png")
 
 
+def test_layers_of_the_same_name_in_two_towers_are_told_apart():
+    keras.utils.set_random_seed(0)
+    first, second = (
+        keras.Sequential(
+            [keras.Input((3,)), layers.Dense(2, use_bias=False, name="dense")], name=name
+        )
+        for name in ("a", "b")
+    )
+    second.layers[0].kernel.assign(np.zeros((3, 2)))  # costs nothing
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.ops.stack([first(inputs), second(inputs)], axis=1))
+    x = np.eye(3, dtype="float32")
+    result = sensitivity(model, x, scheme="int8_weights", progress=False)
+    assert [entry.layer for entry in result] == ["dense", "b_dense"]
+    assert result["dense"].error > 0
+    assert result["b_dense"].error == 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "names"), [("int8_weights", {"conv", "y"}), ("int16x8", {"scale", "conv", "y"})]
+)
+def test_layers_that_the_scheme_leaves_in_float_are_left_out(scheme, names):
+    inputs = keras.Input((4, 4, 2))
+    x = layers.Conv2D(2, 1, activation="relu", name="conv")(
+        layers.Rescaling(0.5, name="scale")(inputs)
+    )
+    x = layers.LayerNormalization(name="norm")(layers.Flatten()(x))
+    outputs = layers.Dense(2, activation="softmax", name="y")(x)
+    x = np.random.default_rng(0).normal(size=(4, 4, 4, 2)).astype("float32")
+    result = sensitivity(keras.Model(inputs, outputs), x, scheme=scheme, progress=False)
+    assert {entry.layer for entry in result} == names
+
+
 @pytest.mark.parametrize(
     ("data", "arguments", "error", "text"),
     [

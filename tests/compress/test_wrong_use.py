@@ -8,7 +8,9 @@ from keras import layers
 from kerazoo.compress import (
     ConstantSparsity,
     PolynomialDecay,
+    adaround,
     cluster,
+    equalize,
     prune,
     quantize_aware,
     report,
@@ -81,3 +83,13 @@ def test_weights_that_are_not_finite(function, value):
 def test_quantized_models_are_compressed_too_late(function):
     with pytest.raises(ConfigError, match="quantize last"):
         function(quantize_aware(dense_model()))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [equalize, lambda m: adaround(m, np.ones((4, 8))), lambda m: prune(m, pattern="channel")],
+)
+@pytest.mark.parametrize("compress", [prune, lambda model: cluster(model, clusters=2)])
+def test_pruned_and_clustered_models_are_to_be_stripped_first(function, compress):
+    with pytest.raises(ConfigError, match=r"is pruned or clustered: .*strip\(model\)"):
+        function(compress(dense_model()))

@@ -85,6 +85,21 @@ def test_the_file_is_fed_by_its_own_names(data, tmp_path, name):
     assert report.float_layers == ()
 
 
+def test_layers_without_16_bits_get_their_ranges_from_the_data(data, tmp_path):
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(3, "softmax")])
+    x, _ = data
+    report = kerazoo.export(
+        model,
+        tmp_path / "net.tflite",
+        quantize="int16x8",
+        calibration=(x, model.predict(x, verbose=0).argmax(-1)),
+        max_accuracy_drop=0.05,
+        verify=False,
+    )
+    assert report.quantize == "int16x8"
+    assert report.accuracy_drop <= 0.05
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [

@@ -66,5 +66,7 @@ def test_what_is_wrong_is_seen(spoil):
 def test_nothing_found_on_both_sides_is_equal():
     nothing = np.broadcast_to([0, 0, 0, 0, 0, -1.0], (3, 4, 6))
     one, other = weighted_pairs(nothing, nothing)
-    assert one.shape == other.shape
+    assert one.shape == other.shape == (3, 1, 6)
     assert np.array_equal(one, other)
+    assert verdict(nothing, nothing).problem is None
+    assert verdict(nothing, some_detections(images=3)[:, :4]).problem is not None

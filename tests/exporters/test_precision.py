@@ -41,3 +41,13 @@ def test_layers_quantized_by_keras_are_refused(dense_of, tmp_path):
     model.quantize("int8")
     with pytest.raises(ExportError, match=r"quantized by model.quantize\(\)"):
         exporters.export(model, tmp_path / "m.tflite")
+
+
+def test_adapted_and_given_normalizations_of_mixed_models_keep_their_numbers(tmp_path):
+    adapted = keras.layers.Normalization(dtype="mixed_bfloat16")
+    adapted.adapt(np.array([[10.0, -20.0], [14.0, -26.0]], "float32"))
+    given = keras.layers.Normalization(mean=[3.0, 4.0], variance=[4.0, 1.0], dtype="mixed_bfloat16")
+    model = keras.Sequential([keras.Input((2,)), adapted, given])
+    report = exporters.export(model, tmp_path / "m.tflite", verify=False)
+    outputs = exporters.load_tflite(report.path)(np.array([[14.0, -20.0]], "float32"))
+    np.testing.assert_allclose(outputs, [[-1.0, -3.0]], atol=1e-6)

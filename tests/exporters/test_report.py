@@ -1,5 +1,6 @@
 import json
 
+import keras
 import pytest
 
 import kerazoo.exporters as exporters
@@ -42,6 +43,14 @@ def test_constant_outputs_are_pointed_out(small, tmp_path, caplog, monkeypatch):
     small.layers[-1].kernel.assign(small.layers[-1].kernel * 0)
     exporters.export(small, tmp_path / "m.tflite")
     assert "hardly differ" in caplog.text
+
+
+def test_booleans_are_compared_too(tmp_path, numbers):
+    inputs = keras.Input((4,))
+    scores = keras.layers.Dense(3, use_bias=False)(inputs)
+    model = keras.Model(inputs, keras.ops.greater(scores, 0.0))
+    report = exporters.export(model, tmp_path / "m.tflite", calibration=numbers)
+    assert (report.agreement, report.max_abs_error) == (1.0, 0.0)
 
 
 def test_latency_of_a_file(reports):

@@ -8,6 +8,7 @@ import keras
 
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
+from kerazoo.layers._copy_weights import copy_weights
 from kerazoo.training.steps._probabilities import check_from_logits, log_probabilities
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -83,7 +84,7 @@ class MeanTeacher(TrainStepWrapper):
         with keras.name_scope("teacher"):  # so that no two variables have the same path
             self.teacher = keras.models.clone_model(model)
         self.teacher.trainable = False
-        self.teacher.set_weights(model.get_weights())
+        copy_weights(model, self.teacher)
         weights = {id(weight) for weight in self.teacher.weights}
         for variable in self.teacher.variables:
             if id(variable) not in weights:  # other noise than the model's, also with fixed seeds
