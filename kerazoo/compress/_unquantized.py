@@ -67,6 +67,11 @@ class _Unquantizer:
             for node in graph.nodes
             if isinstance(node.operation, QuantizedLayer)
         }
+        self.folded = {
+            node.operation.normalization.name
+            for node in graph.nodes
+            if getattr(node.operation, "normalization", None) is not None
+        }
         self.layers: dict[int, list[Any]] = {}
 
     def __call__(self, node: Node, *args: Any, **kwargs: Any) -> Any:
@@ -87,8 +92,10 @@ class _Unquantizer:
         name = node.name.removesuffix(OWN_ACTIVATION)
         if name != node.name and name in self.wrapped:
             return True
-        is_output = isinstance(node.operation, keras.layers.Identity)
-        return is_output and f"{node.name}{LAYER_OF_OUTPUT}" in self.names
+        if not isinstance(node.operation, keras.layers.Identity):
+            return False
+        is_output = f"{node.name}{LAYER_OF_OUTPUT}" in self.names
+        return is_output or node.name in self.folded  # the output is named after what is in a layer
 
     def _layers(self, node: Node) -> list[Any]:
         key = id(node.operation)

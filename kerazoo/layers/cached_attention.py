@@ -31,8 +31,10 @@ class CachedAttention(layers.Layer):
     Call arguments:
         inputs: `(batch, time, features)`, what asks.
         context: `(batch, steps, features)`, what is asked; None: `inputs`.
-        mask: bool, `(batch, steps)`: which steps of the context there are; None: all. Where there
-            is none at all, each counts alike.
+        mask: bool, `(batch, time)`: which steps of the inputs there are; None: all.
+        context_mask: bool, `(batch, steps)`: the same of the context.
+
+    Attention goes to the steps that there are; where there is none at all, each counts alike.
 
     Shape: that of `inputs`. Masks pass. Softmax is taken in float32 at least.
 
@@ -71,7 +73,9 @@ class CachedAttention(layers.Layer):
         self.output_map = layers.Dense(input_shape[-1], dtype=self.dtype_policy, name="output")
         self.output_map.build((None, None, self.num_heads * self.key_dim))
 
-    def call(self, inputs, context=None, mask=None, training=None):
+    def call(self, inputs, context=None, mask=None, context_mask=None, training=None):
+        if context is not None:  # Keras hands `mask` on as that of the output
+            mask = context_mask
         keys, values = self.keys_and_values(inputs if context is None else context)
         if mask is not None:
             mask = ops.expand_dims(ops.cast(mask, "bool"), 1)

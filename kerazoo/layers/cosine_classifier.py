@@ -103,8 +103,8 @@ class CosineClassifier(layers.Layer):
 
     def call(self, features, labels=None, training=False):
         precise = keras.backend.result_type(features.dtype, "float32")
-        directions = _normalized(ops.cast(self.kernel, precise), axis=0)
-        cosine = ops.matmul(_normalized(ops.cast(features, precise), axis=1), directions)
+        directions = normalized(ops.cast(self.kernel, precise), axis=0)
+        cosine = ops.matmul(normalized(ops.cast(features, precise), axis=1), directions)
         if training and self.margin > 0:
             cosine = self._with_margin(cosine, labels)
         return ops.cast(self.scale * cosine, self.compute_dtype)
@@ -142,7 +142,7 @@ class CosineClassifier(layers.Layer):
         }
 
 
-def _normalized(vectors, axis):
-    """Of length 1 along `axis`; zeros stay, and with a slope of 0 rather than NaN."""
+def normalized(vectors, axis):
+    """Of length 1 along `axis`; zeros stay, and with a slope of 0, neither NaN nor the floor's."""
     squares = ops.sum(ops.square(vectors), axis=axis, keepdims=True)
-    return vectors * ops.rsqrt(ops.maximum(squares, 1e-12))
+    return vectors * ops.where(squares > 0, ops.rsqrt(ops.maximum(squares, 1e-12)), 0.0)

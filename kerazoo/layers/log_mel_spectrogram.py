@@ -25,7 +25,8 @@ class LogMelSpectrogram(layers.Layer):
     in float32 whatever the precision of the model: the spectrum needs the digits.
 
     Source: Davis, Mermelstein 1980, doi:10.1109/TASSP.1980.1163420; the numbers are those of
-    `tf.signal.stft` and `tf.signal.linear_to_mel_weight_matrix`.
+    `tf.signal.stft` and `tf.signal.linear_to_mel_weight_matrix` for an even `frame_length`; for an
+    odd one their window is not periodic.
 
     Args:
         rate: samples per second, above 0.
@@ -58,7 +59,7 @@ class LogMelSpectrogram(layers.Layer):
         floor: float = 1e-6,
         **kwargs: Any,
     ):
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.rate = check_integer("rate", rate)
         self.frame_length = check_integer("frame_length", frame_length, least=2)
         self.frame_step = check_integer("frame_step", frame_step)

@@ -29,7 +29,8 @@ class SpecAugment(layers.Layer):
         band_width: of the widest one, in bands, 1 or more.
         seed: integer, or None for one that Keras draws.
 
-    Shape: `(batch, frames, bands)` or `(batch, frames, bands, channels)`, and the same out.
+    Shape: `(batch, frames, bands)` or `(batch, frames, bands, channels)`, and the same out. Masks
+    pass.
 
     Raises: ConfigError if an argument is out of its range; DataError if the input has another rank,
     or a widest stripe would cover it.
@@ -50,6 +51,7 @@ class SpecAugment(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.time_masks = check_integer("time_masks", time_masks, least=0)
         self.time_width = check_integer("time_width", time_width)
         self.band_masks = check_integer("band_masks", band_masks, least=0)

@@ -109,7 +109,7 @@ class TransformerBlock(layers.Layer):
         if self.has_context:
             asked = self.context_norm(x)
             added = self.context_attention(
-                asked, context=context, mask=context_mask, training=training
+                asked, context=context, context_mask=context_mask, training=training
             )
             x = x + self.drop(added, training=training)
         return x + self.drop(self._dense(x), training=training)

@@ -139,13 +139,15 @@ class AnchorFreeLoss(keras.losses.Loss):
         return label, distances, ops.cast(belongs, "float32")
 
     def _focal(self, wanted: Any, logits: Any) -> Any:
-        of_right = ops.sigmoid(ops.where(wanted > 0, logits, -logits))
+        # A power by its logarithm: that of 0, which the probability may round to, has no slope.
+        of_wrong = ops.log_sigmoid(ops.where(wanted > 0, -logits, logits))
         weight = ops.where(wanted > 0, self.alpha, 1 - self.alpha)
-        return weight * (1 - of_right) ** self.gamma * _cross_entropy(wanted, logits)
+        return weight * ops.exp(self.gamma * of_wrong) * _cross_entropy(wanted, logits)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "dtype": self.dtype,
             "grid": self.grid,
             "stride": self.stride,
             "radius": self.radius,

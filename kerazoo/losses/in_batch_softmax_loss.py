@@ -84,7 +84,8 @@ class InBatchSoftmaxLoss(keras.losses.Loss):
             )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "temperature": self.temperature}
+        config = super().get_config()
+        return {**config, "dtype": self.dtype, "temperature": self.temperature}
 
 
 _NEVER = -1e9

@@ -63,4 +63,4 @@ class QuantileLoss(keras.losses.Loss):
         return ops.mean(ops.maximum(quantiles * error, (quantiles - 1) * error), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "quantiles": self.quantiles}
+        return {**super().get_config(), "dtype": self.dtype, "quantiles": self.quantiles}

@@ -76,6 +76,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "dtype": self.dtype,
             "smoothing": self.smoothing,
             "ignore_class": self.ignore_class,
         }

@@ -8,21 +8,24 @@ import keras
 from keras import ops
 
 from kerazoo.argument_checks import check_integer
+from kerazoo.metrics._sample_weights import spread_weights, without_masked
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
 class TokenAccuracy(keras.metrics.Mean):
     """Mean of argmax(y_pred) = y_true over all that is not labelled `ignore_class`.
 
-    Keras's `SparseCategoricalAccuracy` counts all. `y_true`: class numbers, `(batch, ...)`;
-    `y_pred`: scores, `(batch, ..., classes)`; `sample_weight`: one for each of `y_true`, or for
-    each sample. A fraction, 0 where nothing counts.
+    Keras's `SparseCategoricalAccuracy` counts all. `y_true`: class numbers, `(batch, ...)` or
+    `(batch, ..., 1)`; `y_pred`: scores, `(batch, ..., classes)`; `sample_weight`: one for each
+    label, or for each sample. Predictions that a Keras mask hides are left out. A fraction, 0 where
+    nothing counts.
 
     Args:
         ignore_class: 0 or more, such as the number of a padding; None: all count.
         name, dtype: as for every Keras metric.
 
-    Raises: ConfigError if `ignore_class` is out of its range.
+    Raises: ConfigError if `ignore_class` is out of its range; DataError for weights that do not
+    fit.
 
     >>> metric = kerazoo.metrics.TokenAccuracy(ignore_class=0)
     >>> metric.update_state([[2, 1, 0]], [[[0, 0, 1], [0, 0, 1], [0, 0, 1]]])
@@ -43,18 +46,16 @@ class TokenAccuracy(keras.metrics.Mean):
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        likeliest = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
-        is_right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), y_true)
-        weights = ops.ones_like(y_true, dtype=self.dtype)
+        if len(y_true.shape) > len(likeliest.shape):
+            y_true = ops.squeeze(y_true, -1)
+        is_right = ops.cast(ops.equal(likeliest, y_true), "float32")
+        weights = without_masked(spread_weights(sample_weight, is_right), y_pred)
         if self.ignore_class is not None:
-            weights = ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
-        if sample_weight is not None:
-            given = ops.cast(ops.convert_to_tensor(sample_weight), self.dtype)
-            missing = (1,) * (len(weights.shape) - len(given.shape))
-            weights = weights * ops.reshape(given, (*ops.shape(given), *missing))
+            weights = ops.where(ops.equal(y_true, self.ignore_class), 0.0, weights)
         # Flat: of rows Keras takes means first, and then a step of a long batch would count less.
-        is_right = ops.reshape(ops.cast(is_right, self.dtype), (-1,))
-        super().update_state(is_right, ops.reshape(weights, (-1,)))
+        super().update_state(ops.reshape(is_right, (-1,)), ops.reshape(weights, (-1,)))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": self.ignore_class}

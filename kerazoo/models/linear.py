@@ -26,6 +26,10 @@ def linear(
     inputs = keras.Input(tuple(input_shape), name="features")
     x = inputs
     if mean is not None and variance is not None:
-        x = layers.Normalization(mean=mean, variance=variance, name="standardize")(x)
+        # In float32: half precision cannot tell values far from zero apart.
+        standardize = layers.Normalization(
+            mean=mean, variance=variance, dtype="float32", name="standardize"
+        )
+        x = standardize(x)
     outputs = layers.Dense(units, dtype="float32", name="prediction")(x)
     return keras.Model(inputs, outputs)

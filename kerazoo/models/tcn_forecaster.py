@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from kerazoo.layers import TemporalConvBlock
+from kerazoo.models._names import with_numbers
 
 
 def tcn_forecaster(
@@ -39,10 +40,14 @@ def tcn_forecaster(
         dropout: probability of dropping a feature in training, 0 to below 1.
     """
     inputs = keras.Input(tuple(input_shape), name="series")
-    x = layers.Rescaling(1 / deviation, offset=-mean / deviation, name="standardize")(inputs)
-    for rate in dilation_rates:
+    # In float32: half precision cannot tell values far from zero apart.
+    x = layers.Rescaling(
+        1 / deviation, offset=-mean / deviation, dtype="float32", name="standardize"
+    )(inputs)
+    names = with_numbers("block", dilation_rates)
+    for rate, name in zip(dilation_rates, names, strict=True):
         block = TemporalConvBlock(
-            filters, kernel_size, dilation_rate=rate, dropout=dropout, name=f"block_{rate}"
+            filters, kernel_size, dilation_rate=rate, dropout=dropout, name=name
         )
         x = block(x)
     x = layers.Cropping1D((input_shape[0] - 1, 0), name="last_step")(x)

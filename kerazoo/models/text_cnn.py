@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from kerazoo.models._head import classifier_head
+from kerazoo.models._names import with_numbers
 
 
 def text_cnn(
@@ -51,11 +52,10 @@ def text_cnn(
     )(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")(x)
     maxima = []
-    for size in kernel_sizes:
-        conv = layers.Conv1D(filters, size, padding="same", activation="relu", name=f"conv_{size}")(
-            x
-        )
-        maxima.append(layers.GlobalMaxPooling1D(name=f"maximum_{size}")(conv))
+    names = with_numbers("conv", kernel_sizes), with_numbers("maximum", kernel_sizes)
+    for size, name, name_of_maximum in zip(kernel_sizes, *names, strict=True):
+        conv = layers.Conv1D(filters, size, padding="same", activation="relu", name=name)(x)
+        maxima.append(layers.GlobalMaxPooling1D(name=name_of_maximum)(conv))
     x = layers.Concatenate(name="maxima")(maxima)
     x = layers.Dropout(dropout, name="dropout")(x)
     limit = keras.constraints.MaxNorm(max_norm, axis=0)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from kerazoo.layers.cosine_classifier import normalized
+
 
 def two_tower(
     items: int,
@@ -44,12 +46,14 @@ def two_tower(
 
 def _user_tower(items: int, units: int, hidden_units: Sequence[int], dropout: float) -> keras.Model:
     history = keras.Input((items,), name="history")
-    x = layers.UnitNormalization(name="scale")(history)
+    # Not by Keras's layer, of which no history is NaN in float16 and in a .tflite file, and whose
+    # slope at zero, where its vector is at first, is 1e12.
+    x = normalized(history, axis=-1)
     x = layers.Dropout(dropout, name="dropout")(x)
     for number, width in enumerate(hidden_units, start=1):
         x = layers.Dense(width, activation="tanh", name=f"hidden_{number}")(x)
     x = layers.Dense(units, name="vector")(x)
-    vector = layers.UnitNormalization(dtype="float32", name="length_1")(x)
+    vector = normalized(ops.cast(x, "float32"), axis=-1)
     return keras.Model(history, vector, name="user_tower")
 
 

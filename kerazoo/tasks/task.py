@@ -43,7 +43,8 @@ class Task:
     ) -> Prediction:
         """One answer of the deployed model in words; `top` labels at most."""
         count = output.shape[-1]
-        is_regression = count == 1 if data is None else data.class_names is None
+        # One number is no share of its own sum: a value, even of a dataset with classes.
+        is_regression = count == 1 or (data is not None and data.class_names is None)
         scores = {} if is_regression else _scores(output, labels_or_numbers(data, count), top)
         return Prediction(source, scores, [float(value) for value in output.reshape(-1)])
 

@@ -306,3 +306,20 @@ def test_weights_alone_are_stored_in_8_bits(tmp_path):
     assert report.quantize == "int8_weights"
     assert report.size_bytes < 0.4 * floats
     assert report.relative_error < 0.02
+
+
+def test_a_normalization_at_the_end_comes_back():
+    """It is folded into the layer before it, and the output has its name all the same."""
+    net = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            keras.layers.Conv2D(4, 3, use_bias=False),
+            keras.layers.BatchNormalization(name="norm"),
+        ]
+    )
+    plain = strip(quantize_aware(net, scheme="int8_weights"))
+    assert [type(layer) for layer in plain.layers[1:]] == [
+        keras.layers.Conv2D,
+        keras.layers.BatchNormalization,
+    ]
+    assert plain.layers[-1].name == "norm"

@@ -53,7 +53,7 @@ def test_attention_to_a_context_is_keras_own(scatter, has_mask):
     inputs, context = sequences(4, 6)
     mask = np.arange(6) < np.array([[6], [4], [1]]) if has_mask else None
     expected = other(inputs, context, attention_mask=None if mask is None else mask[:, None])
-    outputs = own(inputs, context=context, mask=mask)
+    outputs = own(inputs, context=context, context_mask=mask)
     np.testing.assert_allclose(array(outputs), array(expected), atol=1e-5)
 
 
@@ -82,6 +82,20 @@ def test_a_mask_of_the_embedding_is_the_mask():
     model = keras.Model(numbers, CachedAttention(HEADS, SIZE)(embedded))
     short, padded = np.array([[3, 4, 5]]), np.array([[3, 4, 5, 0, 0]])
     np.testing.assert_allclose(array(model(padded))[:, :3], array(model(short)), atol=1e-6)
+
+
+def test_inputs_and_context_have_masks_of_their_own():
+    """Of other lengths: the context's says what is attended to, the inputs' goes on."""
+    asks, asked = (keras.Input((None,), dtype="int32") for _ in "ab")
+    embed = keras.layers.Embedding(7, FEATURES, mask_zero=True)
+    outputs = CachedAttention(HEADS, SIZE)(embed(asks), context=embed(asked))
+    assert outputs._keras_mask.shape == (None, None)
+    model = keras.Model([asks, asked], outputs)
+    short, padded = np.array([[3, 4, 5]]), np.array([[3, 4, 5, 0, 0]])
+    ends = np.array([[1, 0]])
+    attended = model([ends, padded])
+    np.testing.assert_allclose(array(attended), array(model([ends, short])), atol=1e-6)
+    np.testing.assert_array_equal(array(attended._keras_mask), ends > 0)
 
 
 @pytest.mark.parametrize(

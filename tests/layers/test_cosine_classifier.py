@@ -131,6 +131,19 @@ def test_slopes_are_finite_where_angles_are_0_or_pi_or_none(policy, margin_type)
     assert not outputs[2, [0, 1, 3]].any()
 
 
+@pytest.mark.usefixtures("tensorflow_backend")
+def test_features_without_direction_have_no_slope():
+    import tensorflow as tf
+
+    layer = make(scale=1.0)
+    features = tf.Variable(np.stack([np.zeros(6, "float32"), np.ones(6, "float32")]))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(features) * [1.0, 2.0, 3.0, 4.0])
+    slope = tape.gradient(total, features).numpy()
+    assert not slope[0].any()
+    assert slope[1].any()
+
+
 def test_lengths_do_not_count_even_in_half_precision():
     """200 ** 2 * 64 is beyond float16; the angle must not notice."""
     layer = make(features=64, dtype="mixed_float16", scale=16.0)

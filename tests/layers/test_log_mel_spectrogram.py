@@ -67,6 +67,16 @@ def test_digits_are_kept_in_mixed_precision():
     assert layer.compute_dtype == "float32"
 
 
+def test_the_waveform_is_not_rounded_whatever_the_dtype_of_the_result():
+    """Rounded to bfloat16, a tone would be noise in all other bands."""
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(600) / 8000).astype("float32")[None]
+    expected = keras.ops.convert_to_numpy(LogMelSpectrogram(8000, floor=1e-7)(tone))
+    outputs = LogMelSpectrogram(8000, floor=1e-7, dtype="mixed_bfloat16")(tone)
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    outputs = keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32"))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -54,6 +54,12 @@ def test_inference_changes_nothing():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(SpecAugment()(inputs)), inputs)
 
 
+def test_masks_pass():
+    inputs = keras.Input((20, 8))
+    masked = SpecAugment()(keras.layers.Masking()(inputs))
+    assert masked._keras_mask.shape == (None, 20)
+
+
 def test_a_seed_repeats_the_draws_and_each_call_draws_anew():
     first, second = SpecAugment(seed=3), SpecAugment(seed=3)
     once = hidden(first, (9, 20, 8))

@@ -169,10 +169,26 @@ def test_gradients_are_those_of_small_differences():
     assert (gradient * direction).sum() == pytest.approx(difference, rel=1e-3)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="gradients of one backend do")
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_gradients_of_sure_answers_are_finite(gamma):
+    import tensorflow as tf
+
+    boxes = some_boxes(np.random.default_rng(6))
+    for value in (-200.0, -30.0, 30.0, 200.0):
+        cells = tf.Variable(np.full((3, 48, 8), value, "float32"))
+        with tf.GradientTape() as tape:
+            loss = AnchorFreeLoss(GRID, gamma=gamma)(boxes, cells)
+        assert np.isfinite(tape.gradient(loss, cells)).all()
+
+
 def test_config_has_every_argument():
-    loss = AnchorFreeLoss(GRID, 8, 1.2, 0.3, 1.5, 2.0, name="detection", reduction="sum")
+    loss = AnchorFreeLoss(
+        GRID, 8, 1.2, 0.3, 1.5, 2.0, name="detection", reduction="sum", dtype="bfloat16"
+    )
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
+    assert again.dtype == loss.dtype == "bfloat16"
     rng = np.random.default_rng(8)
     boxes, cells = some_boxes(rng), rng.normal(0, 1, (3, 48, 8)).astype("float32")
     assert float(again(boxes, cells)) == float(loss(boxes, cells))

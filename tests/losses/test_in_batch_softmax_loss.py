@@ -69,9 +69,10 @@ def test_large_scores_stay_finite():
 
 
 def test_config_has_every_argument():
-    loss = InBatchSoftmaxLoss(0.3, name="retrieval", reduction="sum")
+    loss = InBatchSoftmaxLoss(0.3, name="retrieval", reduction="sum", dtype="bfloat16")
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
+    assert again.dtype == loss.dtype == "bfloat16"
     assert again.temperature == 0.3
 
 

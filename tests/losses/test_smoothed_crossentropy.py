@@ -73,9 +73,10 @@ def test_nothing_but_padding_costs_nothing():
 
 
 def test_config_has_every_argument():
-    loss = SmoothedCrossentropy(0.3, ignore_class=2, name="mine", reduction="sum")
+    loss = SmoothedCrossentropy(0.3, ignore_class=2, name="mine", reduction="sum", dtype="bfloat16")
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
+    assert again.dtype == loss.dtype == "bfloat16"
     labels, logits = some()
     assert float(again(labels, logits)) == float(loss(labels, logits))
 

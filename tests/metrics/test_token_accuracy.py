@@ -40,6 +40,27 @@ def test_each_step_counts_alike_in_batches_of_any_length():
     assert float(metric.result()) == pytest.approx(4 / 5)
 
 
+def test_what_a_keras_mask_hides_does_not_count():
+    numbers = keras.Input((None,), dtype="int32")
+    scores = keras.layers.Embedding(4, 4, mask_zero=True)(numbers)
+    model = keras.Model(numbers, scores)
+    metrics = [TokenAccuracy(), keras.metrics.SparseCategoricalAccuracy()]
+    model.compile(loss="sparse_categorical_crossentropy", metrics=metrics, run_eagerly=True)
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.integers(0, 4, (2, 6, 5))
+    measured = model.evaluate(inputs, labels, verbose=0, return_dict=True)
+    assert measured["token_accuracy"] == pytest.approx(measured["sparse_categorical_accuracy"])
+    right = keras.ops.convert_to_numpy(model(inputs)).argmax(axis=-1) == labels
+    assert measured["token_accuracy"] == pytest.approx(right[inputs > 0].mean())
+    assert measured["token_accuracy"] != pytest.approx(right.mean())
+
+
+def test_labels_and_weights_may_be_columns():
+    metric = TokenAccuracy()
+    metric.update_state([[0], [1], [1]], np.eye(3)[[0, 1, 2]], [[1.0], [2.0], [5.0]])
+    assert float(metric.result()) == pytest.approx(3 / 8)
+
+
 def test_nothing_that_counts_is_zero():
     metric = TokenAccuracy(ignore_class=0)
     metric.update_state(np.zeros((2, 3), "int32"), np.ones((2, 3, 4), "float32"))

@@ -35,6 +35,12 @@ def test_cnn_is_convolution_maximum_and_sum():
         np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
+def test_a_width_may_come_again():
+    model = text_cnn((8,), 2, vocabulary_size=10, kernel_sizes=(3, 4, 3), filters=2)
+    names = [layer.name for layer in model.layers if layer.name.startswith("conv")]
+    assert names == ["conv_3", "conv_4", "conv_3_2"]
+
+
 def test_the_heads_weights_stay_within_their_limit():
     model = text_cnn((8,), 2, vocabulary_size=10, max_norm=0.5)
     model.compile("sgd", "mse")

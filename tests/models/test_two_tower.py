@@ -65,6 +65,38 @@ def test_an_empty_history_has_a_vector():
     assert np.all(np.isfinite(outputs))
 
 
+def test_an_empty_history_has_a_vector_in_half_precision_too():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = two_tower(ITEMS, units=4)
+    finally:
+        keras.config.set_dtype_policy(before)
+    outputs = model({"history": np.zeros((1, ITEMS)), "item": np.zeros(1, "int32")})
+    assert np.all(np.isfinite(outputs))
+
+
+@pytest.mark.usefixtures("tensorflow_backend")
+def test_an_empty_history_has_no_slope_at_first():
+    """Keras's normalization has one of 1e12 at zero, where the vector is before training."""
+    import tensorflow as tf
+
+    tower = two_tower(ITEMS, units=4).get_layer("user_tower")
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tower(np.zeros((1, ITEMS), "float32")))
+    bias = tower.get_layer("vector").bias
+    assert not tape.gradient(total, bias.value).numpy().any()
+
+
+@pytest.mark.usefixtures("tensorflow_backend")
+def test_an_empty_history_has_a_vector_in_a_tflite_file_too(tmp_path):
+    tower = two_tower(ITEMS, units=4).get_layer("user_tower")
+    histories = np.eye(ITEMS, k=1, dtype="float32")  # the last one is empty
+    report = kerazoo.export(tower, tmp_path / "tower.tflite", calibration=histories)
+    outputs = kerazoo.load_tflite(report.path).predict(histories)
+    np.testing.assert_allclose(outputs, tower.predict(histories, verbose=0), atol=1e-5)
+
+
 def test_dropout_is_of_items_and_in_training_alone():
     keras.utils.set_random_seed(0)
     model = two_tower(ITEMS, units=4, dropout=0.5)

@@ -182,6 +182,19 @@ def test_the_head_is_float32_whatever_the_precision(name, policy):
     assert any(layer.compute_dtype == policy.removeprefix("mixed_") for layer in model.layers)
 
 
+def test_a_regression_keeps_the_digits_of_its_features_in_half_precision():
+    """bfloat16 has steps of 4 at 1000; the feature moves by less."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = models.builders()["linear"]((1,), mean=[1000.0], variance=[0.25])
+    finally:
+        keras.config.set_dtype_policy(before)
+    standardize = keras.Model(model.input, model.get_layer("standardize").output)
+    standardized = standardize(np.array([[999.5], [1000.0], [1000.5]], "float32"))
+    np.testing.assert_allclose(np.ravel(standardized), [-1, 0, 1], atol=1e-3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_variables_have_names_of_their_own(name):
     paths = [variable.path for variable in fresh(name).weights]

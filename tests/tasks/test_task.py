@@ -27,6 +27,15 @@ def test_inputs_are_chosen_by_name():
         inputs_for(["image"], inputs)
 
 
+def test_one_number_is_a_value_whatever_the_dataset():
+    data = kerazoo.datasets.info("rt_polarity")  # of two classes
+    for known in (data, None):
+        answer = Task().prediction("", np.array([0.25]), known, top=2)
+        assert (answer.scores, answer.values) == ({}, [0.25])
+    answer = Task().prediction("", np.array([0.25, 0.75]), data, top=2)
+    assert answer.scores == {"positive": 0.75, "negative": 0.25}
+
+
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 3), (40,), (36, 1)])
 def test_samples_are_drawn_with_their_answer(shape, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")

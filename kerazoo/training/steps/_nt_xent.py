@@ -6,6 +6,8 @@ from typing import Any
 
 from keras import ops
 
+from kerazoo.layers.cosine_classifier import normalized
+
 
 def nt_xent(projections: Any, temperature: float) -> tuple[Any, Any]:
     """The loss of every view, -log of exp(s(i, j) / T) / sum over k != i of exp(s(i, k) / T).
@@ -19,7 +21,7 @@ def nt_xent(projections: Any, temperature: float) -> tuple[Any, Any]:
 
     Returns: two float32 tensors `(2 * samples,)`: the losses, in nats; 1.0 where j is nearest to i.
     """
-    views = ops.normalize(ops.cast(projections, "float32"), axis=-1, order=2)
+    views = normalized(ops.cast(projections, "float32"), axis=-1)
     count = ops.shape(views)[0]
     everyone, first = _gather(views, count)
     own = first + ops.arange(count)

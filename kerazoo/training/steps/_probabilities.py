@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerazoo.errors import ConfigError
+from kerazoo.losses import SmoothedCrossentropy
 
 
 def log_probabilities(outputs: Any, from_logits: bool) -> Any:
@@ -24,7 +25,9 @@ def log_probabilities(outputs: Any, from_logits: bool) -> Any:
 def check_from_logits(loss: Any, from_logits: bool) -> None:
     """Raise `ConfigError` if the compiled `loss`, of any structure, says otherwise."""
     for part in map(_resolved, keras.tree.flatten(loss)):
-        if isinstance(part, keras.losses.Loss):
+        if isinstance(part, SmoothedCrossentropy):
+            declared = True
+        elif isinstance(part, keras.losses.Loss):
             declared = part.get_config().get("from_logits", from_logits)
         else:  # Keras's crossentropies, as functions, take probabilities
             declared = False if "crossentropy" in _function_name(part) else from_logits

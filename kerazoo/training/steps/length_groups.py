@@ -63,7 +63,7 @@ class LengthGroups(TrainStepWrapper):
 
         def add_group(number: Any, loss: Any, *gradients: Any) -> tuple[Any, ...]:
             group_x, group_y = self._group(x, y, order, number, groups)
-            weight = self._count(group_y) / total
+            weight = ops.divide_no_nan(self._count(group_y), total)  # all may be padding
             with tf.GradientTape() as tape:
                 outputs = self(group_x, training=True)
                 with means_of_their_own():
@@ -109,7 +109,7 @@ class LengthGroups(TrainStepWrapper):
         return chosen[:, :longest]
 
     def _lengths(self, array: Any) -> Any:
-        places = ops.arange(1, array.shape[1] + 1)
+        places = ops.arange(1, ops.shape(array)[1] + 1)
         return ops.max(ops.where(ops.not_equal(array, self.padding), places, 0), axis=1)
 
     def _count(self, y: Any) -> Any:

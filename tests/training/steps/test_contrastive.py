@@ -29,6 +29,17 @@ def test_nt_xent_is_the_formula(temperature):
     np.testing.assert_allclose(losses, by_the_formula(z, temperature), rtol=1e-4)
 
 
+def test_projections_without_direction_have_no_slope():
+    z = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+    z[1] = 0
+    projections = tf.Variable(z)
+    with tf.GradientTape() as tape:
+        losses, _ = nt_xent(projections, 0.5)
+    slope = tape.gradient(losses, projections).numpy()
+    assert np.isfinite(slope).all()
+    assert slope.any(axis=1).tolist() == [True, False, True, True, True, True]
+
+
 def test_hits_are_views_whose_other_view_is_nearest():
     first = np.eye(4)
     _, hits = nt_xent(np.concatenate([first, first[[1, 0, 2, 3]] + 0.01]), 0.1)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.losses import SmoothedCrossentropy
@@ -63,6 +64,35 @@ def test_fewer_samples_than_groups_are_no_harm():
         trained.fit(few, TARGETS[:2], verbose=0)
     for own, other in zip(wrapper.model.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def small(**arguments):
+    """A wrapper that compiles in no time, around logits of each number alone."""
+    keras.utils.set_random_seed(1)
+    numbers = keras.Input((None,), dtype="int32")
+    return compiled(
+        LengthGroups(keras.Model(numbers, keras.layers.Embedding(12, 12)(numbers)), **arguments)
+    )
+
+
+def test_the_length_of_a_batch_need_not_be_known_before():
+    plan = tf.TensorSpec((None, None), tf.int32)
+    data = tf.data.Dataset.from_generator(
+        lambda: iter([(PREFIX, TARGETS)]), output_signature=(plan, plan)
+    )
+    known, unknown = small(groups=3), small(groups=3)
+    known.train_on_batch(PREFIX, TARGETS)
+    unknown.fit(data, steps_per_epoch=1, verbose=0)
+    for own, other in zip(unknown.model.get_weights(), known.model.get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-6)
+
+
+def test_a_batch_of_padding_alone_changes_nothing():
+    wrapper, nothing = small(groups=2), np.zeros((3, 4), "int32")
+    before = wrapper.model.get_weights()
+    assert wrapper.train_on_batch(nothing, nothing, return_dict=True)["loss"] == 0
+    for old, new in zip(before, wrapper.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_groups_are_cut():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import ConfigError
+from kerazoo.losses import SmoothedCrossentropy
 from kerazoo.training.steps import RDrop
 from kerazoo.training.steps._symmetric_divergence import SymmetricDivergence
 from tests.training.steps.conftest import X, Y, compiled, make_net, softmax
@@ -111,6 +112,13 @@ def test_names_of_losses_are_read_as_keras_reads_them(name):
         wrapper.compile("sgd", name, run_eagerly=True)
         with pytest.raises(ConfigError, match=says):
             wrapper.train_on_batch(x, y)
+
+
+def test_a_loss_that_takes_nothing_but_logits_says_so_too():
+    wrapper = RDrop(several_outputs(kind=3))
+    wrapper.compile("sgd", SmoothedCrossentropy(), run_eagerly=True)
+    with pytest.raises(ConfigError, match="compiled loss, True. Received: from_logits=False"):
+        wrapper.train_on_batch(np.ones((2, 4)), np.zeros(2))
 
 
 def test_one_column_and_classes_side_by_side_are_fine():
