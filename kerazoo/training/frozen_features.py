@@ -70,7 +70,7 @@ def _features(run: FineTuning, data: LabelledData, distorted_copies: int) -> Lab
     passes = [run.batches(data).one_pass()]
     distorted = run.batches(data, distorted=True)
     passes += [distorted.epoch(number) for number in range(distorted_copies)]
-    alive = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda *_: beat(0))
+    alive = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: beat(0))
     outputs = [run.parts.body.predict(one, verbose=0, callbacks=[alive]) for one in passes]
     labels = np.tile(data.labels, len(passes))
     return LabelledData(np.concatenate(outputs).astype("float32"), labels)

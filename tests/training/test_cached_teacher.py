@@ -19,6 +19,7 @@ def weights_of(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
+@pytest.mark.slow
 def test_it_teaches_undistorted_samples_as_one_that_runs_in_each_step(tiny, tmp_path):
     once = with_overrides(tiny, {**ONCE, "data.augment": None})
     in_steps = with_overrides(once, {"distillation.cached": False})

@@ -311,7 +311,7 @@ class TwoOptimizers(keras.Model):
     [
         pytest.param("two optimizers", marks=pytest.mark.slow),
         "mixed_float16",
-        "jit_compile",
+        pytest.param("jit_compile", marks=pytest.mark.slow),
         "run_eagerly",
     ],
 )
