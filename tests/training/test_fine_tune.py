@@ -465,7 +465,9 @@ def test_every_kind_of_image_may_be_grey(tune, tmp_path, suffix):
         images.fromarray(image).save(path)
     flat = [keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
     network = keras.Sequential(flat)
-    tune(network, train=tmp_path / "images", validation=0.0, epochs=0, head_epochs=1)
+    result = tune(network, train=tmp_path / "images", validation=0.0, epochs=0, head_epochs=1)
+    assert result.model.input_shape == (None, 12, 12, 1)
+    assert np.isfinite(result.metrics["loss"])
 
 
 def test_folders_are_taken_one_each(tmp_path, monkeypatch):
