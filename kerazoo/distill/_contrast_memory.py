@@ -10,7 +10,7 @@ from keras import ops
 from kerazoo.distill._loss import mean
 from kerazoo.distill._rows import rows, unit
 
-_NO_CLASS = -1  # of the random vectors that fill a memory at first
+NO_CLASS = -1  # of samples without one, and of the random vectors that fill a memory at first
 
 
 class ContrastMemory(keras.layers.Layer):
@@ -43,7 +43,7 @@ class ContrastMemory(keras.layers.Layer):
         teachers, students = (_RandomDirections(self.seed + number) for number in (2, 3))
         self.teachers = self._state("teachers", size, self.units, initializer=teachers)
         self.students = self._state("students", size, self.units, initializer=students)
-        no_class = keras.initializers.Constant(_NO_CLASS)
+        no_class = keras.initializers.Constant(NO_CLASS)
         self.classes = self._state("classes", size, initializer=no_class)
         # Of each direction the logarithm of the mean of exp(score), fixed at the first batch.
         self.log_means = self._state("log_means", 2)
@@ -59,11 +59,10 @@ class ContrastMemory(keras.layers.Layer):
         teacher = unit(self.embed_teacher(rows(teacher)))
         student = unit(self.embed_student(rows(student)))
         if classes is None:
-            classes = ops.full_like(teacher[:, 0], _NO_CLASS)
-            is_negative = ops.ones((1, self.memory_size))
-        else:
-            classes = ops.cast(classes, "float32")
-            is_negative = ops.cast(classes[:, None] != self.classes.value[None], "float32")
+            classes = ops.full_like(teacher[:, 0], NO_CLASS)
+        classes = ops.cast(classes, "float32")
+        is_other = classes[:, None] != self.classes.value[None]
+        is_negative = ops.cast(is_other | (classes[:, None] == NO_CLASS), "float32")
         loss = self._contrast(teacher, student, is_negative)
         self._remember(self.teachers, teacher)
         self._remember(self.students, student)

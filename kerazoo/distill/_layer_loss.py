@@ -60,6 +60,14 @@ class LayerLoss(Loss):
     def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
         """Check the shapes of one pair, and make its layers."""
 
+    def check_fixed_sizes(self, teacher: tuple, student: tuple) -> None:
+        """For `build_pair` of losses that take all of a sample's features as one row."""
+        if None in (*teacher[1:], *student[1:]):
+            raise ConfigError(
+                f"{type(self).__name__} needs features of fixed sizes. Received: {teacher} "
+                f"from the teacher, {student} from the student. Choose other layers."
+            )
+
     def compute_loss(
         self, teacher_outputs: Any, student_outputs: Any, y: Any = None, **kwargs: Any
     ) -> Any:

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import keras
+from keras import ops
 
 from kerazoo.argument_checks import check_integer, check_number
-from kerazoo.distill._contrast_memory import ContrastMemory
+from kerazoo.distill._contrast_memory import NO_CLASS, ContrastMemory
 from kerazoo.distill._labels import class_numbers
 from kerazoo.distill._layer_loss import LayerLoss, Names
 from kerazoo.errors import ConfigError
@@ -74,11 +75,7 @@ class ContrastiveRepresentation(LayerLoss):
         return list(self.memories.values())
 
     def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
-        if None in (*teacher[1:], *student[1:]):
-            raise ConfigError(
-                f"ContrastiveRepresentation needs features of fixed sizes. Received: {teacher} "
-                f"from the teacher, {student} from the student. Choose other layers."
-            )
+        self.check_fixed_sizes(teacher, student)
         if number in self.memories:
             return
         memory = ContrastMemory(
@@ -107,10 +104,17 @@ class ContrastiveRepresentation(LayerLoss):
 
 def _classes(labels: Any) -> Any:
     """Class numbers, or None where the labels are not classes."""
-    if labels is None or keras.tree.is_nested(labels):
+    if labels is None or keras.tree.is_nested(labels) or len(labels.shape) > 2:
         return None
-    is_integer = "int" in keras.backend.standardize_dtype(labels.dtype)
-    is_rows = len(labels.shape) == 2 and labels.shape[1] != 1
-    if len(labels.shape) <= 2 and (is_integer or is_rows):
+    if len(labels.shape) == 2 and labels.shape[1] != 1:
+        return _classes_of_rows(labels)
+    if "int" in keras.backend.standardize_dtype(labels.dtype):
         return class_numbers(labels, "ContrastiveRepresentation")
     return None
+
+
+def _classes_of_rows(labels: Any) -> Any:
+    """Class numbers of one-hot rows, `NO_CLASS` of others: several labels, or quantities."""
+    labels = ops.cast(labels, "float32")
+    is_one_hot = ops.all((labels == 0) | (labels == 1), axis=1) & (ops.sum(labels, axis=1) == 1)
+    return ops.where(is_one_hot, ops.cast(ops.argmax(labels, axis=1), "int32"), NO_CLASS)

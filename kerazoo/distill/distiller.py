@@ -15,7 +15,7 @@ from kerazoo.distill._loss_sum import LossSum
 from kerazoo.distill._replicas import replicas_in_sync
 from kerazoo.distill._targets import split
 from kerazoo.distill._teachers import Teachers
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, DataError
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -60,6 +60,8 @@ class Distiller(keras.distillation.Distiller):
     Raises:
         kerazoo.errors.ConfigError: an argument breaks its rule, or models and losses do not fit.
         kerazoo.errors.UnknownNameError: a loss names a layer that is not there.
+        kerazoo.errors.DataError: in `fit`, there are no labels, though `student_loss_weight` is
+            above 0.
 
     >>> inputs = keras.Input((4,))
     >>> hidden = keras.layers.Dense(8, activation="relu")(inputs)
@@ -181,6 +183,12 @@ class Distiller(keras.distillation.Distiller):
         outputs = self._final(y_pred)
         replicas = replicas_in_sync()
         penalty = sum((ops.sum(loss) for loss in self.losses), start=0.0)
+        if training and labels is None and self.student_loss_weight > 0:
+            raise DataError(
+                f"There are no labels for the student's own loss, and student_loss_weight is "
+                f"{self.student_loss_weight}. Pass labels, or make the distiller with "
+                f"student_loss_weight=0 to train without them."
+            )
         if self.loss is None or labels is None:
             student_loss = penalty + ops.zeros(())
         else:  # already a mean over all replicas, penalty included
@@ -245,6 +253,7 @@ class Distiller(keras.distillation.Distiller):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         restore = keras.saving.deserialize_keras_object
-        config = {"teacher": None, **config, "student": restore(config["student"])}
+        # A file names no teacher: it would be opened, and may be a program.
+        config = {**config, "teacher": None, "student": restore(config["student"])}
         config["losses"] = [restore(loss) for loss in config["losses"]]
         return cls(**config)

@@ -55,6 +55,9 @@ class RelationalDistillation(LayerLoss):
         self.distance_weight = check_number("distance_weight", distance_weight, least=0)
         self.angle_weight = check_number("angle_weight", angle_weight, least=0)
 
+    def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
+        self.check_fixed_sizes(teacher, student)
+
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         teacher, student = _differences(teacher), _differences(student)
         loss = 0.0

@@ -38,6 +38,9 @@ class SimilarityPreserving(LayerLoss):
     several replicas (`kerazoo.distribute.prepare`) that is the global one.
     """
 
+    def build_pair(self, number: int, teacher: tuple, student: tuple) -> None:
+        self.check_fixed_sizes(teacher, student)
+
     def pair_loss(self, number: int, teacher: Any, student: Any, labels: Any) -> Any:
         difference = _similarities(teacher) - _similarities(student)
         return mean(difference**2)  # batch^2 elements

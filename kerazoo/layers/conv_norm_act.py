@@ -11,6 +11,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.layers._checks import as_pair, check_channels
+from kerazoo.layers._initializers import fresh
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -114,8 +115,7 @@ class ConvNormAct(layers.Layer):
             )
 
     def _convolution(self):
-        # A copy of the initializer: one object gives equal numbers wherever it is used.
-        initializer = keras.initializers.serialize(self.kernel_initializer)
+        initializer = fresh(self.kernel_initializer)
         arguments: dict[str, Any] = {
             "kernel_size": self.kernel_size,
             "strides": self.strides,

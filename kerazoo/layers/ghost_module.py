@@ -11,6 +11,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
 from kerazoo.layers._checks import as_pair, check_channels
+from kerazoo.layers._initializers import fresh
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -102,7 +103,7 @@ class GhostModule(layers.Layer):
             depth_multiplier=self.ratio - 1,
             use_bias=False,
             data_format="channels_last",
-            depthwise_initializer=keras.initializers.serialize(self.kernel_initializer),
+            depthwise_initializer=fresh(self.kernel_initializer),
             dtype=policy,
             name="ghost",
         )

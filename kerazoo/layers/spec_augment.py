@@ -32,8 +32,8 @@ class SpecAugment(layers.Layer):
     Shape: `(batch, frames, bands)` or `(batch, frames, bands, channels)`, and the same out. Masks
     pass.
 
-    Raises: ConfigError if an argument is out of its range; DataError if the input has another rank,
-    or a widest stripe would cover it.
+    Raises: ConfigError if an argument is out of its range, or a widest stripe would cover the
+    input; DataError if the input has another rank.
 
     >>> outputs = SpecAugment(time_masks=0, band_width=5, seed=1)(np.ones((9, 4, 8)), training=True)
     >>> hidden = (np.asarray(outputs) == 0).sum(axis=2)  # bands, in each frame of each sample

@@ -10,6 +10,7 @@ from keras import layers
 
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.layers._checks import check_channels
+from kerazoo.layers._initializers import fresh
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -90,8 +91,7 @@ class SqueezeExcite(layers.Layer):
             1,
             activation=activation,
             data_format="channels_last",
-            # A copy: one initializer object gives equal numbers wherever it is used.
-            kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
+            kernel_initializer=fresh(self.kernel_initializer),
             dtype=self.dtype_policy,
             name=name,
         )

@@ -8,7 +8,9 @@ import keras
 from keras import ops
 
 from kerazoo.argument_checks import check_integer
+from kerazoo.errors import DataError
 from kerazoo.metrics._sample_weights import spread_weights, without_masked
+from kerazoo.metrics._shapes import agree, without_last_one
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -24,8 +26,8 @@ class TokenAccuracy(keras.metrics.Mean):
         ignore_class: 0 or more, such as the number of a padding; None: all count.
         name, dtype: as for every Keras metric.
 
-    Raises: ConfigError if `ignore_class` is out of its range; DataError for weights that do not
-    fit.
+    Raises: ConfigError if `ignore_class` is out of its range; DataError for labels or weights that
+    do not fit.
 
     >>> metric = kerazoo.metrics.TokenAccuracy(ignore_class=0)
     >>> metric.update_state([[2, 1, 0]], [[[0, 0, 1], [0, 0, 1], [0, 0, 1]]])
@@ -48,7 +50,14 @@ class TokenAccuracy(keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         likeliest = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
-        if len(y_true.shape) > len(likeliest.shape):
+        shape = tuple(y_true.shape)
+        labels = without_last_one(shape, axes=len(likeliest.shape))
+        if not agree(labels, tuple(likeliest.shape)):
+            raise DataError(
+                f"`y_true` must be a class number for each of `y_pred`'s steps, "
+                f"{tuple(likeliest.shape)}. Received: shape {shape}."
+            )
+        if labels != shape:
             y_true = ops.squeeze(y_true, -1)
         is_right = ops.cast(ops.equal(likeliest, y_true), "float32")
         weights = without_masked(spread_weights(sample_weight, is_right), y_pred)

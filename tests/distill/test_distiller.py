@@ -387,6 +387,17 @@ def test_a_student_loss_is_needed_unless_it_weighs_nothing():
         distill.Distiller(linear(0), linear(1), "logits").compile("sgd")
 
 
+def test_labels_are_needed_unless_the_students_loss_weighs_nothing(rows, cross_entropy):
+    inputs, _ = rows
+    distiller = distill.Distiller(linear(0), linear(1), "logits")
+    distiller.compile("sgd", cross_entropy)
+    with pytest.raises(DataError, match=r"no labels .* student_loss_weight is 0\.5"):
+        distiller.fit(inputs, verbose=0)
+    without = distill.Distiller(linear(0), linear(1), "logits", student_loss_weight=0)
+    without.compile("sgd")
+    assert without.fit(inputs, verbose=0).history["distillation_loss"][0] > 0
+
+
 def test_names_of_losses():
     from kerazoo.distill._by_name import LOSSES, loss_from_name
 

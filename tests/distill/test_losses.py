@@ -323,8 +323,8 @@ def contrast_by_definition(loss, memory, batches):
         classes = [*labels, *classes][:size]
 
 
-@pytest.mark.parametrize("has_classes", [True, False])
-def test_contrastive(has_classes):
+@pytest.mark.parametrize("given", ["numbers", "one-hot rows", "quantities", "nothing"])
+def test_contrastive(given):
     """Without classes all of the memory counts."""
     loss = distill.ContrastiveRepresentation("a", "b", units=4, memory_size=11, temperature=0.5)
     loss.build((None, 3, 2), (None, 5))
@@ -333,12 +333,18 @@ def test_contrastive(has_classes):
         ((draw(n, 3, 2, seed=n), draw(n, 5, seed=n + 1)), rng.integers(0, 3, n))
         for n in (4, 6, 5, 4)
     ]
-    if not has_classes:
+    forms = {
+        "numbers": lambda labels: labels,
+        "one-hot rows": lambda labels: np.eye(3, dtype="float32")[labels],
+        "quantities": lambda labels: np.eye(3, dtype="float32")[labels] + 0.5,  # such as boxes
+        "nothing": lambda labels: None,
+    }
+    given_labels = [forms[given](labels) for _, labels in batches]
+    if given in ("quantities", "nothing"):
         batches = [(features, [object() for _ in labels]) for features, labels in batches]
     expected = contrast_by_definition(loss, loss.memories[0], batches)
-    for (features, labels), wanted in zip(batches, list(expected), strict=True):
-        given = labels if has_classes else None
-        assert value(loss, *features, y=given) == pytest.approx(wanted, rel=1e-5)
+    for (features, _), labels, wanted in zip(batches, given_labels, list(expected), strict=True):
+        assert value(loss, *features, y=labels) == pytest.approx(wanted, rel=1e-5)
 
 
 LOSSES = [
@@ -412,6 +418,14 @@ def test_half_precision_outputs_are_computed_in_float32(loss, dtype):
         (
             lambda: distill.AttentionTransfer().build((None, 2, 4), (None, 7, 4)),
             r"\(None, 2, 4\) from the teacher",
+        ),
+        (
+            lambda: distill.SimilarityPreserving().build((None, None, 4), (None, 3)),
+            r"SimilarityPreserving needs features of fixed sizes. Received: \(None, None, 4\)",
+        ),
+        (
+            lambda: distill.RelationalDistillation().build((None, 4), (None, None, 3)),
+            "RelationalDistillation needs features of fixed sizes",
         ),
     ],
 )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerazoo.errors import ConfigError, DataError
-from kerazoo.layers import ConvNormAct
+from kerazoo.layers import ConvNormAct, GhostModule, SqueezeExcite
 
 IMAGES = np.random.default_rng(1).normal(size=(2, 7, 6, 4)).astype("float32")
 
@@ -96,6 +96,26 @@ def test_two_layers_of_one_initializer_start_apart():
     first.build(IMAGES.shape)
     second.build(IMAGES.shape)
     assert np.abs(first.get_weights()[0] - second.get_weights()[0]).max() > 0.01
+
+
+class Sevens(keras.initializers.Initializer):
+    """Not registered with Keras, which `keras.layers.Conv2D` does not ask for either."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.full(shape, 7.0, dtype)
+
+
+@pytest.mark.parametrize("initializer", [Sevens(), Sevens().__call__])
+@pytest.mark.parametrize(
+    ("layer", "arguments"),
+    [(ConvNormAct, {"filters": 3}), (GhostModule, {"filters": 4}), (SqueezeExcite, {})],
+)
+def test_initializers_of_ones_own(layer, arguments, initializer):
+    layer = layer(**arguments, kernel_initializer=initializer)
+    layer.build(IMAGES.shape)
+    kernels = [weight for weight in layer.weights if "kernel" in weight.name]
+    assert kernels
+    assert all((keras.ops.convert_to_numpy(kernel) == 7).all() for kernel in kernels)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo.errors import ConfigError
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.metrics import TokenAccuracy
 
 
@@ -59,6 +59,13 @@ def test_labels_and_weights_may_be_columns():
     metric = TokenAccuracy()
     metric.update_state([[0], [1], [1]], np.eye(3)[[0, 1, 2]], [[1.0], [2.0], [5.0]])
     assert float(metric.result()) == pytest.approx(3 / 8)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (3,), (2, 3, 3), (2, 4)])
+def test_labels_that_do_not_fit_are_refused(shape):
+    metric = TokenAccuracy()
+    with pytest.raises(DataError, match=rf"\(2, 3\)\. Received: shape \({shape[0]},"):
+        metric.update_state(np.ones(shape, "int32"), np.ones((2, 3, 3), "float32"))
 
 
 def test_nothing_that_counts_is_zero():
