@@ -21,7 +21,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         OSError: the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _open(path)
     try:
         _acquire(descriptor)
         yield
@@ -58,6 +58,13 @@ def _is_ours(descriptor: int) -> bool:
     except OSError:  # no locks here
         return True
     return True
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:  # a shared folder, where another user made it: to lock, reading will do
+        return os.open(path, os.O_RDONLY)
 
 
 def _acquire(descriptor: int) -> None:

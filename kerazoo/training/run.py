@@ -48,6 +48,9 @@ class TrainResult:
     history: History
 
 
+_STEPS_PER_EXECUTION_ON_TPU = 20
+
+
 class Run:
     """A recipe and its folder. Data is read and checked before anything is trained."""
 
@@ -185,9 +188,16 @@ class Run:
             self.training,
             steps_per_epoch=len(self.batches),
             jit_compile=xla,
-            steps_per_execution=self.config.distribution.steps_per_execution,
+            steps_per_execution=self._steps_per_execution,
         )
         return trainer
+
+    @property
+    def _steps_per_execution(self) -> int:
+        wanted = self.config.distribution.steps_per_execution
+        if wanted == "auto":
+            return _STEPS_PER_EXECUTION_ON_TPU if self._is_on_tpu else 1
+        return wanted
 
     def _fit(self, trainer: Trainer, history: History, show_progress: bool) -> History:
         loop = Loop(

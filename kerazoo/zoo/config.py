@@ -184,7 +184,8 @@ class Distribution(Section):
     `strategy`, `devices`, `communication`, `memory_limit`: as `kerazoo.distribute.strategy` takes
     them, the limit in MiB.
     `precision` and `xla` "auto": a few steps of each are timed, the fastest is taken.
-    `steps_per_execution`: steps per call of TensorFlow, for TPUs, which else wait for the program.
+    `steps_per_execution`: steps per call of TensorFlow. "auto": 20 on TPUs, which else wait for the
+    program; 1 elsewhere.
     `deterministic`: TensorFlow's deterministic kernels, for the rest of the process; slower.
     `learning_rate_scaling`: "linear" or "sqrt": the learning rate is for batches of
     `base_batch_size`, and grows with `data.batch_size`, or with its square root.
@@ -196,7 +197,7 @@ class Distribution(Section):
     memory_limit: Count | None = None
     precision: Precision = "auto"
     xla: Literal["auto"] | bool = "auto"
-    steps_per_execution: Count = 1
+    steps_per_execution: Literal["auto"] | Count = "auto"
     deterministic: bool = False
     learning_rate_scaling: Literal["none", "linear", "sqrt"] = "none"
     base_batch_size: Count | None = None
@@ -245,10 +246,30 @@ class Weights(Section):
     package: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
 
 
+class Published(Section):
+    """A figure that others published, to be read beside ours; `of`: what it is of, and where that
+    is on another footing."""
+
+    figure: str
+    source: str
+    of: str = ""
+
+
 class Card(Section):
+    """What a person should know that the rest of the config does not say.
+
+    `input`, `output`: shape of one sample, dtype, meaning, of the model that is exported; absent:
+    what the dataset says of its samples, and the logits of a classifier.
+    `cross_validation`: what the parts were that `trained.cross_validation` is the mean of.
+    """
+
     license: str
     references: list[str] = []
     limits: str = ""
+    input: str = ""
+    output: str = ""
+    published: list[Published] = []
+    cross_validation: str = ""
 
 
 class ZooConfig(Section, kw_only=True):

@@ -48,9 +48,8 @@ def alone(tmp_path_factory):
 
 
 def test_two_replicas(alone, tmp_path):
-    names = ["fit", "masked", "in_batch_negatives"]
-    (results,) = run_cases("mirrored2", tmp_path, names)
-    assert_same(results, alone(names))
+    (results,) = run_cases("mirrored2", tmp_path, ["fit"])
+    assert_same(results, alone(["fit"]))
 
 
 @pytest.mark.slow

@@ -394,3 +394,21 @@ def test_a_second_process_in_the_folder_is_refused(tiny, tmp_path):
     finally:
         other.communicate("\n")
     kerazoo.train(tiny, epochs=1, output_dir=folder, progress=False)
+
+
+@pytest.mark.parametrize(("is_on_tpu", "steps"), [(False, 1), (True, 20)])
+def test_a_tpu_runs_many_steps_a_call(tiny, tmp_path, monkeypatch, is_on_tpu, steps):
+    """No TPU is here: what a recipe asks of one is tried on the CPU."""
+    from kerazoo.training import run
+
+    asked = []
+    compile_model = run.compile_model
+
+    def note(*arguments, **options):
+        asked.append(options.get("steps_per_execution"))  # none of what is only evaluated
+        compile_model(*arguments, **options)
+
+    monkeypatch.setattr(run.Run, "_is_on_tpu", is_on_tpu)
+    monkeypatch.setattr(run, "compile_model", note)
+    kerazoo.train(tiny, epochs=1, output_dir=tmp_path / "run", progress=False)
+    assert set(asked) - {None} == {steps}
