@@ -20,22 +20,22 @@ from kerazoo.datasets import arrays
 from kerazoo.errors import ConfigError
 from kerazoo.zoo.catalogue import find_config
 
+Scheme = Annotated[str, typer.Option(help="int8, int8_weights, int16x8, int4_weights.")]
+PostTraining = Annotated[
+    bool, typer.Option("--post-training", help="Only calibrate ranges; train nothing.")
+]
+MaxAccuracyDrop = Annotated[
+    float | None,
+    typer.Option(help="With --post-training: leave layers in float to keep it; 0.005 is 0.5 %."),
+]
+
 
 def quantize(
     name_or_config: NameOrConfig,
     path: Annotated[str, typer.Argument(help="The .tflite file.")],
-    scheme: Annotated[
-        str, typer.Option(help="int8, int8_weights, int16x8, int4_weights.")
-    ] = "int8",
-    post_training: Annotated[
-        bool, typer.Option("--post-training", help="Only calibrate ranges; train nothing.")
-    ] = False,
-    max_accuracy_drop: Annotated[
-        float | None,
-        typer.Option(
-            help="With --post-training: leave layers in float to keep it; 0.005 is 0.5 %."
-        ),
-    ] = None,
+    scheme: Scheme = "int8",
+    post_training: PostTraining = False,
+    max_accuracy_drop: MaxAccuracyDrop = None,
     skip: Skip = None,
     learning_rate: LearningRate = None,
     epochs: Epochs = None,
@@ -57,12 +57,8 @@ def quantize(
     if not path.endswith(".tflite"):
         raise ConfigError(f"Integers are for files that end in .tflite. Received: {path!r}.")
     if post_training:
-        training = (epochs, batch_size, learning_rate, output_dir, seed, set_)
-        if training != (None,) * 6 or precision != "auto" or not resume:
-            raise ConfigError(
-                "--post-training trains nothing: leave out --epochs, --batch-size, "
-                "--learning-rate, --output-dir, --seed, --set, --precision and --no-resume."
-            )
+        given = (epochs, batch_size, learning_rate, output_dir, seed, set_)
+        _refuse_training(*given, precision=precision, resume=resume)
         _post_training(name_or_config, path, scheme, skip or [], max_accuracy_drop, json=json)
         return
     if max_accuracy_drop is not None:
@@ -82,6 +78,15 @@ def quantize(
         resume=resume,
         seed=seed,
     )
+
+
+def _refuse_training(*given: object, precision: str, resume: bool) -> None:
+    """Raise `ConfigError` if one of the options was given that say how to train."""
+    if any(option is not None for option in given) or precision != "auto" or not resume:
+        raise ConfigError(
+            "--post-training trains nothing: leave out --epochs, --batch-size, "
+            "--learning-rate, --output-dir, --seed, --set, --precision and --no-resume."
+        )
 
 
 def _post_training(

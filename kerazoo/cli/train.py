@@ -7,30 +7,21 @@ from typing import Annotated
 import typer
 
 import kerazoo
+from kerazoo.cli import training_options as shared
 from kerazoo.cli.agents import is_agent, not_auto, refuse
 from kerazoo.cli.output import Json, Set, parse_overrides
 from kerazoo.cli.startup import load_tensorflow
-from kerazoo.cli.training_options import (
-    BatchSize,
-    Epochs,
-    NameOrConfig,
-    Precision,
-    Resume,
-    Seed,
-    Strategy,
-    print_result,
-)
 
 
 def train(
-    name_or_config: NameOrConfig,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    strategy: Strategy = "auto",
-    precision: Precision = "auto",
+    name_or_config: shared.NameOrConfig,
+    epochs: shared.Epochs = None,
+    batch_size: shared.BatchSize = None,
+    strategy: shared.Strategy = "auto",
+    precision: shared.Precision = "auto",
     output_dir: Annotated[str | None, typer.Option(help="Run folder; runs/NAME if absent.")] = None,
-    resume: Resume = True,
-    seed: Seed = None,
+    resume: shared.Resume = True,
+    seed: shared.Seed = None,
     quantize: Annotated[
         str | None,
         typer.Option(help="Train with rounding: int8, int8_weights, int16x8, int4_weights."),
@@ -59,7 +50,7 @@ def train(
             seed=seed,
             overrides=parse_overrides(set_ or []),
         )
-        print_result(agent, json=json)
+        shared.print_result(agent, json=json)
         return
     refuse("models that learn from data", {"--steps": steps, "--env": env})
     result = kerazoo.train(
@@ -76,4 +67,4 @@ def train(
             **parse_overrides(set_ or []),
         },
     )
-    print_result(result, json=json)
+    shared.print_result(result, json=json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def save_pictures(
     task: Task,
-    samples: np.ndarray,
-    outputs: np.ndarray,
+    samples: Iterable[np.ndarray],
+    outputs: Iterable[np.ndarray],
     sources: Sequence[str],
     data: Dataset | None,
     folder: str | os.PathLike[str],
@@ -30,6 +30,11 @@ def save_pictures(
 ) -> list[Path]:
     """Draw each sample with the answer of `model`, the deployed one, into `folder`, named after its
     source.
+
+    Of a segmented image the class number of each pixel is saved as well, at the sample's size, as a
+    grey PNG of the same name in the folder `masks` there.
+
+    Returns: the paths of the drawn pictures.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -48,7 +53,17 @@ def save_pictures(
         with atomic.replacing(path) as temporary:
             figure.savefig(temporary, format="png", bbox_inches="tight")
         paths.append(path)
+        mask = task.mask(sample, output)
+        if mask is not None:
+            _save_grey(path.parent / "masks" / path.name, mask)
     return paths
+
+
+def _save_grey(path: Path, pixels: np.ndarray) -> None:
+    """Pixels of uint8 or uint16, `(height, width)`, as a PNG that gives back the same numbers."""
+    import tensorflow as tf
+
+    atomic.write_bytes(path, tf.io.encode_png(pixels[..., None]).numpy())
 
 
 def _figure() -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ class ImageSegmentation(Task):
     """Models with `(batch, height, width, classes)` logits or scores of each pixel."""
 
     measures = ("mean_iou", "pixel_accuracy")
+    says_where = True
 
     def score(self, outputs: np.ndarray, targets: Any, data: Dataset) -> dict[str, float]:
         """Over all pixels of all images together, those that nobody labelled left out.
@@ -44,7 +45,18 @@ class ImageSegmentation(Task):
         labels, shares = labels_or_numbers(data, output.shape[-1]), _shares(output)
         largest = np.argsort(-shares, kind="stable")[:top]
         scores = {labels[number]: float(shares[number]) for number in largest if shares[number]}
-        return Prediction(source, scores, [])
+        said = [f"{label} {share:.1%}" for label, share in scores.items()]
+        said[0] += " of the pixels"
+        return Prediction(source, scores, [], text=", ".join(said))
+
+    def mask(self, sample: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """The class number of each pixel of the sample: that of the nearest answer."""
+        called = output.argmax(-1).astype(np.uint8 if output.shape[-1] <= 256 else np.uint16)
+        rows, columns = (
+            (2 * np.arange(many) + 1) * few // (2 * many)  # middles of pixels, in whole numbers
+            for many, few in zip(sample.shape[:2], called.shape, strict=True)
+        )
+        return called[rows[:, None], columns]
 
     def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The image with a colour for each class laid over it, and what the colours mean."""
@@ -54,10 +66,23 @@ class ImageSegmentation(Task):
         labels, shares = labels_or_numbers(data, output.shape[-1]), _shares(output)
         colours = [colormaps["tab20"](number % 20) for number in range(len(labels))]
         draw_sample(axes, sample)
-        axes.imshow(np.array(colours)[output.argmax(-1)][..., :3], alpha=_OPACITY)
+        height, width = sample.shape[:2]
+        axes.imshow(
+            np.array(colours)[output.argmax(-1)][..., :3],
+            alpha=_OPACITY,
+            interpolation="nearest",
+            extent=(-0.5, width - 0.5, height - 0.5, -0.5),  # the sample's, which may be larger
+        )
         shown = [n for n in np.argsort(-shares, kind="stable") if shares[n] >= _LEAST_SHOWN]
         patches = [Patch(color=colours[n], label=f"{labels[n]} {shares[n]:.1%}") for n in shown]
-        axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=7)
+        axes.legend(
+            handles=patches,
+            title="share of the pixels",
+            title_fontsize=7,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1),
+            fontsize=7,
+        )
 
 
 def _confusion(outputs: np.ndarray, targets: np.ndarray, ignored: int | None) -> np.ndarray:

@@ -34,6 +34,7 @@ class ObjectDetection(Task):
 
     measures = ("map_50", "map")
     is_decoded = True
+    says_where = True
 
     def deployed(self, model: keras.Model, data: Dataset) -> keras.Model:
         """Images to `(batch, 50, 6)`: left, top, right, bottom in pixels of the model's input,
@@ -66,6 +67,13 @@ class ObjectDetection(Task):
         )
         details = metric.details()
         return {name: details[name] for name in self.measures}
+
+    def resized(
+        self, output: np.ndarray, before: Sequence[int], after: Sequence[int]
+    ) -> np.ndarray:
+        """Edges times what the width and the height have become times as large."""
+        across, down = after[1] / before[1], after[0] / before[0]
+        return output * np.array([across, down, across, down, 1, 1])
 
     def prediction(
         self, source: str, output: np.ndarray, data: Dataset | None, top: int

@@ -8,8 +8,8 @@ import msgspec
 
 
 class Box(msgspec.Struct, frozen=True):
-    """One object that was found in an image: edges in pixels of the model's input, to which
-    an image file is squeezed."""
+    """One object that was found in an image: edges in pixels of the image file, whatever its size,
+    or of the array, from its left and top edge on."""
 
     label: str
     score: float
@@ -29,8 +29,8 @@ class Prediction(msgspec.Struct, frozen=True):
         values: the raw outputs: logits, or a regression's values in the target's unit; of a
             forecast all quantiles of the first step, then of the next. Empty where another
             attribute or a picture says it.
-        text: what was heard, the translation, or the middle of a forecast with its span; empty for
-            other tasks.
+        text: what was heard, the translation, the middle of a forecast with its span; or scores
+            that are no probabilities, in words. Empty for other tasks.
         boxes: of a detector, the surest first; empty for other tasks.
     """
 

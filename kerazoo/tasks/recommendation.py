@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerazoo.errors import DataError
+from kerazoo.tasks.item_titles import items_called
 from kerazoo.tasks.prediction import Prediction
 from kerazoo.tasks.task import Task
 
@@ -60,6 +62,21 @@ class Recommendation(Task):
             metric.update_state(relevant, outputs[first])
         return {metric.name: float(metric.result()) for metric in metrics}
 
+    def sample(self, text: str, data: Dataset) -> np.ndarray:
+        """A history from what the dataset takes, numbers, or from titles where its file of them is
+        here."""
+        if data.item_names is None or re.fullmatch(r"[-\d\s,.]*", text):
+            return super().sample(text, data)
+        names = data.item_names()
+        if names is None:
+            raise DataError(
+                f"Titles are known where the files of {data.name} are, and they are not here: give "
+                f"numbers. Received: {text!r}."
+            )
+        history = np.zeros(len(names), np.uint8)
+        history[items_called(text, names)] = 1
+        return history
+
     def prediction(
         self, source: str, output: np.ndarray, data: Dataset | None, top: int
     ) -> Prediction:
@@ -67,13 +84,15 @@ class Recommendation(Task):
         label = _labels(data)
         best = np.argsort(-output, kind="stable")[:top]
         scores = {label(int(item)): float(output[item]) for item in best if output[item] > SEEN}
-        return Prediction(source, scores, [])
+        text = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
+        return Prediction(source, scores, [], text=text)
 
     def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """A bar for each of the ten best items."""
         scores = self.prediction("", output, data, top=K).scores
         axes.barh(list(scores), list(scores.values()))
         axes.invert_yaxis()
+        axes.set_xlabel("score")
         axes.set_title(f"after {int((sample > 0).sum())} items")
 
 

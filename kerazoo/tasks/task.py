@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.datasets.text import PADDING
-from kerazoo.errors import DataError
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.tasks.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -25,10 +25,27 @@ class Task:
         measures: names of what `score` gives, beside the loss and the metrics of the recipe.
         is_decoded: whether `deployed` gives something else than the model that is trained, which
             loss and metrics then cannot judge.
+        says_where: whether answers are about places in an image; those about an image file are then
+            given and drawn in the file's own pixels.
     """
 
     measures: tuple[str, ...] = ()
     is_decoded: bool = False
+    says_where: bool = False
+
+    def with_beams(self, beams: int) -> Task:
+        """This task, with answers that are searched for with so many beams.
+
+        Raises:
+            ConfigError: they are not searched for, or there is no such number of beams.
+        """
+        raise ConfigError("`beams` is for models that translate. Leave it out for this one.")
+
+    def sample(self, text: str, data: Dataset) -> np.ndarray:
+        """One sample from what a person has at hand, for a dataset with `parse`."""
+        if data.parse is None:
+            raise DataError(f"{data.name} has no samples that can be written as text.")
+        return data.parse(text)
 
     def deployed(self, model: keras.Model, data: Dataset) -> keras.Model:
         """The model that is exported and asked, with one array as its output."""
@@ -47,6 +64,18 @@ class Task:
         is_regression = count == 1 or (data is not None and data.class_names is None)
         scores = {} if is_regression else _scores(output, labels_or_numbers(data, count), top)
         return Prediction(source, scores, [float(value) for value in output.reshape(-1)])
+
+    def resized(
+        self, output: np.ndarray, before: Sequence[int], after: Sequence[int]
+    ) -> np.ndarray:
+        """The answer about an image of shape `before`, `(height, width, ...)`, as one about the
+        same image of shape `after`."""
+        return output
+
+    def mask(self, sample: np.ndarray, output: np.ndarray) -> np.ndarray | None:
+        """What a picture of the sample cannot give back: integers for its pixels, `(height,
+        width)`; None if there is nothing."""
+        return None
 
     def draw(self, axes: Any, sample: np.ndarray, output: np.ndarray, data: Dataset | None) -> None:
         """The sample with the answer to it, on matplotlib's axes."""

@@ -95,13 +95,19 @@ def translating(
 
 
 class Translation(Task):
-    """The model is asked greedily, piece by piece; answers are numbers of pieces."""
+    """The model is asked piece by piece, greedily with one beam; answers are numbers of pieces."""
 
     measures = ("bleu",)
     is_decoded = True
 
+    def __init__(self, beams: int = 1):
+        self.beams = check_integer("beams", beams)
+
+    def with_beams(self, beams: int) -> Translation:
+        return Translation(beams)
+
     def deployed(self, model: keras.Model, data: Dataset) -> keras.Model:
-        return translating(model, _length(data))
+        return translating(model, _length(data), beams=self.beams)
 
     def score(self, outputs: np.ndarray, targets: Any, data: Dataset) -> dict[str, float]:
         """BLEU as "bleu", 0 to 1; times 100 it is what sacrebleu says by default: cased, tokenised

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from kerazoo.errors import DataError
+import msgspec
+
 from kerazoo.tasks import Prediction, Task, find_task, save_pictures
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
+from kerazoo.zoo.samples import Samples, read_pixels, read_samples
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +26,7 @@ def predict(
     *,
     top: int = 5,
     invert: bool = False,
+    beams: int = 1,
     pictures: str | os.PathLike[str] | None = None,
 ) -> list[Prediction]:
     """What a model says to each sample, labels by name where its dataset has names.
@@ -33,15 +36,18 @@ def predict(
             Keras model with one `(batch, n)` output.
         inputs: an array of raw samples `(batch, ...)`, or one or several paths of .npy arrays
             (one sample or a batch each) or of what the model is for: image files, .wav files; for
-            a model of texts, the texts themselves.
+            a model of texts, the texts themselves; for one that recommends, titles or numbers.
         top: how many labels to name, 1 or more.
         invert: exchange light and dark in image files.
-        pictures: a folder, into which each sample is drawn with its answer.
+        beams: of a model that translates, beginnings that are kept in the search; with 1, the
+            likeliest piece follows each time.
+        pictures: a folder, into which each sample is drawn with its answer; see `save_pictures`.
 
     Raises:
         UnknownNameError: no such model.
         MissingDependencyError: `pictures` without matplotlib (extra "plot").
         DataError: a file cannot be read, or its array does not fit the model.
+        ConfigError: `beams` is below 1, or above for a model that does not translate.
 
     >>> import kerazoo
     >>> images, labels = kerazoo.datasets.load_numpy("digits", "test")
@@ -54,15 +60,28 @@ def predict(
         open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
     )
     task, data = task_and_data(model.name)
+    if beams != 1:
+        task = task.with_beams(beams)
     if data is not None:
         model = task.deployed(model, data)
-    samples, sources = _samples(inputs, _reader(model, data, invert))
-    outputs = np.asarray(model.predict(samples, verbose=0))
+    samples = read_samples(inputs, model, task, data, invert=invert)
+    outputs = np.asarray(model.predict(samples.batch, verbose=0))
+    is_second = _is_second_of_two(model, data)
+    answers = list(np.concatenate([1 - outputs, outputs], axis=1) if is_second else outputs)
+    if task.says_where:
+        answers = _in_pixels_of_files(task, samples, answers)
     if pictures is not None:
-        save_pictures(task, samples, outputs, sources, data, pictures, model)
-    return [
-        task.prediction(source, output, data, top)
-        for source, output in zip(sources, outputs, strict=True)
+        seen = _at_own_size(samples) if task.says_where else samples.batch
+        save_pictures(task, seen, answers, samples.sources, data, pictures, model)
+    predictions = [
+        task.prediction(source, answer, data, top)
+        for source, answer in zip(samples.sources, answers, strict=True)
+    ]
+    if not is_second:
+        return predictions
+    return [  # values are what the model gives
+        msgspec.structs.replace(prediction, values=output.tolist())
+        for prediction, output in zip(predictions, outputs, strict=True)
     ]
 
 
@@ -77,60 +96,30 @@ def task_and_data(name: str | None) -> tuple[Task, Dataset | None]:
     return find_task(config.task), datasets.info(config.data.dataset)
 
 
-def _samples(inputs: Any, read: Callable[[Any], np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """All samples as one batch, and what to call each."""
-    import numpy as np
+def _is_second_of_two(model: keras.Model, data: Dataset | None) -> bool:
+    """Whether the output is one sigmoid, the probability of the second of two classes."""
+    import keras
 
-    if isinstance(inputs, np.ndarray):
-        batch = read(inputs)
-        return batch, [str(number) for number in range(len(batch))]
-    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-    if not paths:
-        raise DataError("No samples were given: pass an array, files or texts.")
-    batches, sources = [], []
-    for path in paths:
-        batch = read(path)
-        batches.append(batch)
-        many = len(batch) > 1
-        sources += [f"{path}[{row}]" if many else str(path) for row in range(len(batch))]
-    if len({batch.shape[1:] for batch in batches}) > 1:
-        raise DataError("The samples differ in size. Predict them one by one.")
-    return np.concatenate(batches), sources
+    activation = getattr(model.layers[-1], "activation", None)
+    return (
+        data is not None
+        and data.num_classes == 2
+        and tuple(model.output_shape) == (None, 1)
+        and activation is keras.activations.sigmoid
+    )
 
 
-def _reader(model: keras.Model, data: Dataset | None, invert: bool) -> Callable[[Any], np.ndarray]:
-    """A function from an array, a path or a text to a batch of what the model takes."""
-    import numpy as np
-
-    from kerazoo.datasets.images import read_array, read_image
-
-    shape = tuple(model.input_shape[1:])
-
-    def read(given: Any) -> np.ndarray:
-        if isinstance(given, np.ndarray):
-            return _as_batch(given, shape, "the array")
-        if str(given).endswith(".npy"):
-            return _as_batch(read_array(given), shape, str(given))
-        if data is not None and data.parse is not None:
-            return _as_batch(data.parse(str(given)), shape, repr(str(given)))
-        return read_image(given, shape, invert=invert)[None]
-
-    return read
+def _in_pixels_of_files(
+    task: Task, samples: Samples, answers: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Answers that say where, about the image files as they are; about arrays unchanged."""
+    return [
+        answer if image is None else task.resized(answer, sample.shape, read_pixels(image).shape)
+        for sample, image, answer in zip(samples.batch, samples.images, answers, strict=True)
+    ]
 
 
-def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndarray:
-    import numpy as np
-
-    from kerazoo.datasets.arrays import is_one_of
-
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{source}: numbers are expected. Received: dtype {array.dtype}.")
-    if is_one_of(array.shape, shape):
-        array = array[None]
-    if not is_one_of(array.shape[1:], shape) or not len(array):
-        raise DataError(
-            f"{source}: samples of shape {shape} are expected. Received: {array.shape}."
-        )
-    if not np.all(np.isfinite(array)):
-        raise DataError(f"{source}: has values that are not finite.")
-    return array
+def _at_own_size(samples: Samples) -> Iterator[np.ndarray]:
+    """Image files as they are, one after the other as they would fill the memory; and arrays."""
+    for sample, image in zip(samples.batch, samples.images, strict=True):
+        yield sample if image is None else read_pixels(image)

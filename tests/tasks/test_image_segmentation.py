@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
 import kerazoo
+from kerazoo.datasets.images import read_image
 from kerazoo.tasks import find_task, save_pictures
 from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.compilation import compile_model
@@ -82,6 +83,7 @@ def test_what_the_pixels_are_is_said_by_share():
     prediction = TASK.prediction("street.png", logits, DATA, top=5)
     assert prediction.scores == {"Road": 0.7, "Car": 0.3}
     assert prediction.values == []
+    assert prediction.text == "Road 70.0% of the pixels, Car 30.0%"
     assert list(TASK.prediction("x", logits, DATA, top=1).scores) == ["Road"]
     assert list(TASK.prediction("x", logits[..., :4], DATA, top=2).scores) == ["3"]
 
@@ -105,6 +107,40 @@ def test_the_picture_has_a_colour_and_a_line_of_the_legend_for_each_class(tmp_pa
     photograph = np.full((1, 18, 24, 3), 90, np.uint8)
     (path,) = save_pictures(TASK, photograph, logits[None], ["a street.png"], DATA, tmp_path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("size", [(36, 72), (50, 31), (10, 13), (18, 24)])
+def test_a_mask_has_the_nearest_class_at_the_samples_size(size):
+    """TensorFlow's own, of pixels' middles."""
+    import tensorflow as tf
+
+    logits = answers(some_masks(shape=(1, 18, 24)) % 11)[0]
+    mask = TASK.mask(np.zeros((*size, 3)), logits)
+    called = logits.argmax(-1)[..., None]
+    expected = tf.image.resize(called, size, method="nearest").numpy()[..., 0]
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, expected)
+    assert TASK.mask(np.zeros((1, 1)), np.eye(300)[[[299]]]).tolist() == [[299]]
+
+
+def test_the_mask_of_a_file_is_saved_beside_its_picture_at_its_size(tmp_path):
+    pytest.importorskip("matplotlib")
+    from PIL import Image
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((18, 24, 3))
+    scores = keras.layers.Conv2D(11, 1)(keras.layers.Rescaling(1 / 127.5, offset=-1)(image))
+    model = keras.Model(image, scores, name="camvid_segmenter")
+    pixels = np.random.default_rng(0).integers(0, 256, (180, 120, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "street.png")
+    (said,) = kerazoo.predict(model, tmp_path / "street.png", top=11, pictures=tmp_path / "answers")
+    assert (tmp_path / "answers" / "0_street.png").is_file()
+    mask = np.asarray(Image.open(tmp_path / "answers" / "masks" / "0_street.png"))
+    squeezed = read_image(tmp_path / "street.png", (18, 24, 3))
+    expected = model.predict(squeezed[None], verbose=0)[0].argmax(-1)
+    np.testing.assert_array_equal(mask, expected.repeat(10, axis=0).repeat(5, axis=1))
+    names = np.array(DATA.class_names)[np.unique(expected)]
+    assert set(said.scores) == set(names)
 
 
 @pytest.mark.slow

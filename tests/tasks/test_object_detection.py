@@ -102,6 +102,40 @@ def test_boxes_are_drawn_on_the_image(found, tmp_path):
     assert (empty[..., 0] > empty[..., 1] + 0.3).sum() == 0
 
 
+@pytest.fixture
+def photograph(tmp_path):
+    """A file of 320 x 384 pixels, and its pixels."""
+    import tensorflow as tf
+
+    path = tmp_path / "blood.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (384, 320, 3)).astype(np.uint8)
+    path.write_bytes(tf.io.encode_png(pixels).numpy())
+    return path, pixels
+
+
+def test_boxes_in_a_file_are_in_its_own_pixels(photograph, monkeypatch):
+    """Which is twice as wide and three times as high as what the model takes."""
+    image = keras.Input((128, 160, 3), name="image")
+    model = keras.Model(image, Said(cells_that_say(BOXES))(image), name="bccd_detector")
+    drawn = []
+    monkeypatch.setattr(
+        "kerazoo.zoo.prediction.save_pictures",
+        lambda task, samples, outputs, *others: drawn.extend(zip(samples, outputs, strict=True)),
+    )
+    path, pixels = photograph
+    array = np.zeros((128, 160, 3), np.uint8)
+    (in_file,) = kerazoo.predict(model, path, pictures="answers")
+    (in_array,) = kerazoo.predict(model, array, pictures="answers")
+    for said, across, down in ((in_file, 2, 3), (in_array, 1, 1)):
+        found = sorted((box.left, box.top, box.right, box.bottom) for box in said.boxes)
+        expected = sorted(box[1:] for box in BOXES)
+        np.testing.assert_allclose(found, np.multiply(expected, [across, down] * 2), atol=1e-2)
+    (seen, boxes), (as_given, _) = drawn
+    np.testing.assert_array_equal(seen, pixels)
+    assert sorted(boxes[boxes[:, 5] >= 0, 0]) == pytest.approx([20, 140, 200], abs=1e-2)
+    assert as_given.shape == array.shape
+
+
 def test_a_model_that_is_no_detector_is_refused():
     with pytest.raises(DataError, match="is no detector of a fixed size"):
         TASK.deployed(kerazoo.get("mnist_cnn", weights=None), DATA)

@@ -82,6 +82,7 @@ def test_the_answer_names_items_and_leaves_out_the_seen(no_titles):
     assert answer.source == "42"
     assert list(answer.scores) == ["item 3", "item 4", "item 1"]
     assert answer.scores["item 3"] == pytest.approx(0.9)
+    assert answer.text == "item 3 0.90, item 4 0.50, item 1 0.10"
     assert list(TASK.prediction("42", output, None, top=1).scores) == ["item 3"]
 
 
@@ -91,6 +92,49 @@ def test_titles_stand_for_numbers_where_they_are_here():
 
     answer = TASK.prediction("7", np.array([0.1, 0.2]), Named, top=1)
     assert list(answer.scores) == ["B (1991)"]
+
+
+@pytest.fixture
+def films(monkeypatch, tmp_path):
+    """A file of a few titles in GroupLens' layout."""
+    monkeypatch.setenv("KERAZOO_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "ml-100k").mkdir()
+    titles = ["Amélie (2001)", "Twice (1999)", "Usual Suspects, The (1995)", "Twice (1962)"]
+    lines = [f"{number}|{title}|||" for number, title in enumerate(titles, start=1)]
+    (tmp_path / "ml-100k" / "u.item").write_text("\n".join(lines), encoding="latin-1")
+
+
+@pytest.mark.parametrize(
+    ("titles", "numbers"),
+    [
+        ("amélie (2001)", "1,"),
+        ("Usual suspects,the, AMÉLIE", "3, 1"),
+        ("Twice  (1962)", "4,"),
+        ("1, 3", "1, 3"),
+    ],
+)
+def test_titles_are_the_history_that_their_numbers_are(films, titles, numbers):
+    model = kerazoo.get("ml100k_two_tower", weights=None)
+    by_title, by_number = kerazoo.predict(model, [titles, numbers], top=9)
+    assert by_title.scores == pytest.approx(by_number.scores)
+    assert by_title.source == titles
+    history = TASK.sample(titles, DATA)
+    np.testing.assert_array_equal(history, DATA.parse(numbers))
+
+
+def test_what_is_no_title_is_said(films, tmp_path):
+    for text, says in (
+        ("Usual Suspect, Amélie", r"'Usual Suspect' is no title here. Did you mean 'Usual Susp"),
+        ("twice", r"'twice' is the title of several: 'Twice \(1999\)', 'Twice \(1962\)'"),
+        ("xqzv", r"'xqzv' is no title here. Numbers are taken as well"),
+        ("1683, 2", "films' numbers, 1 to 1682"),
+    ):
+        with pytest.raises(DataError, match=says):
+            TASK.sample(text, DATA)
+    (tmp_path / "ml-100k" / "u.item").unlink()
+    with pytest.raises(DataError, match="where the files of ml100k are, and they are not here"):
+        TASK.sample("Amélie", DATA)
 
 
 def test_drawn_as_bars(no_titles):

@@ -166,6 +166,25 @@ def test_the_zoo_model_is_asked_and_judged_by_its_task():
     assert metrics["loss"] == pytest.approx(np.log(8000), rel=0.2)  # it knows nothing yet
 
 
+def test_predict_searches_with_beams():
+    model = kerazoo.get(
+        "multi30k_translator", weights=None, units=8, blocks=1, num_heads=2, hidden_units=8
+    )
+    sentence = "A man is riding a horse."
+    (said,) = kerazoo.predict(model, sentence, beams=3)
+    data = kerazoo.datasets.info("multi30k")
+    source = data.parse(sentence)[None]
+    assert said.text == data.text(translating(model, 48, beams=3).predict(source, verbose=0)[0])
+    with pytest.raises(ConfigError, match="`beams` must be an integer of 1 or above"):
+        kerazoo.predict(model, sentence, beams=0)
+    assert find_task("translation").beams == 1  # of others
+
+
+def test_a_model_that_does_not_translate_has_no_beams():
+    with pytest.raises(ConfigError, match="`beams` is for models that translate"):
+        kerazoo.predict("mnist_mlp", np.zeros((28, 28, 1)), beams=2)
+
+
 def test_without_the_data_a_file_is_checked_by_sentences(tmp_path, monkeypatch):
     """Numbers at random are no sentence, and in float16 the likeliest piece is soon another."""
     monkeypatch.setenv("KERAZOO_DATA", str(tmp_path))

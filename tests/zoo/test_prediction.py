@@ -100,6 +100,23 @@ def test_texts_are_samples_of_a_model_of_texts(tmp_path):
             assert ours.values == pytest.approx(theirs.values, abs=1e-5)
 
 
+def test_one_sigmoid_is_the_probability_of_the_second_class(tmp_path):
+    settings = {"embedding_units": 4, "filters": 4, "num_classes": 1}
+    texts = ["A moving film.", "it isn't good"]
+    model = kerazoo.get("mr_text_cnn", weights=None, classifier_activation="sigmoid", **settings)
+    parse = kerazoo.datasets.info("rt_polarity").parse
+    expected = model.predict(np.stack([parse(text) for text in texts]), verbose=0)[:, 0]
+    predictions = kerazoo.predict(model, texts, pictures=tmp_path)
+    for prediction, probability in zip(predictions, expected, strict=True):
+        scores = {"positive": probability, "negative": 1 - probability}
+        assert prediction.scores == pytest.approx(scores, abs=1e-6)
+        assert list(prediction.scores.values()) == sorted(scores.values(), reverse=True)
+        assert prediction.values == pytest.approx([probability], abs=1e-6)
+    assert len(list(tmp_path.glob("*.png"))) == 2
+    logit = kerazoo.get("mr_text_cnn", weights=None, **settings)  # without the sigmoid: a value
+    assert kerazoo.predict(logit, texts)[0].scores == {}
+
+
 def test_sounds_are_samples_of_a_model_of_sounds(tmp_path):
     model = kerazoo.get("fsdd_keyword", weights=None, filters=4, blocks=1)
     samples = np.random.default_rng(0).integers(-9000, 9000, 5000).astype(np.int16)

@@ -1,0 +1,101 @@
+"""What `predict` is given, be it arrays, files or texts, as one batch of what a model takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kerazoo.errors import DataError
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from kerazoo.datasets import Dataset
+    from kerazoo.tasks import Task
+
+
+class Samples(NamedTuple):
+    """A batch `(samples, ...)`; what to call each sample; and the image file that it was squeezed
+    from, None for one that was none."""
+
+    batch: np.ndarray
+    sources: list[str]
+    images: list[str | None]
+
+
+def read_samples(
+    inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    model: keras.Model,
+    task: Task,
+    data: Dataset | None,
+    *,
+    invert: bool = False,
+) -> Samples:
+    """All samples as one batch.
+
+    Raises:
+        DataError: there is none, one cannot be read or does not fit, or they differ in size.
+    """
+    import numpy as np
+
+    shape = tuple(model.input_shape[1:])
+    if isinstance(inputs, np.ndarray):
+        batch = _as_batch(inputs, shape, "the array")
+        return Samples(batch, [str(number) for number in range(len(batch))], [None] * len(batch))
+    given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    if not given:
+        raise DataError("No samples were given: pass an array, files or texts.")
+    read = [_read(each, shape, task, data, invert) for each in given]
+    if len({batch.shape[1:] for batch, _ in read}) > 1:
+        raise DataError("The samples differ in size. Predict them one by one.")
+    sources, images = [], []
+    for each, (batch, image) in zip(given, read, strict=True):
+        many = len(batch) > 1
+        sources += [f"{each}[{row}]" if many else str(each) for row in range(len(batch))]
+        images += [image] * len(batch)
+    return Samples(np.concatenate([batch for batch, _ in read]), sources, images)
+
+
+def read_pixels(path: str) -> np.ndarray:
+    """An image file at its own size: uint8 `(height, width, 3)`. It was read before, squeezed."""
+    import tensorflow as tf
+
+    content = tf.io.read_file(path)
+    return tf.io.decode_image(content, channels=3, expand_animations=False).numpy()
+
+
+def _read(
+    given: Any, shape: tuple[int, ...], task: Task, data: Dataset | None, invert: bool
+) -> tuple[np.ndarray, str | None]:
+    """An array, a path or a text as a batch, and the path if it is that of an image."""
+    import numpy as np
+
+    from kerazoo.datasets.images import read_array, read_image
+
+    if isinstance(given, np.ndarray):
+        return _as_batch(given, shape, "the array"), None
+    if str(given).endswith(".npy"):
+        return _as_batch(read_array(given), shape, str(given)), None
+    if data is not None and data.parse is not None:
+        return _as_batch(task.sample(str(given), data), shape, repr(str(given))), None
+    return read_image(given, shape, invert=invert)[None], str(given)
+
+
+def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndarray:
+    import numpy as np
+
+    from kerazoo.datasets.arrays import is_one_of
+
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{source}: numbers are expected. Received: dtype {array.dtype}.")
+    if is_one_of(array.shape, shape):
+        array = array[None]
+    if not is_one_of(array.shape[1:], shape) or not len(array):
+        raise DataError(
+            f"{source}: samples of shape {shape} are expected. Received: {array.shape}."
+        )
+    if not np.all(np.isfinite(array)):
+        raise DataError(f"{source}: has values that are not finite.")
+    return array
