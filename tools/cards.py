@@ -5,24 +5,23 @@
     KERAZOO_DATA=... python tools/cards.py --pictures [NAME ...]   # and what models say to a sample
 
 `--check` changes nothing and fails if a page is not what its config says. Pictures are of the first
-sample of the test split, by `kerazoo predict --pictures`.
+sample of the test split (tools/card_pictures.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
+import card_pictures
 import gallery
-import readme_models
 
 import kerazoo
+from kerazoo.zoo import card_words as words
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES, PICTURES = ROOT / "docs" / "zoo", ROOT / "docs" / "images" / "zoo"
+PAGES = ROOT / "docs" / "zoo"
 START, END = "      # cards:start\n", "      # cards:end\n"
 
 
@@ -34,12 +33,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.pictures:
         for name in arguments.names or kerazoo.list_models(pretrained=True):
-            draw(name)
+            card_pictures.draw(kerazoo.info(name), ROOT)
     wanted = {PAGES / f"{name}.md": page(kerazoo.info(name)) for name in kerazoo.list_models()}
     wanted[PAGES / "index.md"] = gallery.index()
     wanted[PAGES / "models.json"] = gallery.models_json()
-    wanted[ROOT / "mkdocs.yml"] = navigation((ROOT / "mkdocs.yml").read_text())
-    old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    wanted[ROOT / "mkdocs.yml"] = navigation((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    old = [
+        path
+        for path, text in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     surplus = [path for path in PAGES.glob("*.md") if path not in wanted]
     if arguments.check:
         if old or surplus:
@@ -50,104 +53,49 @@ def main() -> None:
     for path in surplus:
         path.unlink()
     for path in old:
-        path.write_text(wanted[path])
+        path.write_text(wanted[path], encoding="utf-8")
 
 
 def page(card: kerazoo.ModelCard) -> str:
     """A model's card as Markdown."""
-    parts = [f"# {card.name}", card.summary, *_picture(card), _table(_facts(card))]
+    measured, files, made = (f(card) for f in (words.measured, words.files, words.made))
+    facts = words.facts(card)
+    facts["builder"] = f"`{facts['builder']}`"
+    parts = [f"# {card.name}", card.summary, *_picture(card), _table(facts)]
+    if measured:
+        parts += ["## Measured" if card.metrics else "## Published", _table(measured)]
     if card.metrics:
-        parts += ["## Measured", _table(card.metrics), _how_measured(card)]
-    if card.files:
-        parts += ["## Files for phones", _files(card)]
-    parts += ["## Use", _use(card)]
+        parts.append(f"By `kerazoo evaluate {card.name}`, with the published weights.")
+    if files:
+        parts += ["## Files for phones", _files(card, files)]
+    parts += ["## Use", "\n".join(["```sh", *words.use(card), "```"])]
     if card.limits:
         parts += ["## Limits", card.limits.strip()]
-    if card.trained:
-        parts += ["## How the weights were made", _table(card.trained)]
+    if made:
+        parts += ["## How the weights were made", _table(made)]
     if card.references:
         parts += ["## References", "\n".join(f"- {reference}" for reference in card.references)]
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(card: kerazoo.ModelCard) -> dict[str, Any]:
-    facts = {
-        "task": card.task,
-        "data": card.dataset or f"{card.environment} (an environment)",
-        "weights": readme_models.weights(card),
-        "builder": f"`{card.builder}`, {', '.join(f'{k}={v}' for k, v in card.arguments.items())}",
-        "licence": card.license,
-    }
-    if card.dataset:
-        facts["licence of the data"] = kerazoo.datasets.info(card.dataset).license
-        facts["input"] = kerazoo.datasets.info(card.dataset).summary
-        names = kerazoo.datasets.info(card.dataset).class_names
-        if names and len(names) <= 20:
-            facts["labels"] = ", ".join(names)
-    return facts
+def _table(rows: dict[str, str]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {text} |" for key, text in rows.items())])
 
 
-def _table(rows: dict[str, Any]) -> str:
-    lines = [f"| {key.replace('_', ' ')} | {value} |" for key, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines])
-
-
-def _how_measured(card: kerazoo.ModelCard) -> str:
-    return f"By `kerazoo evaluate {card.name}`, with the published weights."
-
-
-def _files(card: kerazoo.ModelCard) -> str:
+def _files(card: kerazoo.ModelCard, rows: list[list[str]]) -> str:
     """Sizes, times and the figures of each kind of file."""
-    names = list(dict.fromkeys(name for file in card.files.values() for name in file["metrics"]))
-    head = ["file", "kilobytes", "microseconds", *(name.replace("_", " ") for name in names)]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for kind, file in card.files.items():
-        figures = [
-            f"{file['metrics'][name]:.4g}" if name in file["metrics"] else "" for name in names
-        ]
-        cells = [kind, f"{file['size_bytes'] / 1000:,.0f}", f"{file['latency_us']:,.0f}", *figures]
-        lines.append(f"| {' | '.join(cells)} |")
+    head, *kinds = (f"| {' | '.join(row)} |" for row in rows)
     note = "One run with one thread on a machine of two cores, not the same one for every model."
-    return "\n".join(lines) + f"\n\n{note}"
-
-
-def _use(card: kerazoo.ModelCard) -> str:
-    lines = [f"kerazoo train {card.name}"]
-    if card.pretrained:
-        lines = [
-            f"kerazoo evaluate {card.name}",
-            f"kerazoo export {card.name} model.tflite",
-            *lines,
-        ]
-    return "\n".join(["```sh", *lines, "```"])
+    if card.standard_errors:
+        note += " The accuracies are of the same test samples, with the same standard error."
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *kinds, "", note])
 
 
 def _picture(card: kerazoo.ModelCard) -> list[str]:
-    if not (PICTURES / f"{card.name}.png").exists():
+    if not card.picture or not (ROOT / card.picture).exists():
         return []
-    return [f"![What {card.name} says to a sample of its test data](../images/zoo/{card.name}.png)"]
-
-
-def draw(name: str) -> None:
-    """Save what the model says to the first test sample."""
-    card = kerazoo.info(name)
-    if not card.pretrained or not card.dataset or card.dataset == "imagenet":
-        return
-    from kerazoo.datasets import arrays
-    from kerazoo.tasks import find_task, inputs_for
-
-    data = kerazoo.datasets.info(card.dataset)
-    inputs, _ = kerazoo.datasets.load_numpy(card.dataset, "test")
-    model = find_task(card.task).deployed(kerazoo.get(name), data)
-    sample = arrays.rows(inputs_for([tensor.name for tensor in model.inputs], inputs), slice(1))
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            kerazoo.predict(name, sample, pictures=folder)
-        except kerazoo.errors.DataError as error:
-            print(f"{name}: {error}")
-            return
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        next(Path(folder).glob("*.png")).rename(PICTURES / f"{name}.png")
+    path = card.picture.removeprefix("docs/")
+    return [f"![{card_pictures.caption(card)}](../{path})"]
 
 
 def navigation(text: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from readme_models import HEADLINES, figure, weights
+from readme_models import HEADLINES, NOTE, figure
 
 import kerazoo
+from kerazoo.zoo.card_words import weights
 
-INTRODUCTION = """---
+INTRODUCTION = f"""---
 hide: [toc]
 ---
 
@@ -22,8 +23,8 @@ One page each: what it is, how good, how large, how fast, and what it is not for
 official test splits, by `kerazoo evaluate`; a model without published weights is a recipe to train.
 File and time are of the int8 `.tflite`, else of the smallest one that was measured: one run, one
 thread, on a machine of two cores (`tools/measure_files.py`), not the same one for every
-model. What was not measured is left empty.
-
+model. What was not measured is left empty, or said to be published by others.
+{NOTE}
 <div id="gallery"></div>
 """
 HEAD = ("model", "what it is", "task", "weights", "test figure", "file", "one run")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import kerazoo
+from kerazoo.zoo import card_words as words
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- models:start -->\n", "<!-- models:end -->"
@@ -24,7 +25,10 @@ HEADLINES = (
     "mean_iou",
 )
 """The one figure shown is the first of these that a card has."""
-AS_PERCENT = ("accuracy", "word_error_rate")
+NOTE = """\
+± is one standard error, over the test samples or over an agent's episodes. Each figure is of one
+seed.
+"""
 
 
 def table() -> str:
@@ -33,24 +37,19 @@ def table() -> str:
     for name in kerazoo.list_models():
         card = kerazoo.info(name)
         data = card.dataset or card.environment
-        rows.append(f"| `{name}` | {card.summary} | {weights(card)} | {data} | {figure(card)} |")
-    return "\n".join(rows) + "\n"
-
-
-def weights(card: kerazoo.ModelCard) -> str:
-    """How many there are, or why that is not known."""
-    if card.parameters:
-        return f"{card.parameters:,}"
-    return "in a pip package" if card.pretrained else "not published"
+        rows.append(
+            f"| `{name}` | {card.summary} | {words.weights(card)} | {data} | {figure(card)} |"
+        )
+    return "\n".join(rows) + f"\n\n{NOTE}"
 
 
 def figure(card: kerazoo.ModelCard) -> str:
-    """The card's headline metric, a fraction as percent."""
+    """The card's headline metric, or what the source of the weights has published."""
     for metric in HEADLINES:
         if metric in card.metrics:
-            value = card.metrics[metric]
-            text = f"{100 * value:.2f} %" if metric in AS_PERCENT else f"{value:.3f}"
-            return f"{metric} {text}"
+            return f"{words.name_of(metric)} {words.figure(card, metric)}"
+    if card.pretrained and card.published:
+        return f"{card.published[0]['figure']} (published; not measured here)"
     return ""
 
 
@@ -64,7 +63,7 @@ def main() -> None:
     """Write, or with `--check` compare."""
     text = README.read_text(encoding="utf-8")
     if sys.argv[1:] != ["--check"]:
-        README.write_text(with_table(text))
+        README.write_text(with_table(text), encoding="utf-8")
     elif with_table(text) != text:
         sys.exit("README.md: the table of models is old. Run: python tools/readme_models.py")
 

@@ -73,6 +73,7 @@ def how(name: str, result: kerazoo.TrainResult) -> dict[str, Any]:
         "minutes": round(sum(samples / speed for speed in speeds) / 60, 1),
         **({"teacher": config.distillation.teacher} if config.distillation else {}),
         "metrics_command": f"kerazoo evaluate {name}",
+        "test_samples": arrays.count(kerazoo.datasets.load_numpy(config.data.dataset, "test")[0]),
         **({"validation": validation} if validation else {}),
         "choices": (
             "made on validation data; test split evaluated once"

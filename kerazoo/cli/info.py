@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 import kerazoo
-from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.output import Json, print_json, print_table, print_values
+from kerazoo.zoo import card_words
 
 
 def info(
@@ -17,22 +18,29 @@ def info(
 
     Example: kerazoo info mnist_cnn
     """
-    card = kerazoo.info(name).to_dict()
+    card = kerazoo.info(name)
     if json:
-        print_json(card)
+        print_json(card.to_dict())
         return
-    print_values(
-        {
-            key.replace("_", " "): _in_words(value)
-            for key, value in card.items()
-            if value not in (None, "", [], {})
-        }
-    )
+    print_values({"name": card.name, "summary": card.summary, **card_words.facts(card)})
+    _print_part("figures", card_words.measured(card))
+    files = card_words.files(card)
+    if files:
+        typer.echo("\nfiles")
+        print_table(files[1:], columns=files[0])
+    typer.echo("\nuse")
+    for command in card_words.use(card):
+        typer.echo(command)
+    _print_part("how the weights were made", card_words.made(card))
+    rest = {
+        "limits": card.limits.strip(),
+        "references": "; ".join(card.references),
+        "picture": card.picture,
+    }
+    _print_part("also", {key: text for key, text in rest.items() if text})
 
 
-def _in_words(value: object) -> object:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_in_words(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+def _print_part(title: str, rows: dict[str, str]) -> None:
+    if rows:
+        typer.echo(f"\n{title}")
+        print_values(rows)

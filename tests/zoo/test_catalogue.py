@@ -1,11 +1,18 @@
 """The catalogue: which models there are, and what a user may add."""
 
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 import kerazoo
 from kerazoo.errors import ConfigError, UnknownNameError
-from kerazoo.zoo.catalogue import find_any_config
-from kerazoo.zoo.config_file import to_yaml
+from kerazoo.tasks import find_task
+from kerazoo.zoo.card import card_of
+from kerazoo.zoo.catalogue import find_any_config, weights_folder
+from kerazoo.zoo.config_file import to_config, to_yaml
 from tests.zoo.test_config import SMALLEST
 
 pytestmark = pytest.mark.usefixtures("zoo_state")
@@ -98,6 +105,15 @@ def test_an_empty_folder_is_refused(tmp_path):
         kerazoo.add_config(tmp_path)
 
 
+def check_shapes(card, model):
+    """Those at the beginning of the texts are those of the model that is exported."""
+    if card.dataset:
+        data = kerazoo.datasets.info(card.dataset)
+        model = find_task(card.task).deployed(model, data)
+    for text, shape in ((card.input, model.input_shape), (card.output, model.output_shape)):
+        assert ast.literal_eval(text[: text.index(")") + 1]) == shape[1:]
+
+
 @pytest.mark.parametrize("name", kerazoo.list_models())
 def test_every_card_is_filled_in(name):
     card = kerazoo.info(name)
@@ -108,11 +124,22 @@ def test_every_card_is_filled_in(name):
     assert bool(card.dataset) != bool(card.environment)
     assert card.environment or card.dataset in kerazoo.datasets.list_datasets()
     assert card.summary.endswith(".")
+    assert card.training_command.endswith((f" train {name}", f" fine-tune {name} photos/"))
+    if card.dataset:
+        assert card.data_license
+        assert card.labels == list(kerazoo.datasets.info(card.dataset).class_names or [])
+    for text in (card.input, card.output):
+        assert re.match(r"\(\d+,[\d, ]*\)", text), text
     if card.pretrained:
+        picture = Path(__file__).resolve().parents[2] / card.picture
+        assert picture.is_file()
+        assert picture.stat().st_size < 250_000
         assert card.metrics or "published_top_1" in card.trained  # measured here, or by the source
         assert card.trained
         if find_any_config(name).weights["default"].package is None:
-            assert card.parameters == kerazoo.get(name, weights=None).count_params()
+            model = kerazoo.get(name, weights=None)
+            assert card.parameters == model.count_params()
+            check_shapes(card, model)
     assert card.to_dict()["name"] == name
 
 
@@ -127,3 +154,48 @@ def test_a_changed_file_is_read_anew_when_added_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kerazoo.add_config("my_net.yaml")
     assert kerazoo.info("my_net").summary == "Another summary."
+
+
+def test_the_standard_error_of_an_accuracy_is_that_of_the_mean_of_hits():
+    card = kerazoo.info("cifar10_mobile")
+    samples = card.trained["test_samples"]
+    hits = np.arange(samples) < round(card.metrics["accuracy"] * samples)
+    assert card.standard_errors["accuracy"] == pytest.approx(
+        hits.std() / np.sqrt(samples), rel=1e-2
+    )
+    assert kerazoo.info("fsdd_keyword").standard_errors == {}  # all right: the formula gives 0
+
+
+def test_the_standard_error_of_a_return_is_the_measured_one():
+    card = kerazoo.info("ppo_pendulum")
+    assert card.standard_errors == {"mean_return": card.metrics["standard_error"]}
+
+
+def test_every_accuracy_has_its_number_of_samples():
+    for name in kerazoo.list_models():
+        card = kerazoo.info(name)
+        if "accuracy" in card.metrics:
+            hits = card.metrics["accuracy"] * card.trained["test_samples"]
+            assert hits == pytest.approx(round(hits), abs=0.01), name
+
+
+def test_published_figures_of_the_imagenet_networks_are_those_that_were_converted():
+    for name in kerazoo.list_models("efficientnet_lite*"):
+        card = kerazoo.info(name)
+        shares = [card.trained[f"published_top_1{end}"] for end in ("", "_int8")]
+        assert re.findall(r"([\d.]+) %", card.published[0]["figure"]) == [
+            f"{100 * share:.1f}" for share in shares
+        ]
+
+
+def test_a_card_of_ones_own_needs_no_words_about_it():
+    card = card_of(to_config(SMALLEST, source="net.yaml"))
+    assert card.input.startswith("(10,): age, sex")
+    assert (card.output, card.picture, card.published) == ("", "", [])
+    strange = {**SMALLEST, "data": {"dataset": "mine", "batch_size": 32}}
+    card = card_of(to_config(strange, source="net.yaml"))
+    assert (card.dataset, card.data_license, card.labels, card.input) == ("mine", "", [], "")
+
+
+def test_the_weights_in_the_package_are_at_most_60_megabytes():
+    assert sum(path.stat().st_size for path in weights_folder().iterdir()) <= 60e6
