@@ -15,6 +15,8 @@ from kerazoo.zoo.catalogue import find_any_config, weights_folder
 from kerazoo.zoo.config_file import to_config, to_yaml
 from tests.zoo.test_config import SMALLEST
 
+ROOT = Path(__file__).resolve().parents[2]
+
 pytestmark = pytest.mark.usefixtures("zoo_state")
 
 
@@ -199,3 +201,10 @@ def test_a_card_of_ones_own_needs_no_words_about_it():
 
 def test_the_weights_in_the_package_are_at_most_60_megabytes():
     assert sum(path.stat().st_size for path in weights_folder().iterdir()) <= 60e6
+
+
+def test_terms_of_the_data_behind_all_weights_are_told():
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    trained = [name for name in kerazoo.list_models() if kerazoo.info(name).dataset]
+    assert trained
+    assert [name for name in trained if name not in notice] == []
