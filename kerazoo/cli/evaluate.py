@@ -9,6 +9,7 @@ import typer
 import kerazoo
 from kerazoo.cli.agents import is_agent, refuse
 from kerazoo.cli.output import Json, print_json, print_values
+from kerazoo.cli.readable import check_readable
 from kerazoo.cli.startup import load_tensorflow
 
 
@@ -26,6 +27,8 @@ def evaluate(
 
     Example: kerazoo evaluate mnist_cnn
     """
+    if dataset is not None or model in kerazoo.list_models():
+        check_readable(dataset or kerazoo.info(model).dataset, split or "test")
     load_tensorflow()
     if is_agent(model):
         refuse("agents", {"--dataset": dataset, "--split": split, "--batch-size": batch_size})

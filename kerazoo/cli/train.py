@@ -10,7 +10,9 @@ import kerazoo
 from kerazoo.cli import training_options as shared
 from kerazoo.cli.agents import is_agent, not_auto, refuse
 from kerazoo.cli.output import Json, Set, parse_overrides
+from kerazoo.cli.readable import check_readable
 from kerazoo.cli.startup import load_tensorflow
+from kerazoo.training.recipe import resolve
 
 
 def train(
@@ -37,6 +39,8 @@ def train(
 
     Example: kerazoo train mnist_cnn --epochs 3 --output-dir runs/quick --set data.augment=null
     """
+    if not is_agent(name_or_config):
+        check_readable(resolve(name_or_config, {}, parse_overrides(set_ or [])).data.dataset)
     load_tensorflow()
     if is_agent(name_or_config):
         chosen = {"--epochs": epochs, "--batch-size": batch_size, "--quantize": quantize}

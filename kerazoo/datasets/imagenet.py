@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def _read(split: str) -> tuple[np.ndarray, np.ndarray]:
     raise DataError(
         f"ImageNet's {split!r} part cannot be read by name: image-net.org gives it to whoever "
-        f"agrees to its terms, and it does not fit into memory. Pass a tf.data.Dataset of (images "
-        f"0..255, labels) batches, the labels in the order of "
+        f"agrees to its terms, and it does not fit into memory. Without it, `kerazoo predict` "
+        f"takes photographs, `kerazoo fine-tune` a folder of them, and `kerazoo export` writes "
+        f"float16. In Python, `kerazoo.evaluate` takes a tf.data.Dataset of (images 0..255, "
+        f"labels) batches, the labels in the order of "
         f"kerazoo.datasets.info('imagenet').class_names."
     )
 

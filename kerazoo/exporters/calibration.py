@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import DataError
+from kerazoo.exporters.exact_cast import exact_cast
 from kerazoo.exporters.interface import Port
 
 Samples = dict[str, np.ndarray]
@@ -30,7 +31,8 @@ def collect(data: Any, inputs: Sequence[Port], *, most: int) -> Samples:
             sorted by class; a stream is read until it has given as many.
 
     Raises:
-        DataError: wrong shape or number of inputs, empty, not numeric, NaN or infinite.
+        DataError: wrong shape or number of inputs, empty, not numeric, NaN or infinite, or values
+            that the dtype of an input does not have.
     """
     if data is None or isinstance(data, str | bytes | int | float):
         raise DataError(f"`calibration` must hold arrays of samples. Received: {data!r}.")
@@ -133,7 +135,7 @@ def _checked(array: Any, port: Port) -> np.ndarray:
         raise DataError(f"`calibration` for {port.name!r} is empty. Received: {values.shape}.")
     if values.dtype.kind not in "biu" and not np.isfinite(values.astype("float32")).all():
         raise DataError(f"`calibration` for {port.name!r} holds NaN or infinite values.")
-    return values.astype(port.dtype, copy=False)
+    return exact_cast(values, port.dtype, what=f"`calibration` for {port.name!r}")
 
 
 def _is_array(value: Any) -> bool:

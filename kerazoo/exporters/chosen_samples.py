@@ -35,6 +35,7 @@ def choose_samples(
     needed = quantize in CALIBRATED_MODES
     if not needed and not verify and calibration is None:
         return None, None
+    _check_numbers(interface)
     if calibration is not None:
         most = CALIBRATION_SAMPLES + HELD_OUT_SAMPLES
         given = collect(calibration, interface.inputs, most=most)
@@ -60,6 +61,15 @@ def choose_samples(
     counts = [len(next(iter(part.values()))) for part in (checked, held_out)]
     text = f"{counts[0]} calibration samples" + (f" and {counts[1]} {words}" if counts[1] else "")
     return ranges, CheckData(join([checked, held_out]), text)
+
+
+def _check_numbers(interface: Interface) -> None:
+    texts = [port.name for port in interface.inputs if port.dtype == "string"]
+    if texts:
+        raise DataError(
+            f"The input {texts[0]!r} takes texts, and files are compared on numbers only: leave "
+            "`calibration` out and pass verify=False (`--no-verify`)."
+        )
 
 
 def _zoo_samples(
@@ -95,8 +105,8 @@ def _zoo_samples(
     except DataError as error:
         if needed:
             raise DataError(
-                f"{error} Or export without quantization, which needs no data: quantize=None "
-                "(`--quantize none`)."
+                f"{error} To export, pass typical inputs as `calibration` (`--calibration`), or "
+                "choose what needs none: quantize='float16' or quantize=None (`--quantize none`)."
             ) from error
         return None
 

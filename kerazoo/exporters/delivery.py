@@ -9,12 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import ExportError
-from kerazoo.exporters import formats, metadata
+from kerazoo.exporters import formats, metadata, tflite
+from kerazoo.exporters.accuracy_limit import WithinLimit, check_limit, within_limit
+from kerazoo.exporters.carried import (
+    carried_mode,
+    constrained,
+    for_conversion,
+    mode_of,
+    needs_samples,
+)
+from kerazoo.exporters.chosen_samples import choose_samples, labelled_zoo_samples
+from kerazoo.exporters.detections import quantized_up_to_boxes, suppresses
+from kerazoo.exporters.interface import Interface, describe
 from kerazoo.exporters.modes import check_mode
+from kerazoo.exporters.precision import in_float32
+from kerazoo.exporters.report import ExportReport
+from kerazoo.exporters.writing import write_other, write_tflite
 
 if TYPE_CHECKING:
-    from kerazoo.exporters.interface import Interface
-    from kerazoo.exporters.report import ExportReport
+    import numpy as np
 
 
 def export(
@@ -74,76 +87,92 @@ def export(
     print(report)
     ```
     """
-    from kerazoo.exporters.accuracy_limit import check_limit, within_limit
-
     target, file_format = Path(path), formats.format_of(path)
     check_arguments(target, file_format, quantize, batch)
     if max_accuracy_drop is not None:
         check_limit(max_accuracy_drop, quantize)
     model, card = _model_and_card(model_or_name, file_format)
     _check_backend(file_format)
-
-    from kerazoo.exporters.carried import (
-        carried_mode,
-        constrained,
-        for_conversion,
-        mode_of,
-        needs_samples,
-    )
-    from kerazoo.exporters.chosen_samples import choose_samples, labelled_zoo_samples
-    from kerazoo.exporters.detections import quantized_up_to_boxes, suppresses
-    from kerazoo.exporters.interface import describe
-    from kerazoo.exporters.precision import in_float32
-    from kerazoo.exporters.writing import write_other, write_tflite
-
     describe(model)  # refuses what is no model before anything else looks into it
-    model = model if file_format == "keras" else constrained(in_float32(model))
-    interface = describe(model)
+    if file_format != "keras":
+        model = constrained(in_float32(model))
+    if file_format != "tflite":
+        return _export_other(model, card, target, file_format, calibration, labels, verify)
     limited = None
     if max_accuracy_drop is not None:
-        limited = within_limit(
-            model,
-            labelled_zoo_samples(card) if calibration is None else calibration,
-            quantize=str(quantize),
-            limit=max_accuracy_drop,
-            write=lambda candidate, file, samples: export(
-                candidate, file, calibration=tuple(samples), verify=False
-            ),
-        )
-        model, interface = limited.model, describe(limited.model)
-        calibration = tuple(limited.samples)
-    quantize = mode_of(model, quantize) if file_format == "tflite" else None
-    is_calibrated = needs_samples(model, quantize)
-    chosen_labels = _labels(labels, card, interface, file_format)
-    calibration_samples, data = choose_samples(
-        model, interface, card, calibration, quantize if is_calibrated else None, verify
-    )
-    if is_calibrated and calibration_samples and suppresses(model):
-        model = quantized_up_to_boxes(model, calibration_samples, str(quantize))
-        interface, is_calibrated = describe(model), False
-    if file_format != "tflite":
-        if file_format == "onnx" and carried_mode(model) is not None:
-            raise ExportError(
-                f"ONNX has no form of the rounding in {model.name!r}: export "
-                "`kerazoo.compress.strip(model)`, its plain layers with the rounded weights, or "
-                "write a .tflite file."
-            )
-        return write_other(model, interface, target, file_format, data)
-    from kerazoo.exporters.tflite import convert
-
-    content = convert(
-        for_conversion(model, quantize),
-        interface,
-        quantize=quantize,
-        calibration=calibration_samples if is_calibrated else None,
-        is_carried=not is_calibrated and carried_mode(model) is not None,
-        batch=batch,
-    )
-    content = metadata.write(content, _metadata(model, card, chosen_labels, quantize))
-    report = write_tflite(model, interface, target, content, quantize, data)
+        limited = _within_limit(model, card, calibration, str(quantize), max_accuracy_drop)
+        model, calibration = limited.model, tuple(limited.samples)
+    report = _export_tflite(model, card, target, quantize, calibration, batch, labels, verify)
     if limited is not None:
         report.accuracy_drop, report.float_layers = limited.drop, limited.float_layers
     return report
+
+
+def _export_tflite(
+    model: Any,
+    card: Any,
+    target: Path,
+    quantize: str | None,
+    calibration: Any,
+    batch: int | None,
+    labels: Sequence[str] | None,
+    verify: bool,
+) -> ExportReport:
+    """Convert, add the metadata, check and write."""
+    interface, mode = describe(model), mode_of(model, quantize)
+    is_calibrated = needs_samples(model, mode)
+    chosen_labels = _labels(labels, card, interface)
+    samples, data = choose_samples(
+        model, interface, card, calibration, mode if is_calibrated else None, verify
+    )
+    if is_calibrated and samples and suppresses(model):
+        model = quantized_up_to_boxes(model, samples, str(mode))
+        interface, is_calibrated = describe(model), False
+    content = tflite.convert(
+        for_conversion(model, mode),
+        interface,
+        quantize=mode,
+        calibration=samples if is_calibrated else None,
+        is_carried=not is_calibrated and carried_mode(model) is not None,
+        batch=batch,
+    )
+    content = metadata.write(content, _metadata(model, card, chosen_labels, mode))
+    return write_tflite(model, interface, target, content, mode, data)
+
+
+def _export_other(
+    model: Any,
+    card: Any,
+    target: Path,
+    file_format: str,
+    calibration: Any,
+    labels: Sequence[str] | None,
+    verify: bool,
+) -> ExportReport:
+    """Check and write a file that takes the model as it is."""
+    if labels is not None:
+        raise ExportError("`labels` are stored in .tflite files only.")
+    if file_format == "onnx" and carried_mode(model) is not None:
+        raise ExportError(
+            f"ONNX has no form of the rounding in {model.name!r}: export "
+            "`kerazoo.compress.strip(model)`, its plain layers with the rounded weights, or "
+            "write a .tflite file."
+        )
+    interface = describe(model)
+    _, data = choose_samples(model, interface, card, calibration, None, verify)
+    return write_other(model, interface, target, file_format, data)
+
+
+def _within_limit(
+    model: Any, card: Any, calibration: Any, quantize: str, limit: float
+) -> WithinLimit:
+    """The model with as few layers in float as `max_accuracy_drop` takes."""
+
+    def write(candidate: Any, path: Path, samples: list[np.ndarray]) -> None:
+        export(candidate, path, calibration=tuple(samples), verify=False)
+
+    data = labelled_zoo_samples(card) if calibration is None else calibration
+    return within_limit(model, data, quantize=quantize, limit=limit, write=write)
 
 
 def check_arguments(
@@ -198,13 +227,9 @@ def _model_and_card(model_or_name: Any, file_format: str) -> tuple[Any, Any]:
     return model, card
 
 
-def _labels(
-    labels: Sequence[str] | None, card: Any, interface: Interface, file_format: str
-) -> list[str] | None:
+def _labels(labels: Sequence[str] | None, card: Any, interface: Interface) -> list[str] | None:
     """The labels asked for, else those of the card's data set if they are as many as classes."""
     if labels is not None:
-        if file_format != "tflite":
-            raise ExportError("`labels` are stored in .tflite files only.")
         return metadata.check_labels(labels, interface.classes)
     if card is None or not card.dataset:
         return None

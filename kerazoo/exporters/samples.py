@@ -13,44 +13,51 @@ from kerazoo.exporters.interface import Interface, Port
 OPEN_SIZE = 16
 """Used where an input leaves a size open; any size shows whether the numbers agree."""
 
+Range = tuple[int | None, str]
+"""What whole numbers from 0 on stay below, None for a normal distribution; and that in words."""
+
+PIXELS: Range = 256, "pixels 0..255"
+NORMAL: Range = None, "normal, mean 0, standard deviation 1"
+
 
 def random_samples(model: Any, interface: Interface, count: int) -> tuple[Samples, str]:
     """Random inputs of the range that the model seems to expect, and that range in words.
 
     Pixels 0..255 where the model begins by scaling them down, else a normal distribution; indices
-    within the smallest embedding for integer inputs. The same on every call.
+    within the smallest embedding for integer inputs, and for float ones where no input is of
+    integers: an embedding reads them, then. The same on every call.
     """
     rng = np.random.default_rng(0)
-    pixels = _scales_pixels_down(model)
-    indices = _fewest_indices(model)
+    ranges = _ranges(model, interface.inputs)
     values = {
-        port.name: _draw(rng, port, count, pixels, indices).astype(port.dtype)
-        for port in interface.inputs
+        port.name: _draw(rng, port, count, end).astype(port.dtype)
+        for port, (end, _) in zip(interface.inputs, ranges, strict=True)
     }
-    return values, _words(interface.inputs, pixels, indices)
+    return values, "random inputs (" + "; ".join(sorted({words for _, words in ranges})) + ")"
 
 
-def _draw(
-    rng: np.random.Generator, port: Port, count: int, pixels: bool, indices: int
-) -> np.ndarray:
+def _ranges(model: Any, inputs: Sequence[Port]) -> list[Range]:
+    fewest = _fewest_indices(model)
+    indices = _below(fewest or 2)
+    if _scales_pixels_down(model):
+        floats = PIXELS
+    else:
+        floats = indices if fewest and all(map(_is_float, inputs)) else NORMAL
+    special = {"uint8": PIXELS, "bool": _below(2)}
+    return [floats if _is_float(port) else special.get(port.dtype, indices) for port in inputs]
+
+
+def _below(end: int) -> Range:
+    return end, f"integers 0..{end - 1}"
+
+
+def _draw(rng: np.random.Generator, port: Port, count: int, end: int | None) -> np.ndarray:
     shape = (count, *(OPEN_SIZE if size is None else size for size in port.shape))
-    if port.dtype == "uint8":
-        return rng.integers(0, 256, shape)
-    if port.dtype.startswith("float"):
-        return rng.integers(0, 256, shape) if pixels else rng.normal(size=shape)
-    return rng.integers(0, 2 if port.dtype == "bool" else indices, shape)
+    return rng.normal(size=shape) if end is None else rng.integers(0, end, shape)
 
 
-def _words(inputs: Sequence[Port], pixels: bool, indices: int) -> str:
-    kinds = {
-        "pixels 0..255"
-        if port.dtype == "uint8" or (pixels and port.dtype.startswith("float"))
-        else "normal, mean 0, standard deviation 1"
-        if port.dtype.startswith("float")
-        else f"integers 0..{indices - 1}"
-        for port in inputs
-    }
-    return "random inputs (" + "; ".join(sorted(kinds)) + ")"
+def _is_float(port: Port) -> bool:
+    return port.dtype.startswith("float")
 
 
 def _scales_pixels_down(model: Any) -> bool:
@@ -62,7 +69,8 @@ def _scales_pixels_down(model: Any) -> bool:
     )
 
 
-def _fewest_indices(model: Any) -> int:
+def _fewest_indices(model: Any) -> int | None:
+    """Of the smallest embedding; None where there is none."""
     import keras
 
     sizes = [
@@ -70,4 +78,4 @@ def _fewest_indices(model: Any) -> int:
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.Embedding)
     ]
-    return min(sizes, default=2)
+    return min(sizes, default=None)

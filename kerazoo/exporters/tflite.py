@@ -13,6 +13,7 @@ from kerazoo.exporters.calibration import Samples
 from kerazoo.exporters.converter_errors import check_no_control_flow, explain
 from kerazoo.exporters.float_boundaries import without_boundaries
 from kerazoo.exporters.int16_biases import with_wide_biases
+from kerazoo.exporters.integer_ends import check_integer_ends
 from kerazoo.exporters.interface import Interface, call
 from kerazoo.exporters.modes import CALIBRATED_MODES
 from kerazoo.exporters.quiet import quiet
@@ -42,7 +43,8 @@ def convert(
         batch: rows per call, 1 or above; None leaves it open, which newer runtimes refuse.
 
     Raises:
-        ExportError: an operator that TFLite does not have; names its layer and a way out.
+        ExportError: an operator that TFLite does not have, names its layer and a way out; or an
+            end that stays float with "int8_io".
     """
     if batch is None:
         notice(
@@ -67,6 +69,8 @@ def convert(
             raise explain(error, model, quantize) from error
     if is_carried:
         content = without_boundaries(content)
+    if quantize == "int8_io":
+        check_integer_ends(content)
     return with_wide_biases(content) if quantize == "int16x8" else content
 
 
@@ -132,7 +136,7 @@ def _take_integers(converter: Any, interface: Interface) -> None:
     """int8 in and out; inputs that are integers already (indices of words) stay what they are."""
     import tensorflow as tf
 
-    if all(port.dtype.startswith("float") for port in interface.inputs):
+    if any(port.dtype.startswith("float") for port in interface.inputs):
         converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
 

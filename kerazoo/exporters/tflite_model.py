@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerazoo.errors import DataError
+from kerazoo.exporters.exact_cast import exact_cast
 from kerazoo.exporters.flatbuffer import check_bytes, damaged, read_bytes
 from kerazoo.exporters.interpreter import open_interpreter, resize, signature_details
 from kerazoo.exporters.metadata import read as read_metadata
@@ -105,7 +106,8 @@ class TFLiteModel:
         """Outputs for a batch; see the class.
 
         Raises:
-            kerazoo.errors.DataError: missing inputs, wrong shape or dtype, NaN for an integer file.
+            kerazoo.errors.DataError: missing inputs, wrong shape or dtype, NaN for an integer file,
+                numbers beyond the dtype of an input of whole numbers.
         """
         arrays = self._arrays(inputs, named)
         with self._lock:
@@ -219,7 +221,7 @@ def _stored(value: Any, tensor: TensorInfo) -> np.ndarray:
         raise DataError(
             f"The input {tensor.name!r} takes {tensor.dtype}. Received: dtype {array.dtype}."
         )
-    return array.astype(tensor.dtype)
+    return exact_cast(array, tensor.dtype, what=f"The input {tensor.name!r}")
 
 
 def _chunks(arrays: list[np.ndarray], rows: int, step: int) -> Iterator[list[np.ndarray]]:

@@ -104,6 +104,32 @@ def test_inputs_of_different_lengths_are_refused():
         collect((ROWS, ROWS[:5, :2]), TWO, most=100)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("uint8", [[0.2, 0.9], [-1, 300]]),
+        ("uint8", np.array([[0, 300]])),
+        ("int8", np.array([[128, 0]], "uint8")),
+        ("int32", np.array([[2**31, 0]])),
+        ("int32", [[3e9, 0]]),
+        ("bool", [[0.5, 1]]),
+    ],
+)
+def test_values_that_the_inputs_dtype_cannot_hold_are_refused(dtype, values):
+    """Cast they would be others: 300 is 44 as uint8, and images in 0..1 are black."""
+    with pytest.raises(DataError, match=f"'x'.* {dtype}.*Received: values from"):
+        collect(np.asarray(values), (Port("x", (2,), dtype),), most=100)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool"])
+def test_whole_numbers_may_come_in_any_dtype(dtype):
+    given = np.array([[0, 1], [1, 0]])
+    for kind in ("float32", "int64", "bool"):
+        got = collect(given.astype(kind), (Port("x", (2,), dtype),), most=100)["x"]
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, given)
+
+
 def test_export_refuses_before_it_writes(small, tmp_path):
     with pytest.raises(DataError, match="NaN"):
         exporters.export(

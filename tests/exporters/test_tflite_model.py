@@ -92,6 +92,31 @@ def test_nan_is_refused_where_integers_cannot_hold_it(loaded):
         loaded["int8_io"](np.full((1, 8, 8, 1), np.nan))
 
 
+@pytest.fixture(scope="module")
+def whole_numbers(tmp_path_factory):
+    """A file that gives a byte and an index back as they are, as floats."""
+    import keras
+
+    inputs = [keras.Input((1,), dtype=dtype, name=dtype) for dtype in ("uint8", "int32")]
+    outputs = [keras.ops.cast(x, "float32") * 1.0 for x in inputs]
+    model = keras.Model(inputs, keras.layers.Concatenate()(outputs))
+    path = tmp_path_factory.mktemp("whole") / "m.tflite"
+    exporters.export(model, path, verify=False)
+    return exporters.load_tflite(path)
+
+
+def test_whole_numbers_of_another_dtype_are_taken(whole_numbers):
+    found = whole_numbers(uint8=np.array([[200]]), int32=np.array([[70000]]))
+    np.testing.assert_array_equal(found, [[200, 70000]])
+
+
+@pytest.mark.parametrize(("byte", "index"), [(300, 0), (-1, 0), (0, 2**31), (0, -(2**40))])
+def test_numbers_that_the_file_cannot_hold_are_refused(whole_numbers, byte, index):
+    """They were cut off: 300 became 44."""
+    with pytest.raises(DataError, match=r"must hold values that (uint8|int32) has"):
+        whole_numbers(uint8=np.array([[byte]]), int32=np.array([[index]]))
+
+
 def test_no_input_at_all(loaded):
     with pytest.raises(DataError, match="Received: 0 arrays"):
         loaded[None]()
