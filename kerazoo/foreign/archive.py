@@ -11,7 +11,7 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -26,18 +26,61 @@ FREE_BYTES = 256 << 20
 """Unpacked size that is not held against an archive, however small that is."""
 MOST_EXPANSION = 50
 """Weights hardly shrink, and graphs shrink to a tenth: larger ratios are made to fill disks."""
+FREE_PARTS = 1 << 21
+"""Parts of files in archives that may be looked at, besides one for each byte of the archives."""
+_BYTES_OF_A_FILE = 1 << 10
+"""For each so many bytes of an archive, it may hold a file beyond `MOST_FILES`."""
 
 
-def unpack_tar(archive: Path, folder: Path) -> None:
+class Budget:
+    """What archives may unpack to together, those that lie in one another among them."""
+
+    def __init__(self) -> None:
+        self._bytes, self._files, self._parts = FREE_BYTES, MOST_FILES, FREE_PARTS
+
+    def grow(self, size: int) -> None:
+        """A file of so many bytes comes in, which lies in no archive."""
+        self._bytes += MOST_EXPANSION * size
+        self._files += size // _BYTES_OF_A_FILE
+        self._parts += size
+
+    def take(self, name: str, *, unpacked: int = 0, files: int = 0, parts: int = 0) -> None:
+        """So much comes out of an archive of that name.
+
+        Args:
+            name: of the archive, or of what lies in it.
+            unpacked: bytes.
+            files: files and folders.
+            parts: what is looked at one by one in a file, as the objects of a config.
+
+        Raises:
+            HubError: that is more than is left.
+        """
+        self._bytes -= unpacked
+        self._files -= files
+        self._parts -= parts
+        if min(self._bytes, self._files, self._parts) < 0:
+            raise HubError(
+                f"{name} unpacks, with all around it, to more than honest archives of their size: "
+                "refused."
+            )
+
+
+def unpack_tar(archive: Path, folder: Path, budget: Budget | None = None) -> None:
     """Unpack a .tar or .tar.gz file into `folder`, which exists.
+
+    Args:
+        budget: what is left for this archive and others; None for one that is alone.
 
     Raises:
         HubError: it is damaged, too large, or holds anything but regular files inside of it.
     """
+    budget = budget or _alone(archive)
     try:
-        with _opened(archive) as tar:
+        with _opened(archive, budget) as tar:
             for count, member in enumerate(tar):
                 _check_count(count, archive)
+                budget.take(archive.name, files=1)
                 target = _place(member.name, folder, archive)
                 if member.isdir():
                     _make_folder(target, member.name, archive)
@@ -52,19 +95,23 @@ def unpack_tar(archive: Path, folder: Path) -> None:
         raise HubError(f"{archive.name} is damaged or no .tar.gz file: {error}.") from error
 
 
-def unpack_zip(archive: zipfile.ZipFile, prefix: str, folder: Path) -> None:
+def unpack_zip(
+    archive: zipfile.ZipFile, prefix: str, folder: Path, budget: Budget | None = None
+) -> None:
     """Unpack the members below `prefix` of an open zip file into `folder`, which exists.
+
+    Args:
+        budget: as for `unpack_tar`.
 
     Raises:
         HubError: as `unpack_tar`.
     """
     name = Path(str(archive.filename))
     members = [info for info in archive.infolist() if info.filename.startswith(prefix)]
-    _check_count(len(members), name)
-    unpacked, packed = (
-        sum(getattr(info, size) for info in members) for size in ("file_size", "compress_size")
-    )
-    check_size(unpacked, packed, name)
+    check_members(members, name)
+    if budget is not None:
+        unpacked = sum(info.file_size for info in members)
+        budget.take(name.name, unpacked=unpacked, files=len(members))
     for info in members:
         target = _place(info.filename[len(prefix) :], folder, name)
         if (info.external_attr >> 28) not in (0, 0o10, 0o04):  # regular file or folder
@@ -80,14 +127,29 @@ def unpack_zip(archive: zipfile.ZipFile, prefix: str, folder: Path) -> None:
             raise HubError(f"{name.name} is damaged: {error}.") from error
 
 
+def check_members(members: Sequence[zipfile.ZipInfo], archive: Path) -> None:
+    """Raise `HubError` if those of an archive are too many, or unpack to too much together."""
+    _check_count(len(members) - 1, archive)
+    unpacked, packed = (
+        sum(getattr(info, size) for info in members) for size in ("file_size", "compress_size")
+    )
+    check_size(unpacked, packed, archive)
+
+
+def _alone(archive: Path) -> Budget:
+    budget = Budget()
+    budget.grow(archive.stat().st_size)
+    return budget
+
+
 @contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+def _opened(archive: Path, budget: Budget) -> Iterator[tarfile.TarFile]:
     """The archive as a stream: what it declares of itself is never believed."""
     with archive.open("rb") as file:
         is_packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream: Any = gzip.GzipFile(fileobj=file) if is_packed else file
-        limited = _Limited(stream, archive, packed=archive.stat().st_size)
+        limited = _Limited(stream, archive, archive.stat().st_size, budget)
         with tarfile.open(fileobj=limited, mode="r|") as tar:  # type: ignore[call-overload]
             yield tar
 
@@ -98,13 +160,15 @@ class _Limited:
     It stands below the reader of the archive, so that headers count as well.
     """
 
-    def __init__(self, stream: IO[bytes], archive: Path, *, packed: int) -> None:
-        self._stream, self._archive, self._packed, self._read = stream, archive, packed, 0
+    def __init__(self, stream: IO[bytes], archive: Path, packed: int, budget: Budget) -> None:
+        self._stream, self._archive, self._packed = stream, archive, packed
+        self._budget, self._read = budget, 0
 
     def read(self, size: int) -> bytes:
         content = self._stream.read(size)
         self._read += len(content)
         check_size(self._read, self._packed, self._archive)
+        self._budget.take(self._archive.name, unpacked=len(content))
         return content
 
 

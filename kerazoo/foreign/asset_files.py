@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +13,8 @@ from kerazoo.foreign.program import MetaGraph, operation_of
 
 READERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_MOST_COPIES = 100
+"""Identities in a row; honest graphs have a few, and a hostile one may be its own input."""
 
 
 def check_names(graph: MetaGraph, root: Path, named: str) -> None:
@@ -36,10 +40,11 @@ def check_functions(graph: MetaGraph, named: str) -> None:
     Raises:
         HubError: names the function.
     """
+    paths = _Paths(graph, named)
     for name, function in graph.functions.items():
         for node in function.node_def:
             if node.op in READERS:
-                _check_value(graph, name, node.input[1], named, set())
+                paths.check(name, node.input[1])
 
 
 def check_main_graph(graph: MetaGraph, named: str) -> None:
@@ -52,39 +57,66 @@ def check_main_graph(graph: MetaGraph, named: str) -> None:
     for node in graph.nodes.values():
         if node.op not in READERS:
             continue
-        source = operation_of(node.input[1])
-        while source in graph.nodes and graph.nodes[source].op == "Identity":
-            source = operation_of(graph.nodes[source].input[0])
-        if source not in assets:
+        if _origin(node.input[1], graph.nodes) not in assets:
             raise _refusal(named, node.name)
     for name in graph.functions_with(READERS):
         raise _refusal(named, name)
 
 
-def _check_value(
-    graph: MetaGraph, function: str, tensor: str, named: str, seen: set[tuple[str, str]]
-) -> None:
-    """Follow a file's name from inside of a function to whoever passes it."""
-    definition = graph.functions[function]
-    nodes = {node.name: node for node in definition.node_def}
+def _origin(tensor: str, nodes: Mapping[str, Any]) -> str | None:
+    """The operation whose copy the tensor is; None if that is not to be found."""
     source = operation_of(tensor)
-    while source in nodes and nodes[source].op == "Identity":
+    for _ in range(_MOST_COPIES):
+        if source not in nodes or nodes[source].op != "Identity":
+            return source
         source = operation_of(nodes[source].input[0])
-    arguments = [argument.name for argument in definition.signature.input_arg]
-    if source not in arguments:
-        raise _refusal(named, function)
-    if (function, source) in seen:
-        return
-    seen.add((function, source))
-    place = arguments.index(source)
-    _check_bound(graph, function, place - len(arguments), named)
-    for caller, body in graph.functions.items():
-        for node in body.node_def:
-            if function not in graph.called_by(node):
+    return None
+
+
+class _Paths:
+    """The ways that names of files take through the functions of a graph."""
+
+    def __init__(self, graph: MetaGraph, named: str) -> None:
+        self._graph, self._named = graph, named
+        self._seen: set[tuple[str, int]] = set()
+        self._parts = cache(self._read)
+
+    def check(self, function: str, tensor: str) -> None:
+        """Follow a file's name from inside of a function to whoever passes it."""
+        waiting = [(function, tensor)]
+        while waiting:
+            function, tensor = waiting.pop()
+            nodes, arguments = self._parts(function)
+            place = arguments.get(_origin(tensor, nodes))
+            if place is None:
+                raise _refusal(self._named, function)
+            if (function, place) in self._seen:
                 continue
-            if node.op not in _CALLS:
-                raise _refusal(named, caller)
-            _check_value(graph, caller, node.input[place], named, seen)
+            self._seen.add((function, place))
+            _check_bound(self._graph, function, place - len(arguments), self._named)
+            for caller, node in self._calls.get(function, ()):
+                if node.op not in _CALLS:
+                    raise _refusal(self._named, caller)
+                waiting.append((caller, node.input[place]))
+
+    def _read(self, function: str) -> tuple[dict[str, Any], dict[str | None, int]]:
+        """Its nodes by name, and the places of its arguments."""
+        definition = self._graph.functions[function]
+        arguments = [argument.name for argument in definition.signature.input_arg]
+        return (
+            {node.name: node for node in definition.node_def},
+            {name: place for place, name in enumerate(arguments)},
+        )
+
+    @cached_property
+    def _calls(self) -> dict[str, list[tuple[str, Any]]]:
+        """Each function's callers, with the node that calls it."""
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for caller, body in self._graph.functions.items():
+            for node in body.node_def:
+                for name in self._graph.called_by(node):
+                    found.setdefault(name, []).append((caller, node))
+        return found
 
 
 def _check_bound(graph: MetaGraph, function: str, place: int, named: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kerazoo.errors import DataError, HubError
-from kerazoo.foreign.archive import unpack_tar, unpack_zip
+from kerazoo.foreign.archive import Budget, unpack_tar, unpack_zip
 from kerazoo.scan import folders
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
@@ -48,7 +48,7 @@ def scan_zip(place: Place) -> Iterator[Finding]:
 
 def scan_unpacked(
     place: Place,
-    unpack: Callable[[Path, Path], None],
+    unpack: Callable[[Path, Path, Budget], None],
     then: Callable[[Place], Iterator[Finding]] = folders.scan_files,
 ) -> Iterator[Finding]:
     """Unpack an archive and scan the folder with `then`; what must not be unpacked is a danger.
@@ -58,7 +58,7 @@ def scan_unpacked(
     """
     with place.unpacked() as folder:
         try:
-            unpack(place.path, folder.path)
+            unpack(place.path, folder.path, place.budget)
         except HubError as error:
             if "is damaged" in str(error):
                 raise DataError(str(error)) from error
@@ -74,10 +74,10 @@ def scan_unpacked(
         yield from then(folder)
 
 
-def unpack_whole_zip(path: Path, folder: Path) -> None:
+def unpack_whole_zip(path: Path, folder: Path, budget: Budget) -> None:
     """All members of the zip file. Raises as `unpack_zip`, or one of `DAMAGE`."""
     with zipfile.ZipFile(path) as archive:
-        unpack_zip(archive, "", folder)
+        unpack_zip(archive, "", folder, budget)
 
 
 def _reason(error: Exception) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+
+import h5py
 
 from kerazoo.errors import DataError, KerazooError
 from kerazoo.scan import (
@@ -47,6 +50,8 @@ _STARTS = {
     **{b"\x80" + bytes([protocol]): ".pkl" for protocol in range(2, 6)},
 }
 """What files of unknown names may start with. A known name decides, as it does for loaders."""
+_MAC_NOTE = b"\x00\x05\x16\x07\x00\x02\x00\x00"
+"""How AppleDouble files start: what a Mac notes of "a.h5" lies beside it as "._a.h5"."""
 _CODE = (".py", ".pyc", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat")
 
 
@@ -74,6 +79,7 @@ def verify(path: str | os.PathLike[str]) -> Report:
     try:
         kind, scan = _kind_of(path)
         place = Place(path, path.name or str(path), _look)
+        _grow(place)
         found = list(dict.fromkeys(islice(scan(place), MOST_FINDINGS)))
     except OSError as error:
         raise DataError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
@@ -81,6 +87,12 @@ def verify(path: str | os.PathLike[str]) -> Report:
         found.append(place.danger("more than that was found; the rest is not checked"))
     found.sort(key=lambda finding: finding.severity)  # "danger" before "notice"
     return Report(str(path), kind, tuple(found))
+
+
+def _grow(place: Place) -> None:
+    """Files that lie in no archive have a size that someone took upon himself."""
+    if not place.depth and place.path.is_file():
+        place.budget.grow(place.path.stat().st_size)
 
 
 def _kind_of(path: Path) -> tuple[str, Scan]:
@@ -108,9 +120,21 @@ def _kind_of(path: Path) -> tuple[str, Scan]:
     )
 
 
+def _is_mac_note(path: Path) -> bool:
+    """Whether it is one, and nothing that programs find behind any start."""
+    if not path.name.startswith("._") or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        is_note = file.read(len(_MAC_NOTE)) == _MAC_NOTE
+    return is_note and not zipfile.is_zipfile(path) and not h5py.is_hdf5(path)
+
+
 def _look(place: Place) -> Iterator[Finding]:
     """Scan a file that lies in another: what cannot be read there is a danger, since nobody knows
     what is in it; files of other kinds are left alone."""
+    _grow(place)
+    if _is_mac_note(place.path):
+        return
     try:
         _, scan = _kind_of(place.path)
     except DataError:

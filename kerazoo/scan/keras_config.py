@@ -17,12 +17,16 @@ from kerazoo.registration import MODULES, PACKAGES
 from kerazoo.scan.config_sizes import least_numbers
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
-from kerazoo.scan.tensorflow_functions import is_computing
+from kerazoo.scan.tensorflow_functions import harm_of_layer
 
-LARGEST = 1 << 28
-"""Bytes of a config."""
+LARGEST = 1 << 25
+"""Bytes of a config. The largest of `keras.applications`, NASNetLarge's, has a million."""
+MOST_PARTS = 1 << 20
+"""Lists, objects and members of a config (NASNetLarge's: 64,000). Each takes memory and time."""
 SLACK = 1 << 24
 """Numbers that a config may declare beyond four times those that are stored."""
+SLACK_OF_UNKNOWN = 1 << 15
+"""The same for layers without an input shape, two of which may need the square of this."""
 
 _KERAS_ROOMS = {
     "activations",
@@ -58,12 +62,18 @@ def parse(text: str | bytes, place: Place, at: str) -> Any:
 
     Raises:
         DataError: it is none, or too large.
+        HubError: those of all archives around it are too large together.
     """
     where = f"{place.name}: {at}" if at else place.name
-    if not 0 < len(text) <= LARGEST:
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not 0 < len(content) <= LARGEST:
         raise DataError(f"{where} is empty or has more than {LARGEST:,} bytes.")
+    parts = sum(map(content.count, (b"[", b"{", b",")))
+    if parts > MOST_PARTS:
+        raise DataError(f"{where} has {parts:,} parts, more than {MOST_PARTS:,}.")
+    place.budget.take(place.name, parts=parts)
     try:
-        return json.loads(text)
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{where} is no JSON: {reason}.") from error
@@ -79,8 +89,8 @@ def scan(config: Any, place: Place, at: str) -> Iterator[Finding]:
 
 def scan_sizes(config: Any, stored: int, place: Place, at: str) -> Iterator[Finding]:
     """What the config declares, against the count of numbers that are stored beside it."""
-    least = least_numbers(found for found, _ in _objects(config))
-    if least > 4 * stored + SLACK:
+    least, unknown = least_numbers(found for found, _ in _objects(config))
+    if least > 4 * stored + SLACK or unknown > 4 * stored + SLACK_OF_UNKNOWN:
         yield place.danger(
             f"declares layers of at least {least:,} numbers, and {stored:,} are stored: making "
             "them would exhaust memory",
@@ -90,7 +100,7 @@ def scan_sizes(config: Any, stored: int, place: Place, at: str) -> Iterator[Find
 
 def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str]]:
     """Every `{"class_name": ...}`, and the name of the layer that it is or is part of."""
-    waiting: list[tuple[Any, str]] = [(config, "")]
+    waiting: list[tuple[Any, str]] = [([config], "")]
     while waiting:
         value, layer = waiting.pop()
         if isinstance(value, dict):
@@ -99,9 +109,8 @@ def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str]]:
                 name = inner.get("name") if isinstance(inner, dict) else None
                 layer = name if isinstance(name, str) else layer
                 yield value, layer
-            waiting += [(part, layer) for part in reversed(value.values())]
-        elif isinstance(value, list):
-            waiting += [(part, layer) for part in reversed(value)]
+            value = list(value.values())
+        waiting += [(part, layer) for part in reversed(value) if isinstance(part, dict | list)]
 
 
 def _of_object(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -114,10 +123,10 @@ def _of_object(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     kind = name.rpartition(">")[2]
     if kind == "Lambda":
         yield from _of_lambda(config)
-    elif kind in ("TFOpLambda", "SlicingOpLambda") and not is_computing(config.get("function")):
-        yield "danger", f"calls TensorFlow's function {config.get('function')!r:.100} by name"
-    elif kind in _LOADERS:
-        yield "danger", _LOADERS[kind]
+    elif kind == "Distiller":
+        yield from _of_teacher(config.get("teacher"), str(module))
+    elif harm := harm_of_layer(kind, config) or _LOADERS.get(kind):
+        yield "danger", harm
     if name == "function":
         yield from _of_name(str(inner), module, found.get("registered_name"))
     elif name == "__typespec__":
@@ -133,16 +142,35 @@ def _of_object(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _of_lambda(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keras 2 keeps [code, defaults, closure] or a function's name; Keras 3 an object of its own,
-    which is met by itself."""
-    function = config.get("function")
-    is_tuple = isinstance(function, dict) and function.get("class_name") == "__tuple__"
-    if isinstance(function, list) or is_tuple or config.get("function_type") == "lambda":
-        yield "danger", "a Lambda layer that carries Python code, which runs with the model"
-    elif isinstance(function, str):
-        yield from _of_name(function, config.get("module"), None)
-        yield "notice", f"a Lambda layer that calls the function {function!r} of your program"
-    elif not isinstance(function, dict):
-        yield "danger", f"a Lambda layer with the function {function!r:.60}"
+    which is met by itself. Two of the three may be plain values: a shape, a mask."""
+    for key, module in (
+        ("function", "module"),
+        ("output_shape", "output_shape_module"),
+        ("mask", "mask_module"),
+    ):
+        value, items = config.get(key), _items(config.get(key))
+        is_code = items is not None and (key == "function" or isinstance(items[0], str))
+        if is_code or config.get(f"{key}_type") == "lambda":
+            yield "danger", "a Lambda layer that carries Python code, which runs with the model"
+        elif isinstance(value, str):
+            yield from _of_name(value, config.get(module), None)
+            yield "notice", f"a Lambda layer that calls the function {value!r} of your program"
+        elif key == "function" and not isinstance(value, dict):
+            yield "danger", f"a Lambda layer with the function {value!r:.60}"
+
+
+def _items(value: Any) -> list[Any] | None:
+    """What stands in a list, or in Keras 2's notation of a tuple, if only None."""
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+        value = value.get("items", [])
+    return (value or [None]) if isinstance(value, list) else None
+
+
+def _of_teacher(teacher: Any, module: str) -> Iterator[tuple[str, str]]:
+    """Keras's own Distiller keeps its teacher's config, which is met by itself; kerazoo's none."""
+    is_keras_model = isinstance(teacher, dict) and module.split(".")[0] == "keras"
+    if teacher is not None and not is_keras_model:
+        yield "danger", f"a Distiller with the teacher {teacher!r:.100}, a model that it would open"
 
 
 def _of_name(name: str, module: Any, registered: Any) -> Iterator[tuple[str, str]]:

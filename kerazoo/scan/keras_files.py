@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kerazoo.errors import DataError
-from kerazoo.scan import folders, hdf5_files, keras_config
+from kerazoo.scan import folders, hdf5_files, keras_config, numpy_files
 from kerazoo.scan.archives import scan_unpacked, unpack_whole_zip
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
@@ -47,6 +47,6 @@ def _scan_folder(place: Place) -> Iterator[Finding]:
         return  # weights that cannot be trusted say nothing of sizes
     config = keras_config.parse(config_file.read_bytes(), place, "config.json")
     weights = [*place.path.glob("model.weights.h5"), *place.path.glob("model_*.weights.h5")]
-    if weights:
-        stored = sum(map(hdf5_files.count_numbers, weights))
-        yield from keras_config.scan_sizes(config, stored, place, "config.json")
+    stored = sum(map(hdf5_files.count_numbers, weights))
+    stored += sum(map(numpy_files.count_numbers, place.path.glob("model.weights.npz")))
+    yield from keras_config.scan_sizes(config, stored, place, "config.json")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerazoo.errors import DataError, HubError
-from kerazoo.foreign.archive import check_size
+from kerazoo.foreign.archive import check_members
 from kerazoo.scan.archives import DAMAGE
 from kerazoo.scan.place import Place
 from kerazoo.scan.scan_report import Finding
@@ -81,8 +81,8 @@ def _scan_zip(place: Place) -> Iterator[Finding]:
         pickles = [info for info in infos if info.filename.lower().endswith(".pkl")]
         if not pickles:
             raise DataError(f"{place.name} is an archive without a pickle: no PyTorch file.")
+        check_members(pickles, place.path)
         for info in pickles:
-            check_size(info.file_size, info.compress_size, place.path)
             yield from _scan_stream(io.BytesIO(archive.read(info)), place, info.filename)
         if any("/code/" in info.filename.lower() for info in infos):
             yield place.danger("holds a TorchScript program")
@@ -116,8 +116,10 @@ def _names(file: IO[bytes], place: Place) -> tuple[list[str], bool]:
     file.seek(0)
     for count in itertools.count():
         try:
-            for name in _imports(file):
+            for name in _imports(file, place):
                 names[name] = None
+        except HubError:
+            raise  # more in it than in honest archives, which is no damage
         except Exception as error:  # pickletools ends in any of a dozen for damaged ones
             if count:
                 return list(names), is_pytorch and count >= _OLD_PYTORCHS_PICKLES
@@ -129,12 +131,13 @@ def _names(file: IO[bytes], place: Place) -> tuple[list[str], bool]:
     return list(names), True
 
 
-def _imports(file: IO[bytes]) -> Iterator[str]:
+def _imports(file: IO[bytes], place: Place) -> Iterator[str]:
     """Follows texts to where a pickle uses them: names are the last two before STACK_GLOBAL."""
     texts: list[str | None] = []
     memo: dict[Any, str | None] = {}
     frame_end = 0
     for opcode, argument, _ in pickletools.genops(file):
+        place.budget.take(place.name, parts=1)
         last = texts[-1] if texts else None
         if opcode.name in ("GLOBAL", "INST"):
             yield ".".join(str(argument).split(" ", 1))

@@ -6,9 +6,10 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerazoo.foreign.archive import Budget
 from kerazoo.scan.scan_report import Finding
 
 DEEPEST = 3
@@ -26,12 +27,14 @@ class Place:
         name: what findings call it.
         look: scans another place, whatever kind of file it is.
         depth: how many archives it is in.
+        budget: what all archives of the scan may still unpack to; one for all places.
     """
 
     path: Path
     name: str
     look: Callable[[Place], Iterator[Finding]]
     depth: int = 0
+    budget: Budget = field(default_factory=Budget)
 
     def danger(self, what: str, at: str = "") -> Finding:
         """A finding in this file; `at`: where in it."""

@@ -16,7 +16,9 @@ def scan(place: Place) -> Iterator[Finding]:
 
     Raises:
         ConfigError: it is no YAML.
+        HubError: those of all archives around it are too large together.
     """
+    place.budget.take(place.name, parts=place.path.stat().st_size)
     try:
         data = read_yaml(place.path)
     except TrapError as error:

@@ -240,6 +240,16 @@ def test_a_config_keeps_every_argument(make_net):
     assert [tuple(v.shape) for v in again.loss_layers[0].variables] == [(3, 11), (11,)]
 
 
+def test_a_file_names_no_teacher(make_net, tmp_path):
+    """It would be opened in safe mode too, and a SavedModel is a program."""
+    distiller = distill.Distiller(make_net(11), make_net(3), "logits")
+    (tmp_path / "saved_model.pb").write_bytes(b"a program")
+    config = {**distiller.get_config(), "teacher": str(tmp_path)}
+    again = distill.Distiller.from_config(config)
+    assert again.teacher is None
+    assert "teacher" not in distiller.get_config()
+
+
 def test_layers_inside_nested_models_can_be_named(make_net, data, cross_entropy):
     """The loss is that of the same backbones, named directly."""
     backbones = [make_net(5), make_net(3, seed=1)]

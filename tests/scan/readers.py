@@ -24,7 +24,7 @@ from kerazoo.foreign.messages import saved_model_class
 from kerazoo.zoo.catalogue import configs_folder
 from kerazoo.zoo.config_file import read_config
 from kerazoo.zoo.weights import read_weights
-from tests.scan.hostile_files import DENSE, keras_file, layer, model, weights_h5
+from tests.scan.hostile_files import DENSE, h5_model, keras_file, layer, model, weights_h5
 from tests.scan.small_tflite import custom, tflite
 
 
@@ -60,6 +60,14 @@ def _keras_files(folder):
     return [path.read_bytes()]
 
 
+def _hdf5_files(folder):
+    def bfloat16(file):
+        file.create_dataset("half", data=np.zeros(3, "V2")).attrs["dtype"] = "bfloat16"
+
+    whole = h5_model(folder / "good.h5", model(DENSE))
+    return [weights_h5(), weights_h5(bfloat16), whole.read_bytes()]
+
+
 def _array(folder):
     content = io.BytesIO()
     np.save(content, np.ones((3, 4)))
@@ -91,7 +99,34 @@ def _programs(folder):
     function = graph.graph_def.library.function.add()
     function.signature.name = "__inference_call"
     function.node_def.add(name="node", op="PyFunc", input=["a:0"])
-    return [saved.SerializeToString()]
+    return [saved.SerializeToString(), _calls(saved_model_class()()).SerializeToString()]
+
+
+def _calls(saved):
+    """A program of functions that hand the name of a file on."""
+    graph = saved.meta_graphs.add()
+    graph.object_graph_def.nodes.add()
+    for number, operation in enumerate(("InitializeTableFromTextFileV2", "PartitionedCall")):
+        function = graph.graph_def.library.function.add()
+        function.signature.name = f"__inference_{number}"
+        function.signature.input_arg.add(name="a")
+        function.node_def.add(name="b", op="Identity", input=["a"])
+        node = function.node_def.add(name="c", op=operation, input=["b:output:0", "b:output:0"])
+        node.attr["f"].func.name = "__inference_0"
+    return saved
+
+
+def _old_config(folder):
+    """Layers of Keras 2 that call functions."""
+    plain = {"function_type": "function", "output_shape": [4], "output_shape_type": "raw"}
+    layers = [
+        {"class_name": "Lambda", "config": {"function": "relu", "mask": None, **plain}},
+        {"class_name": "TensorFlowOpLayer", "config": {"node_def": {"op": "AddV2"}}},
+        {"class_name": "ClassMethod", "config": {"cls_symbol": "RaggedTensor"}},
+        {"class_name": "Distiller", "config": {"teacher": None}},
+    ]
+    lambda_of_code = model(DENSE, layer("Lambda", function=[""]))
+    return [json.dumps(config).encode() for config in (layers, lambda_of_code)]
 
 
 def _verify_program(path):
@@ -113,12 +148,12 @@ READERS = {
     "weights scan": Reader("a.safetensors", kerazoo.verify, _weights, (b'"F16"', b"1e9", b"[]")),
     "tflite": Reader("a.tflite", _read_tflite, *_TFLITE),
     "tflite scan": Reader("a.tflite", kerazoo.verify, *_TFLITE),
-    "hdf5 scan": Reader("a.h5", kerazoo.verify, lambda folder: [weights_h5()]),
+    "hdf5 scan": Reader("a.h5", kerazoo.verify, _hdf5_files),
     "keras scan": Reader("a.keras", kerazoo.verify, _keras_files, (b"PK\x01\x02", b"../", b"{")),
     "json scan": Reader(
         "a.json",
         kerazoo.verify,
-        lambda folder: [json.dumps(model(DENSE, layer("Lambda", function=[""]))).encode()],
+        _old_config,
         (b'"class_name": ', b'"module": ', b"null", b"[", b"{", b"1e400", b"{}", b'"config": 1,'),
     ),
     "numpy scan": Reader("a.npy", kerazoo.verify, _array, (b"(", b"'|O'", b"9" * 20)),

@@ -3,9 +3,11 @@
 import errno
 import io
 import os
+import pickle
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
 import kerazoo
@@ -160,3 +162,100 @@ def test_an_encrypted_member(tmp_path):
 def test_links_in_folders(tmp_path):
     (tmp_path / "model.keras").symlink_to("/etc/passwd")
     assert "model.keras: a link to '/etc/passwd'" in dangers(tmp_path)
+
+
+def nested(depth, content, copies):
+    """The bytes of a zip of zips of zips."""
+    name = "a.zip" if depth else "a.bin"
+    inner = nested(depth - 1, content, copies) if depth else content
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(copies):
+            archive.writestr(f"{number}{name}", inner)
+    return packed.getvalue()
+
+
+def test_bombs_in_parts(tmp_path, monkeypatch):
+    """Each archive in another is honest, and all of them fill the disk."""
+    monkeypatch.setattr(rules, "FREE_BYTES", 1 << 20)
+    written = []
+    write = rules._write
+
+    def counted(content, target, archive):
+        write(content, target, archive)
+        written.append(target.stat().st_size)
+
+    monkeypatch.setattr(rules, "_write", counted)
+    path = tmp_path / "a.zip"
+    path.write_bytes(nested(2, bytes(1 << 16), 6))
+    assert "unpacks, with all around it, to more than" in dangers(path)
+    assert sum(written) <= (1 << 20) + 50 * path.stat().st_size < 6**3 << 16
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as tar:
+        tar.add(path, "a.zip")
+    assert "unpacks, with all around it, to more than" in dangers(tmp_path / "b.tar.gz")
+
+
+def test_very_many_files_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "MOST_FILES", 50)
+    path = tmp_path / "a.zip"
+    path.write_bytes(nested(1, b"", 40))
+    assert "unpacks, with all around it, to more than" in dangers(path)
+
+
+def test_archives_beside_each_other_have_room_by_their_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "FREE_BYTES", 1 << 12)
+    for number in range(8):
+        content = os.urandom(1 << 12)
+        zip_with(tmp_path / f"{number}.zip", "a.bin", content, compression=zipfile.ZIP_STORED)
+    assert kerazoo.verify(tmp_path).findings == ()
+
+
+def test_configs_and_pickles_in_parts(tmp_path, monkeypatch):
+    """As the bombs, for what is looked at part by part."""
+    monkeypatch.setattr(rules, "FREE_PARTS", 10_000)
+    config = f"[{','.join(['[]'] * 2500)}]"
+    program = pickle.dumps([[]] * 5000, 2)
+    zoo_config = "a: 1\n" + "# a\n" * 800
+    for name, content in (("a.json", config), ("a.pkl", program), ("a.yaml", zoo_config)):
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(4):
+                archive.writestr(f"{number}/{name}", content)
+        assert "unpacks, with all around it, to more than" in dangers(path)
+        zip_with(path, name, content)
+        assert kerazoo.verify(path).is_safe
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.pt"])
+def test_members_count_together(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(rules, "FREE_BYTES", 1 << 16)
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(9):
+            content = io.BytesIO()
+            np.save(content, np.zeros(4096, "int16"))
+            archive.writestr(f"{number}.npy", content.getvalue())
+            archive.writestr(f"{number}.pkl", pickle.dumps(bytes(8192)))
+    assert "unpacks to more than" in dangers(path)
+
+
+MAC_NOTE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(100)
+
+
+def test_what_a_mac_packs_beside_a_file(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(keras_file(tmp_path / "m.keras"), "m.keras")
+        archive.writestr("__MACOSX/._m.keras", MAC_NOTE)
+        archive.writestr("__MACOSX/._m.pkl", MAC_NOTE)
+    assert kerazoo.verify(path).findings == ()
+
+
+def test_other_files_with_the_name_or_the_start_of_a_macs_notes(tmp_path):
+    evil = keras_file(tmp_path / "m.keras", config={"class_name": "__lambda__"}).read_bytes()
+    for name, content, what in (
+        ("._m.pkl", b"cos\nsystem\n.", "it calls for os.system"),
+        ("m.keras", MAC_NOTE, "cannot be read"),
+        ("._m.keras", MAC_NOTE + evil, "carries Python code"),  # loaders look for a zip's end
+    ):
+        assert what in dangers(zip_with(tmp_path / "a.zip", name, content))

@@ -1,12 +1,16 @@
 """HDF5 files that lead out of themselves or declare more than they hold, alone and in .keras."""
 
+import struct
+
 import h5py
+import ml_dtypes
 import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.errors import DataError
-from tests.scan.hostile_files import dangers, keras_file, weights_h5
+from kerazoo.errors import ConversionError, DataError
+from kerazoo.foreign import hdf5
+from tests.scan.hostile_files import DENSE, dangers, h5_model, keras_file, model, weights_h5
 
 
 def external_link(file):
@@ -86,3 +90,85 @@ def test_damage(tmp_path, content):
         kerazoo.verify(path)
     found = dangers(keras_file(tmp_path / "m.keras", weights=content))
     assert "m.keras: model.weights.h5: cannot be read, so it is not checked" in found
+
+
+def test_many_arrays_that_are_not_there(tmp_path):
+    """Each of them may be declared without being stored; all of them may not."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(300):
+            file.create_dataset(f"{number}", (8192, 8191), "float32")
+    assert path.stat().st_size < 1 << 20
+    assert dangers(path) == (
+        "m.weights.h5: in all declares 80,520,806,400 bytes and stores 0: refused."
+    )
+
+
+def test_one_array_by_many_names(tmp_path):
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["0"] = np.ones((1 << 18,), "float32")
+        for number in range(1, 300):
+            file[f"{number}"] = file["0"]
+    assert "in all declares 314,572,800 bytes and stores 1,048,576" in dangers(path)
+
+
+def test_very_many_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MOST_OBJECTS", 20)
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(weights_h5(lambda file: [file.create_group(f"{i}") for i in range(20)]))
+    assert "holds more than 20 objects" in dangers(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [(0, 0), (1, 2**64 - 1), (1, 2**64 - 16), (1, 2**64 - 24), (2, 5000), (0, 4096)],
+)
+def test_a_heap_of_texts_that_leads_nowhere(tmp_path, number, size):
+    """HDF5 1.14.6 goes in circles in some of these, and so would Keras: Python cannot stop it."""
+    path = h5_model(tmp_path / "old.h5", model(DENSE))
+    assert kerazoo.verify(path).is_safe
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<HHIQ", content, content.index(b"GCOL") + 16, number, 1, 0, size)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="old.h5 is .* damaged: the heap of texts at byte"):
+        kerazoo.verify(path)
+    with pytest.raises(ConversionError, match="is damaged: the heap of texts"):
+        kerazoo.convert.from_keras2(path)
+
+
+def test_numbers_that_look_like_a_heap(tmp_path):
+    path = tmp_path / "m.weights.h5"
+    for numbers in (b"GCOL" * 8, b"GCOL\x01\x00\x00\x00" * 4, b"GCOL\x01"):
+        path.write_bytes(weights_h5(lambda file, numbers=numbers: put(file, numbers)))
+        assert kerazoo.verify(path).findings == ()
+
+
+def put(file, numbers):
+    file["bytes"] = np.frombuffer(numbers, "uint8")
+
+
+def bfloat16(file):
+    """As Keras 3.15 saves it (`H5IOStore.__setitem__`)."""
+    values = file.create_dataset("half", data=np.ones((4, 2), ml_dtypes.bfloat16))
+    values.attrs["dtype"] = "bfloat16"
+
+
+def test_bfloat16(tmp_path):
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(weights_h5(bfloat16))
+    assert kerazoo.verify(path).findings == ()
+    assert kerazoo.verify(keras_file(tmp_path / "m.keras", weights=weights_h5(bfloat16))).is_safe
+
+
+@pytest.mark.parametrize("dtype", ["V2", "V16", [("a", "u1"), ("b", "u1")]])
+def test_what_is_no_number(tmp_path, dtype):
+    path = tmp_path / "m.h5"
+    for attribute in (None, "bfloat16", ["bfloat16"] * 2):
+        with h5py.File(path, "w") as file:
+            values = file.create_dataset("a", data=np.zeros(3, dtype))
+            if attribute:
+                values.attrs["dtype"] = attribute
+        if (dtype, attribute) == ("V2", "bfloat16"):
+            continue
+        assert "which is no number" in dangers(path)

@@ -72,6 +72,74 @@ def test_a_table_without_a_file(tmp_path):
     )
 
 
+READER = "InitializeTableFromTextFileV2"
+
+
+def written(folder, saved):
+    saved_model(folder)
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return folder
+
+
+@pytest.mark.parametrize("copies", [1, 2, 200])
+@pytest.mark.parametrize("is_main", [True, False])
+def test_copies_that_go_in_circles(tmp_path, copies, is_main):
+    saved = saved_model_class().FromString(program())
+    graph = saved.meta_graphs[0]
+    nodes = graph.graph_def.library.function[0].node_def
+    if is_main:
+        graph.ClearField("object_graph_def")
+        nodes = graph.graph_def.node
+    for number in range(copies):
+        nodes.add(name=f"{number}", op="Identity", input=[f"{(number + 1) % copies}"])
+    nodes.add(name="table", op=READER, input=["handle", "0"])
+    assert "a file that is none of its assets" in dangers(written(tmp_path / "m", saved))
+
+
+def chain(length, end):
+    """A function with a table, called by another, called by another; `end` adds to the last."""
+    saved = saved_model_class().FromString(program())
+    graph = saved.meta_graphs[0]
+    del graph.graph_def.library.function[:]
+    for number in range(length):
+        function = graph.graph_def.library.function.add()
+        function.signature.name = f"__inference_{number}"
+        function.signature.input_arg.add(name="path")
+        if number:
+            call = function.node_def.add(name="call", op="PartitionedCall", input=["path"])
+            call.attr["f"].func.name = f"__inference_{number - 1}"
+        else:
+            function.node_def.add(name="table", op=READER, input=["handle", "path"])
+    end(graph, f"__inference_{length - 1}")
+    return saved
+
+
+def test_very_many_functions_that_call_each_other(tmp_path):
+    def asset(graph, name):
+        graph.object_graph_def.nodes.add().asset.asset_file_def_index = 0
+        graph.object_graph_def.concrete_functions[name].bound_inputs.append(1)
+
+    def other(graph, name):
+        graph.object_graph_def.concrete_functions[name].bound_inputs.append(0)
+
+    def nothing(graph, name):
+        graph.object_graph_def.concrete_functions[name].SetInParent()
+
+    assert kerazoo.verify(written(tmp_path / "good", chain(2000, asset))).findings == ()
+    for end in (other, nothing):
+        found = dangers(written(tmp_path / end.__name__, chain(2000, end)))
+        assert "a file that is none of its assets (in '__inference_1999')" in found
+
+
+def test_functions_that_call_each_other_in_circles(tmp_path):
+    def circle(graph, name):
+        call = graph.graph_def.library.function[0].node_def.add(op="PartitionedCall")
+        call.name, call.input[:] = "call", ["path"]
+        call.attr["f"].func.name = name
+
+    assert kerazoo.verify(written(tmp_path / "m", chain(3, circle))).is_safe
+
+
 def test_files_beside_the_program(tmp_path):
     folder = saved_model(tmp_path / "m", "MatMul")
     (folder / "assets").mkdir()
