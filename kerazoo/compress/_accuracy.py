@@ -13,6 +13,8 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
     Raises: DataError if the targets are not one class, or one one-hot row, for each; of outputs of
         one number, 0 or 1.
     """
+    if outputs.ndim == 1:  # one number for each row
+        outputs = outputs[:, None]
     width = outputs.shape[-1]
     if targets.dtype.kind not in "biuf":
         raise DataError(

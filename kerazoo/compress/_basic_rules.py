@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import layers
 
 from kerazoo.compress._lowering import Kind, Lowering, lowers, lowers_by_calls
@@ -14,6 +15,7 @@ from kerazoo.compress.quantized_activation import (
     TANH_RANGE,
     UNIT_RANGE,
     QuantizedActivation,
+    known_name,
 )
 from kerazoo.compress.quantized_batch_normalization import QuantizedBatchNormalization
 from kerazoo.compress.quantized_conv import QuantizedConv
@@ -36,8 +38,8 @@ _FIXED_RANGES = {"sigmoid": UNIT_RANGE, "softmax": UNIT_RANGE, "tanh": TANH_RANG
 
 
 def activation_lowering(function: Any) -> Lowering:
-    """The lowering of an activation function of `keras.activations`."""
-    name = getattr(function, "__name__", type(function).__name__)
+    """The lowering of an activation function, by the name that Keras has for it."""
+    name = known_name(function)
     if function is None or name == "linear":
         return PASS_THROUGH
     if name in ("relu", "relu6"):
@@ -48,7 +50,10 @@ def activation_lowering(function: Any) -> Lowering:
         return Lowering(Kind.QUANTIZED, make=QuantizedActivation)
     if name in _INTEGER_ACTIVATIONS:
         return Lowering(Kind.QUANTIZED)
-    return Lowering(Kind.FLOAT, reason=f"TFLite has no integer kernel for {name}")
+    own_name = getattr(function, "__name__", type(function).__name__)
+    if not name and hasattr(keras.activations, own_name):
+        return Lowering(Kind.FLOAT, reason=f"not the {own_name} of Keras")
+    return Lowering(Kind.FLOAT, reason=f"TFLite has no integer kernel for {own_name}")
 
 
 def is_channels_last(layer: Any) -> bool:

@@ -46,7 +46,7 @@ def _filter_norms(node: Node) -> np.ndarray | None:
     """L2 norm of what makes each output channel; None for what has no filters."""
     layer = node.operation
     axes = axes_of(layer)
-    if isinstance(layer, DEPTHWISE):
+    if type(layer) in DEPTHWISE:
         kernel = _array(layer.kernel)
         return np.sqrt((kernel**2).sum(tuple(range(kernel.ndim - 2)))).reshape(-1)
     for weight in getattr(layer, "weights", ()):
@@ -60,7 +60,7 @@ def _filter_norms(node: Node) -> np.ndarray | None:
 def _normalization_scale(node: Node) -> np.ndarray | float:
     """|gamma| / sigma of the batch normalization that alone takes the node's output; else 1."""
     consumers = node.output.consumers
-    if len(consumers) != 1 or not isinstance(consumers[0].operation, layers.BatchNormalization):
+    if len(consumers) != 1 or type(consumers[0].operation) is not layers.BatchNormalization:
         return 1.0
     norm: Any = consumers[0].operation
     gamma = np.abs(_array(norm.gamma)) if norm.scale else 1.0

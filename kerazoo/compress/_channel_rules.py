@@ -16,7 +16,9 @@ from keras import layers
 
 from kerazoo.compress._channel_ids import ChannelIds
 from kerazoo.compress._graph import Graph
-from kerazoo.compress._node import Node, Value
+from kerazoo.compress._node import Node, Value, values_in
+from kerazoo.layers.drop_path import DropPath
+from kerazoo.layers.monte_carlo_dropout import MonteCarloDropout
 
 Channels = list[np.ndarray]
 Rule = Callable[["ChannelMap", Node, Channels], "np.ndarray | None"]
@@ -42,6 +44,7 @@ _SAME = (
     *(layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D),
     *(layers.Cropping1D, layers.Cropping2D, layers.Cropping3D),
     *(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D),
+    *(DropPath, MonteCarloDropout),
 )
 _MERGING = (
     *(layers.Add, layers.Subtract, layers.Multiply),
@@ -76,12 +79,16 @@ class ChannelMap:
             self.ids.freeze(self.of[id(value)])
 
     def inputs_of(self, node: Node) -> list[np.ndarray | None]:
-        """The channels of each tensor that the node takes."""
-        return [self.of[id(value)] for value in node.inputs]
+        """The channels of each tensor that the node takes, masks left out."""
+        masks = set(map(id, _masks(node)))
+        return [self.of[id(value)] for value in node.inputs if id(value) not in masks]
 
     def _add(self, node: Node) -> None:
-        inputs = [channels for channels in self.inputs_of(node) if channels is not None]
-        known = inputs and len(inputs) == len(node.inputs) and len(node.outputs) == 1
+        for mask in _masks(node):
+            self.ids.freeze(self.of[id(mask)])
+        taken = self.inputs_of(node)
+        inputs = [channels for channels in taken if channels is not None]
+        known = inputs and len(inputs) == len(taken) and len(node.outputs) == 1
         rule = _rule_of(node.operation)
         output = rule(self, node, inputs) if rule is not None and known else None
         if output is not None:
@@ -107,15 +114,19 @@ class ChannelMap:
         return channels
 
 
+def _masks(node: Node) -> list[Value]:
+    """Which steps count, as `mask_zero` of an Embedding says it to the layers behind."""
+    return values_in(node.kwargs.get("mask"))
+
+
 def _rule_of(operation: Any) -> Rule | None:
     if getattr(operation, "data_format", None) == "channels_first":
         return None
     for classes, rule in _RULES:
-        if isinstance(operation, classes):
+        if type(operation) in classes:  # a subclass may compute something else
             return rule
     if isinstance(operation, layers.Layer):
-        is_drop_path = type(operation).__module__ == "kerazoo.layers.drop_path"
-        return _same if is_drop_path else None
+        return None
     kind = type(operation).__name__
     if kind in _ELEMENTWISE:
         return _elementwise

@@ -40,7 +40,7 @@ _WIDTHS = {"filters", "units", "output_dim"}
 def axes_of(layer: Any) -> dict[str, dict[int, str]]:
     """By name of a weight: "in", "out" or "spread" for each axis along which channels lie."""
     for classes, axes in _AXES:
-        if isinstance(layer, classes):
+        if type(layer) in classes:
             return axes
     return {}
 

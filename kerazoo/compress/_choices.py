@@ -60,7 +60,8 @@ def choose(graph: Graph, model: Any, schemes: SchemeByLayer) -> Choices:
     """The choice for each node; own activations of layers become nodes of their own first.
 
     Raises:
-        ConfigError: a pattern that matches no layer, or 8 and 16 bits of activations together.
+        ConfigError: a pattern that matches no layer; activations of 16 bits together with those of
+            8 bits, or with weights of 4.
     """
     above = _names_above(model)
     calls = [node for node in graph.nodes if not node.is_input]
@@ -148,16 +149,25 @@ OWN_ACTIVATION = "_own_activation"
 
 
 def _check_bits(choices: Choices) -> None:
-    bits = {c.scheme.activation_bits for c in choices.values() if c.scheme and c.is_quantized}
+    schemes = [(c, c.scheme) for c in choices.values() if c.scheme is not None]
+    bits = {scheme.activation_bits for choice, scheme in schemes if choice.is_quantized}
     if len(bits) > 1:
         raise ConfigError(
             "`scheme` must not mix activations of 8 and 16 bits in one model: no integer kernel "
             "takes both. Leave the layers of one kind in float."
         )
+    has_4_bits = any(scheme.weight_bits == 4 and c.lowering.make for c, scheme in schemes)
+    if has_4_bits and 16 in bits:
+        raise ConfigError(
+            "`scheme` must not mix weights of 4 bits and activations of 16 bits in one model: a "
+            'file has one of them. Use "int4_weights" or "int16x8", and None for layers in float.'
+        )
 
 
 def _fold_normalization(choice: Choice, choices: Choices) -> None:
     """Take in the BatchNormalization behind, if nothing else sees what is between the two."""
+    if choice.is_folded:
+        return  # its lowering is that of the layer before, which takes in one normalization only
     if not choice.lowering.folds_normalization or choice.lowering.make is None:
         return
     behind = sole_consumer(choice.node.output)

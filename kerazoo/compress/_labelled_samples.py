@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerazoo.compress._samples import MOST, collect_samples
+from kerazoo.compress._samples import MOST, collect_samples, spread
 from kerazoo.errors import DataError
 
 
@@ -28,7 +28,9 @@ def labelled_samples(
     if isinstance(data, tuple):
         inputs, targets = data[0], data[1] if len(data) > 1 else None
         samples = collect_samples(inputs, model, most=most)
-        return samples, _checked(targets, len(samples[0]), _length(inputs))
+        length = _length(inputs)
+        targets = _checked(targets, length)
+        return samples, None if targets is None else targets[spread(length, most)]
     if not _is_batches(data):
         return collect_samples(data, model, most=most), None
     batches: list[Any] = []
@@ -40,7 +42,7 @@ def labelled_samples(
     if not all(isinstance(batch, tuple) and len(batch) > 1 for batch in batches):
         return samples, None
     targets = np.concatenate([np.asarray(batch[1]) for batch in batches])
-    return samples, _checked(targets, len(samples[0]), len(targets))
+    return samples, targets[: len(samples[0])]
 
 
 def _is_batches(data: Any) -> bool:
@@ -58,10 +60,10 @@ def _length(inputs: Any) -> int:
     return len(keras.tree.flatten(inputs)[0])
 
 
-def _checked(targets: Any, kept: int, length: int) -> np.ndarray | None:
+def _checked(targets: Any, length: int) -> np.ndarray | None:
     if targets is None:
         return None
     targets = np.asarray(targets)
     if len(targets) != length:
         raise DataError(f"There are {length} inputs and {len(targets)} targets.")
-    return targets[:kept]
+    return targets

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
+
 from kerazoo.compress._choices import OWN_ACTIVATION, Choice, Choices, choose, sole_consumer
 from kerazoo.compress._graph import Graph
 from kerazoo.compress._lowering import Kind
 from kerazoo.compress._node import Node, Value
+from kerazoo.compress._quantized_layer import unconstrained
 from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
 
 FixedRange = tuple[float, float]
@@ -222,8 +225,10 @@ class _Planner:
 
 
 def _floats(node: Node) -> list[Value]:
-    """Inputs and outputs that are real numbers."""
-    return [value for value in (*node.inputs, *node.outputs) if "float" in value.dtype]
+    """Inputs and outputs that are real numbers; an Embedding reads indices, of whatever dtype."""
+    is_embedding = isinstance(unconstrained(node.operation), keras.layers.Embedding)
+    values = node.outputs if is_embedding else (*node.inputs, *node.outputs)
+    return [value for value in values if "float" in value.dtype]
 
 
 def _common(ranges: list[FixedRange | None]) -> FixedRange | None:

@@ -80,9 +80,9 @@ class QuantizedLayer(keras.layers.Wrapper):
 
 
 def has_one_range(layer: Any) -> bool:
-    """Whether a weight of a ConstrainedLayer has few values over all of its channels."""
+    """Whether a weight of a ConstrainedLayer has a property over all of its channels together."""
     return any(
-        not getattr(constraint, "per_channel", True)  # of a WeightClustering
+        constraint.is_per_tensor
         for chain in getattr(layer, "constraints", {}).values()
         for constraint in chain
     )

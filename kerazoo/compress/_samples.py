@@ -15,7 +15,10 @@ MOST = 2048
 
 
 def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[np.ndarray]:
-    """The arrays `(samples, ...)` of the model's inputs, in their order, the first `most` samples.
+    """The arrays `(samples, ...)` of the model's inputs, in their order: at most `most` samples.
+
+    Of arrays they are spread evenly, since arrays are often sorted by class; of batches they are
+    the first ones.
 
     Args:
         data: one array for a single input; a list, or a dict by input name, for several; or an
@@ -26,7 +29,9 @@ def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[
     Raises: DataError if it is empty, no numbers, or does not fit the inputs.
     """
     if _is_whole(data, model):
-        return _checked(_arrays(data, model), model, most)
+        arrays = _checked(_arrays(data, model), model)
+        rows = spread(len(arrays[0]), most)
+        return [array[rows] for array in arrays]
     if not isinstance(data, Iterable) or isinstance(data, str | bytes):
         raise DataError(
             f"`data` must be arrays of samples, or batches of them. Received: {data!r}."
@@ -34,7 +39,7 @@ def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[
     batches: list[list[np.ndarray]] = []
     for batch in data:
         arrays = _arrays(batch[0] if isinstance(batch, tuple) else batch, model)
-        batches.append(_checked(arrays, model, most))
+        batches.append(_checked(arrays, model))
         if sum(len(arrays[0]) for arrays in batches) >= most:
             break
     if not batches:
@@ -43,6 +48,13 @@ def collect_samples(data: Any, model: keras.Model, *, most: int = MOST) -> list[
         _joined(x, parts)[:most]
         for x, parts in zip(model.inputs, zip(*batches, strict=True), strict=True)
     ]
+
+
+def spread(rows: int, most: int) -> np.ndarray | slice:
+    """Which of so many rows are taken: `most` of them, spread evenly, or all there are."""
+    if rows <= most:
+        return slice(None)
+    return np.linspace(0, rows - 1, most).round().astype(int)
 
 
 def as_inputs(model: keras.Model, arrays: list[np.ndarray]) -> Any:
@@ -85,7 +97,7 @@ def _joined(x: keras.KerasTensor, parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _checked(arrays: list[np.ndarray], model: keras.Model, most: int) -> list[np.ndarray]:
+def _checked(arrays: list[np.ndarray], model: keras.Model) -> list[np.ndarray]:
     for array, x in zip(arrays, model.inputs, strict=True):
         name, shape = x._keras_history.operation.name, tuple(x.shape)
         fits = array.ndim == len(shape) and all(
@@ -106,4 +118,4 @@ def _checked(arrays: list[np.ndarray], model: keras.Model, most: int) -> list[np
             raise DataError(f"`data` for {name!r} must be numbers. Received: {array.dtype}.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"`data` for {name!r} holds NaN or infinite values.")
-    return [array[:most] for array in arrays]
+    return arrays

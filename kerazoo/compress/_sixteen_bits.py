@@ -14,6 +14,7 @@ from keras import layers
 from kerazoo.compress._float_boundary import FloatBoundary
 from kerazoo.compress._quantized_layer import QuantizedLayer, unconstrained
 from kerazoo.compress.fake_quantize import FakeQuantize
+from kerazoo.compress.quantized_activation import known_name
 
 _LAYERS = (
     layers.Conv1D,
@@ -57,7 +58,7 @@ def can_convert(model: keras.Model) -> bool:
 def has_16_bits(operation: Any) -> bool:
     """Whether the layer or operation converts with inputs and outputs of 16 bits."""
     if isinstance(operation, layers.Activation):
-        return getattr(operation.activation, "__name__", "") in _ACTIVATIONS
+        return known_name(operation.activation) in _ACTIVATIONS
     if not isinstance(operation, keras.Layer):
         return type(operation).__name__ in ("Relu", "Relu6", "Reshape", "Transpose")
     return type(operation) in _LAYERS

@@ -42,6 +42,8 @@ class CompressibleWeight:
     """The layer that has the variable: the outer layer or one inside of it."""
     input_axis: int
     """Axis over which products with inputs are summed; of several, the last. For m:n patterns."""
+    output_axis: int = -1
+    """Axis of the output channels: for blocks, and for values of each channel."""
 
 
 def compressible_weights(layer: keras.Layer) -> list[CompressibleWeight]:
@@ -84,7 +86,9 @@ def _walk(layer: keras.Layer, prefix: str) -> Iterator[CompressibleWeight]:
     own = {variable.name: variable for variable in _own_variables(layer)}
     for name in names:
         if name in own:
-            yield CompressibleWeight(f"{prefix}{name}", own[name], layer, _input_axis(layer))
+            output_axis = -2 if isinstance(layer, _TRANSPOSED) else -1
+            axes = (_input_axis(layer), output_axis)
+            yield CompressibleWeight(f"{prefix}{name}", own[name], layer, *axes)
 
 
 def _names_of(layer: keras.Layer) -> tuple[str, ...] | None:

@@ -51,8 +51,8 @@ def adaround(
         model: functional or Sequential, in float; stays as it is. Batch normalizations that follow
             a convolution or dense layer are folded into it first.
         data: a few hundred typical inputs or more: an array, a list or dict of them, or batches
-            with or without labels. 2,048 samples at most are used, and all values between two
-            layers are held in memory at a time.
+            with or without labels. 2,048 samples at most are used (of arrays spread evenly, of
+            batches the first ones), and all values between two layers are held in memory at a time.
         bits: of the weights, 8 or 4.
         steps: of Adam for each layer, on `batch_size` samples each.
         skip: names or patterns of layers that stay in float.

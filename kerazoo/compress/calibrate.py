@@ -27,7 +27,7 @@ def calibrate(
             several inputs; or batches of these, with or without labels (a tf.data.Dataset).
         batch_size: rows at a time, 1 or above. Percentiles average over batches; other ranges are
             those of all values.
-        samples: how many are taken at most.
+        samples: how many are taken at most: of arrays spread evenly, of batches the first ones.
 
     Returns: `model` itself.
 

@@ -11,6 +11,7 @@ from kerazoo.compress._constrained_model import constrained_model, copy_model, w
 from kerazoo.compress._positive_factors import make_factors_positive
 from kerazoo.compress.constrained_layer import ConstrainedLayer
 from kerazoo.compress.weight_clustering import WeightClustering
+from kerazoo.errors import ConfigError
 
 
 def cluster(
@@ -42,15 +43,15 @@ def cluster(
             ones rather; "linear": evenly between the smallest and the largest weight; "density":
             quantiles of the weights; "random": drawn among the weights.
         skip: names of layers ("head") or weights ("attention/query/kernel"), with wildcards.
-        per_channel: values for each output channel (last axis) apart: `clusters` in each channel.
+        per_channel: values for each output channel apart: `clusters` in each channel.
         preserve_sparsity: pruned weights (exactly zero) stay zero; the zero is one of `clusters`.
         seed: of what `init` draws.
 
     Returns: the model, not compiled, with a `ConstrainedLayer` around each clustered layer.
 
     Raises:
-        ConfigError: an argument out of its range; a model that is subclassed or not built; the JAX
-            backend.
+        ConfigError: an argument out of its range; a model that is subclassed or not built; nothing
+            to cluster; the JAX backend.
         UnknownNameError: an `init`, or a name in `skip`, that does not exist.
 
     Source: Han, Mao, Dally 2016, arXiv:1510.00149; what differs is said in `WeightClustering`.
@@ -63,9 +64,16 @@ def cluster(
     model = copy_model(model, clone_layer)
     if not per_channel:
         make_factors_positive(model)
+    entries = weights_of_model(model, skip)
+    if not entries:
+        raise ConfigError(
+            f"The model {model.name!r} has no weight to cluster. Received: skip={skip!r}. Kernels "
+            f"and tables of embeddings are clustered; see `skip`."
+        )
     constraints = []
-    for entry in weights_of_model(model, skip):
-        clustering = WeightClustering(clusters, init, per_channel, preserve_sparsity, seed)
+    for entry in entries:
+        axis = entry.weight.output_axis
+        clustering = WeightClustering(clusters, init, per_channel, preserve_sparsity, seed, axis)
         clustering.build(tuple(entry.weight.variable.shape))
         clustering.adopt(entry.weight.variable)
         constraints.append((entry, clustering))

@@ -32,7 +32,8 @@ def correct_bias(model: keras.Model, data: Any) -> keras.Model:
     Args:
         model: from `quantize_aware`, calibrated; is changed in place.
         data: a few hundred typical inputs: an array, a list or dict of them, or batches with or
-            without labels.
+            without labels. 2,048 samples at most are used: of arrays spread evenly, of batches the
+            first ones.
 
     Returns: `model`. Layers without a bias, or a normalization with one, stay as they are; a
         notice names them. A shared layer is corrected for its first call.

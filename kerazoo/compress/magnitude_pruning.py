@@ -33,9 +33,11 @@ class MagnitudePruning(WeightConstraint):
         sparsity: fraction of zeros at the end, in [0, 1); the schedule is scaled to it. None is
             the schedule's own. A global budget gives each layer its own.
         pattern: "unstructured"; "m:n", m of each n neighbours along `input_axis` stay; "block".
-        block_size: rows and columns of a block of the weight as a matrix whose columns are outputs.
+        block_size: rows and columns of a block of the weight as a matrix whose columns are outputs
+            and whose rows are all other axes.
         block_pooling: "avg" or "max" of |weight| is what blocks are compared by.
         input_axis: negative axis of the weight whose neighbours "m:n" compares.
+        output_axis: negative axis of the outputs, for "block"; -2 of transposed convolutions.
 
     Raises:
         ConfigError: an argument out of its range, or an unknown pattern.
@@ -56,6 +58,7 @@ class MagnitudePruning(WeightConstraint):
         block_size: Sequence[int] = (1, 4),
         block_pooling: str = "avg",
         input_axis: int = -2,
+        output_axis: int = -1,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -65,6 +68,7 @@ class MagnitudePruning(WeightConstraint):
             self.final_sparsity = check_number("sparsity", sparsity, least=0, below=1)
         self.pattern = PruningPattern(pattern, block_size, block_pooling)
         self.input_axis = -check_integer("-input_axis", -input_axis)
+        self.output_axis = -check_integer("-output_axis", -output_axis)
 
     def build(self, shape):
         state = {"trainable": False, "aggregation": "only_first_replica"}
@@ -115,9 +119,11 @@ class MagnitudePruning(WeightConstraint):
             return largest_of_each(scores, self.pattern.kept, self.pattern.group, axis)
         if not self.pattern.is_block:
             return largest(scores, _staying(scores, sparsity))
+        scores = ops.moveaxis(scores, self.output_axis, -1)
         blocks = block_scores(scores, self.pattern.block_size, self.pattern.block_pooling)
         mask = largest(blocks, _staying(blocks, sparsity))
-        return spread_blocks(mask, self.pattern.block_size, scores.shape)
+        mask = spread_blocks(mask, self.pattern.block_size, scores.shape)
+        return ops.moveaxis(mask, -1, self.output_axis)
 
     def get_config(self):
         return {
@@ -128,6 +134,7 @@ class MagnitudePruning(WeightConstraint):
             "block_size": list(self.pattern.block_size),
             "block_pooling": self.pattern.block_pooling,
             "input_axis": self.input_axis,
+            "output_axis": self.output_axis,
         }
 
 

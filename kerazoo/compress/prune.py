@@ -16,6 +16,7 @@ from kerazoo.compress.constant_sparsity import ConstantSparsity
 from kerazoo.compress.magnitude_pruning import MagnitudePruning
 from kerazoo.compress.pruning_schedule import PruningSchedule, as_schedule
 from kerazoo.errors import ConfigError, unknown_name
+from kerazoo.notices import notice
 
 
 def prune(
@@ -39,7 +40,8 @@ def prune(
     end `strip` gives plain layers back. Kernels of dense layers, convolutions (of separable ones
     the pointwise kernel), attention and recurrent layers and tables of embeddings are pruned, also
     inside of composite layers and models; biases, normalizations and depthwise kernels are not.
-    Layers with `trainable=False` are never updated, hence not pruned.
+    Layers with `trainable=False` are never updated, hence not pruned; a global budget leaves them
+    out (a notice says so).
 
     Args:
         model: Sequential or functional, built; it may hold others. It is not changed.
@@ -56,8 +58,9 @@ def prune(
             only 1x1 convolutions, all that XNNPACK's sparse kernels speed up.
         budget: "layer" prunes each weight to `sparsity`; "global" all of them together, by the
             magnitudes they have now, and the schedule is scaled for each.
-        block_size: rows and columns of a block of a weight as a matrix whose columns are outputs.
-        block_pooling: "avg" or "max" of magnitudes is what blocks are compared by.
+        block_size: of "block" only: rows and columns of a block of a weight as a matrix whose
+            columns are outputs.
+        block_pooling: of "block" only: "avg" or "max" of magnitudes is what blocks are compared by.
         flops: of "channel" only, instead of `sparsity`: share of the operations that may remain,
             in (0, 1); as few channels go as it takes.
         multiple_of: of "channel" only: widths are rounded up to a multiple of it, 1 or above.
@@ -74,6 +77,11 @@ def prune(
     >>> [int((layer.get_weights()[0] == 0).sum()) for layer in pruned.layers]
     [24, 3]
     """
+    if pattern != "block" and (block_pooling != "avg" or not _is_usual_block(block_size)):
+        raise ConfigError(
+            f'`block_size` and `block_pooling` are for `pattern="block"`. Received: '
+            f"pattern={pattern!r}, block_size={block_size!r}, block_pooling={block_pooling!r}."
+        )
     if pattern == "channel":
         _check_channel_arguments(schedule, policy, budget)
         if sparsity is None and flops is None:
@@ -87,14 +95,22 @@ def prune(
     form = PruningPattern(pattern, block_size, block_pooling)
     schedule = _schedule(sparsity, schedule, form)
     entries = _chosen(model, skip, policy)
+    if budget == "global":
+        entries = _trainable(model, entries)
     finals = sparsities(entries, schedule.final_sparsity, budget, form)
 
     def constraint(entry: ModelWeight, final: float) -> MagnitudePruning:
-        axis = entry.weight.input_axis
-        return MagnitudePruning(schedule, final, pattern, block_size, block_pooling, axis)
+        weight = entry.weight
+        axes = (weight.input_axis, weight.output_axis)
+        return MagnitudePruning(schedule, final, pattern, block_size, block_pooling, *axes)
 
     pairs = zip(entries, finals, strict=True)
     return constrained_model(model, [(entry, constraint(entry, final)) for entry, final in pairs])
+
+
+def _is_usual_block(block_size: Any) -> bool:
+    """Whether it is what stands there if nothing was asked for."""
+    return isinstance(block_size, Sequence) and tuple(block_size) == (1, 4)
 
 
 def _schedule(
@@ -136,6 +152,22 @@ def _chosen(
             f"policy={policy!r}. Kernels and tables of embeddings are pruned; see `skip`, `policy`."
         )
     return entries
+
+
+def _trainable(model: keras.Model, entries: list[ModelWeight]) -> list[ModelWeight]:
+    """Those that will be updated: zeros counted in others would never come."""
+    trainable = [entry for entry in entries if entry.weight.variable.trainable]
+    if not trainable:
+        raise ConfigError(
+            f"The model {model.name!r} has no weight to prune that is trainable, and frozen ones "
+            f'never change. Set `trainable=True` first, or use budget="layer".'
+        )
+    if len(trainable) < len(entries):
+        notice(
+            f"{model.name}: {len(entries) - len(trainable)} of {len(entries)} weights are frozen, "
+            f"and stay out of the global budget."
+        )
+    return trainable
 
 
 def _allow_all(layer: keras.Layer) -> bool:

@@ -56,9 +56,17 @@ class QuantizedActivation(QuantizedLayer):
 
 def activation_name(layer: keras.Layer) -> str:
     """ "silu" of Activation("silu"), "elu" of ELU()."""
-    if isinstance(layer, keras.layers.ELU):
-        return "elu"
-    return getattr(layer.activation, "__name__", type(layer.activation).__name__)
+    return "elu" if isinstance(layer, keras.layers.ELU) else known_name(layer.activation)
+
+
+def known_name(activation: Any) -> str:
+    """The name of a function of Keras's or TensorFlow's; empty for others, which may be called
+    the same and compute something else."""
+    import tensorflow as tf
+
+    name = getattr(activation, "__name__", "")
+    homes = (keras.activations, keras.ops, tf.nn)
+    return name if any(getattr(home, name, None) is activation for home in homes) else ""
 
 
 def _silu(x: Any, quantize: Quantize, alpha: float) -> Any:

@@ -23,14 +23,15 @@ class QuantizationScheme:
 
     Args:
         weight_bits: 8 or 4, symmetric around 0 without the most negative integer.
-        activation_bits: 8 (asymmetric), 16 (symmetric), or None: activations stay in float.
+        activation_bits: 8 (asymmetric), 16 (symmetric, for weights of 8 bits only), or None:
+            activations stay in float.
         ranges: "moving_average" of each batch's smallest and largest value; "percentile", the same
             of its percentiles; or "learned", a step that is trained (Esser et al. 2019,
             arXiv:1902.08153, from the first batch's range on).
         percentile: of "percentile" only: the share of values in percent, above 50 and below 100,
             that lies below the upper and above the lower end of the range.
 
-    Raises: ConfigError if an argument is none of these.
+    Raises: ConfigError if an argument is none of these, or two do not go together.
 
     >>> QuantizationScheme(weight_bits=4).activation_bits
     8
@@ -47,6 +48,11 @@ class QuantizationScheme:
         if self.activation_bits not in (8, 16, None):
             raise ConfigError(
                 f"`activation_bits` must be 8, 16 or None. Received: {self.activation_bits!r}."
+            )
+        if self.weight_bits == 4 and self.activation_bits == 16:
+            raise ConfigError(
+                "`weight_bits=4` does not go with `activation_bits=16`: a file has weights of 4 "
+                "bits or activations of 16. Use `activation_bits=8`, or `weight_bits=8`."
             )
         if self.ranges not in RANGES:
             raise unknown_name("kind of ranges", self.ranges, RANGES)

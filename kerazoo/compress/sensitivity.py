@@ -21,6 +21,7 @@ from kerazoo.compress._layer_patterns import ExactName
 from kerazoo.compress._lowering import Kind, lowering_of
 from kerazoo.compress._node import Node
 from kerazoo.compress._samples import as_inputs
+from kerazoo.compress._tensorflow_only import check_backend
 from kerazoo.compress._unquantized import check_float
 from kerazoo.compress.quantize_aware import quantize_aware
 from kerazoo.compress.scheme import QuantizationScheme, SchemeByLayer
@@ -48,7 +49,8 @@ def sensitivity(
     Args:
         model: functional or Sequential, in float; stays as it is.
         data: `(x, y)`: inputs (an array, or a list or dict of them) and targets; or batches of such
-            pairs; or inputs alone. 2,048 samples at most are used.
+            pairs; or inputs alone. 2,048 samples at most are used: of arrays spread evenly, of
+            batches the first ones.
         scheme: the name of a scheme, or a `QuantizationScheme`.
         metric: "accuracy": the share of samples whose class (the largest output; above 0.5 for
             outputs of one number, whose y is 0 or 1) is no longer right, y holding class numbers or
@@ -72,12 +74,13 @@ def sensitivity(
     >>> [entry.layer for entry in result], result.metric
     (['dense'], 'error')
     """
+    check_backend("`sensitivity`")
     check_float(model, "sensitivity")
     schemes = SchemeByLayer({"*": scheme})
     units = list(_units(Graph.from_model(model, expand=is_composite), schemes))
     samples, targets = labelled_samples(data, model)
-    measure, name = _measure(metric, model, targets)
     exact = _outputs(model, samples)
+    measure, name = _measure(metric, model, targets, exact)
     reference = measure(exact, exact)
     costs = []
     for layer, *others in track(
@@ -165,10 +168,12 @@ def _relative_error(outputs: list[np.ndarray], exact: list[np.ndarray]) -> float
 Measure = Callable[[list[np.ndarray], list[np.ndarray]], float]
 
 
-def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tuple[Measure, str]:
+def _measure(
+    metric: Any, model: keras.Model, targets: np.ndarray | None, exact: list[np.ndarray]
+) -> tuple[Measure, str]:
     """A function of (outputs, float outputs) that grows as outputs get worse, and its name."""
     if metric is None:
-        metric = "error" if targets is None or not _are_classes(targets, model) else "accuracy"
+        metric = "error" if targets is None or not _are_classes(targets, exact) else "accuracy"
     if isinstance(metric, str) and metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
     if not isinstance(metric, str) and not callable(metric):
@@ -185,18 +190,34 @@ def _measure(metric: Any, model: keras.Model, targets: np.ndarray | None) -> tup
         return lambda outputs, exact: 1 - accuracy(outputs[0], targets), "accuracy"
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "metric")
     if metric == "loss":
-        if not getattr(model, "loss", None):
-            raise ConfigError(f'metric="loss" needs a compiled model. Compile {model.name!r}.')
-        metric = keras.losses.get(model.loss)
+        metric = _loss(model)
     return lambda outputs, exact: float(ops.mean(metric(targets, outputs[0]))), name
 
 
-def _are_classes(targets: np.ndarray, model: keras.Model) -> bool:
-    if len(model.outputs) != 1:
+def _loss(model: keras.Model) -> Callable[[Any, Any], Any]:
+    """The loss that a model of one output is compiled with, by itself or in a list or dict."""
+    given = getattr(model, "loss", None)
+    if isinstance(given, dict | list | tuple):
+        entries = list(given.values() if isinstance(given, dict) else given)
+        if len(entries) > 1:
+            raise ConfigError(
+                f'metric="loss" needs one loss for the one output of {model.name!r}. Received: '
+                f"{given!r}. Compile the model with one, or pass it as `metric`."
+            )
+        given = entries[0] if entries else None
+    if not given:
+        raise ConfigError(f'metric="loss" needs a compiled model. Compile {model.name!r}.')
+    return keras.losses.get(given)
+
+
+def _are_classes(targets: np.ndarray, exact: list[np.ndarray]) -> bool:
+    """Whether targets are classes of the only output, judged by what the float model gives."""
+    if len(exact) != 1:
         return False
+    has_several = exact[0].ndim > 1 and exact[0].shape[-1] > 1
     if targets.dtype.kind in "biu":  # whole numbers of one output may also be measured ones
-        return model.output_shape[-1] > 1 or are_two_classes(targets)
-    has_rows = model.output_shape[-1] > 1 and targets.shape[1:] == model.output_shape[1:]
+        return has_several or are_two_classes(targets)
+    has_rows = has_several and targets.shape == exact[0].shape
     return has_rows and targets.dtype.kind == "f" and _are_one_hot(targets)
 
 

@@ -30,11 +30,12 @@ class WeightClustering(WeightConstraint):
         clusters: distinct values, 1 or above; a kept zero is one of them.
         init: where k-means starts when values are adopted: "kmeans++", "linear", "density" or
             "random" (see `cluster`).
-        per_channel: values for each index of the last axis apart.
+        per_channel: values for each index of `channel_axis` apart.
         preserve_sparsity: values that are exactly zero, as pruned ones, stay zero, and those that
             a pruning before this constraint makes zero join them. With `clusters=1` there
             is no room for zeros, and none are kept.
         seed: of the start.
+        channel_axis: negative axis of the output channels; -2 of transposed convolutions.
 
     State: `offset`, w - c, in groups `(1 or channels, values of each)`; `is_free`, False at kept
     zeros; `centroids`, `(1 or channels, clusters)`, sorted; the place of a kept zero is infinite.
@@ -63,6 +64,7 @@ class WeightClustering(WeightConstraint):
         per_channel: bool = False,
         preserve_sparsity: bool = True,
         seed: int = 0,
+        channel_axis: int = -1,
         **kwargs: Any,
     ):
         kwargs["dtype"] = "float32"  # mixed precision keeps variables in float32
@@ -73,13 +75,14 @@ class WeightClustering(WeightConstraint):
         self.init, self.per_channel = init, bool(per_channel)
         self.preserve_sparsity = bool(preserve_sparsity)
         self.seed = check_integer("seed", seed, least=0)
+        self.channel_axis = -check_integer("-channel_axis", -channel_axis)
         self.is_per_tensor = not self.per_channel
 
     def build(self, shape: tuple[int, ...]) -> None:
         if None in shape or 0 in shape:
             raise ConfigError(f"A weight of known size can be clustered. Received: shape {shape}.")
         self.shape = tuple(shape)
-        groups = shape[-1] if self.per_channel and shape else 1
+        groups = shape[self.channel_axis] if self.per_channel and shape else 1
         each = int(np.prod(shape)) // groups
         state = {"trainable": False, "aggregation": "only_first_replica"}
         self.offset = self.add_weight((groups, each), "zeros", name="offset", **state)
@@ -129,11 +132,23 @@ class WeightClustering(WeightConstraint):
     def _grouped(self, weight: Any) -> Any:
         groups = self.centroids.shape[0]
         weight = ops.stop_gradient(ops.cast(ops.convert_to_tensor(weight), "float32"))
-        weight = ops.reshape(weight, (-1, groups))
-        return ops.reshape(weight, (1, -1)) if groups == 1 else ops.transpose(weight)
+        if groups == 1:
+            return ops.reshape(weight, (1, -1))
+        return ops.transpose(ops.reshape(self._moved(weight), (-1, groups)))
 
     def _ungrouped(self, rows: Any) -> Any:
-        return ops.reshape(ops.transpose(rows) if rows.shape[0] > 1 else rows, self.shape)
+        if rows.shape[0] == 1:
+            return ops.reshape(rows, self.shape)
+        shape = list(self.shape)
+        shape.append(shape.pop(self.channel_axis))
+        return self._moved(ops.reshape(ops.transpose(rows), shape), back=True)
+
+    def _moved(self, weight: Any, *, back: bool = False) -> Any:
+        """The weight with its channels along the last axis; or as it was before that."""
+        if self.channel_axis == -1:
+            return weight
+        axes = (-1, self.channel_axis) if back else (self.channel_axis, -1)
+        return ops.moveaxis(weight, *axes)
 
     def get_config(self):
         return {
@@ -143,6 +158,7 @@ class WeightClustering(WeightConstraint):
             "per_channel": self.per_channel,
             "preserve_sparsity": self.preserve_sparsity,
             "seed": self.seed,
+            "channel_axis": self.channel_axis,
         }
 
 

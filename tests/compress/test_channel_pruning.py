@@ -14,7 +14,7 @@ from keras import layers
 import kerazoo
 from kerazoo.compress._channel_pruning import prune_channels
 from kerazoo.errors import ConfigError, UnknownNameError
-from kerazoo.layers import ConvNormAct, InvertedResidual
+from kerazoo.layers import ConvNormAct, DropPath, InvertedResidual, MonteCarloDropout
 
 MARKS = {"bias", "beta"}
 
@@ -408,3 +408,59 @@ def test_prune_reaches_it():
         kerazoo.compress.prune(model, flops=0.5)
     with pytest.raises(ConfigError, match="`flops` and `multiple_of` are for"):
         kerazoo.compress.prune(model, multiple_of=8)
+
+
+@keras.saving.register_keras_serializable(package="test_channel_pruning")
+class Scaled(layers.Dense):
+    """A dense layer with a factor for each of its outputs."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.g = self.add_weight(shape=(self.units,), initializer="ones", name="g")
+
+    def call(self, inputs):
+        return super().call(inputs) * self.g
+
+
+def test_a_subclass_of_ones_own_stays_whole():
+    x = keras.Input((5,))
+    y = layers.Dense(8, activation="relu", name="hidden")(layers.Dense(7, name="before")(x))
+    y = Scaled(6, name="own")(y)
+    y = layers.Dense(8, activation="relu", name="behind")(y)
+    model = keras.Model(x, layers.Dense(2)(y))
+    pruned = check(model, sparsity=0.5)
+    assert (width(pruned, "hidden"), width(pruned, "own")) == (8, 6)
+    assert width(pruned, "before") + width(pruned, "behind") == 15 - 8  # half, rounded to even
+    for now, then in zip(
+        pruned.get_layer("own").get_weights(), model.get_layer("own").get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_dropout_that_stays_on_passes_channels():
+    x = keras.Input((5,))
+    y = layers.Dense(8, activation="relu", name="hidden")(x)
+    model = keras.Model(x, layers.Dense(2)(DropPath(0.1)(MonteCarloDropout(0.0)(y))))
+    assert width(check(model, sparsity=0.5), "hidden") == 4
+
+
+@pytest.mark.parametrize("length", [10, None])
+@pytest.mark.parametrize("reader", ["average", "norm", "lstm"])
+def test_masks_are_no_channels(length, reader):
+    x = keras.Input((length,), dtype="int32", name="ids")
+    y = layers.Embedding(20, 8, mask_zero=True, name="table")(x)
+    if reader == "norm":
+        y = layers.BatchNormalization(name="norm")(y)
+    y = layers.LSTM(3)(y) if reader == "lstm" else layers.GlobalAveragePooling1D()(y)
+    y = layers.Dense(6, activation="relu", name="hidden")(y)
+    model = keras.Model(x, layers.Dense(2)(y))
+    randomize(model)
+    pruned = prune_channels(model, sparsity=0.5)
+    is_open = length is None  # then the table stays, like all around values of open size
+    assert width(pruned, "table") + width(pruned, "hidden") == (8 + 3 if is_open else 7)
+    expected = without_removed(model, pruned)
+    tables = [each.get_layer("table").embeddings for each in (expected, pruned)]
+    stays = np.isin(tables[0].numpy()[0], tables[1].numpy()[0])
+    tables[0].assign(tables[0].numpy() * stays)
+    ids = np.random.default_rng(0).integers(0, 20, (4, 10)) * (np.arange(10) < 7)
+    np.testing.assert_allclose(pruned(ids), expected(ids), rtol=1e-4, atol=1e-5)

@@ -295,3 +295,12 @@ def test_bad_arguments():
         cluster(images_model(), init="kmeans")
     with pytest.raises(UnknownNameError, match="skip"):
         cluster(images_model(), skip=["haed"])
+
+
+def test_channels_of_a_transposed_convolution_have_values_of_their_own():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4, 4, 3)), layers.Conv2DTranspose(5, 3, name="up")])
+    kernel = kernels(cluster(model, clusters=2, per_channel=True))["up/kernel"]
+    assert kernel.shape == (3, 3, 5, 3)
+    assert [len(np.unique(kernel[:, :, channel])) for channel in range(5)] == [2] * 5
+    assert len(np.unique(kernel)) == 10

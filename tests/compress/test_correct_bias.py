@@ -6,6 +6,8 @@ import pytest
 from keras import layers
 
 from kerazoo.compress import calibrate, correct_bias, quantize_aware
+from kerazoo.compress._graph import Graph
+from kerazoo.compress._graph_run import GraphRun
 from kerazoo.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("tensorflow_backend")
@@ -100,3 +102,24 @@ def test_a_float_model_is_refused():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
     with pytest.raises(ConfigError, match="is not quantized"):
         correct_bias(model, np.zeros((2, 2)))
+
+
+def test_values_with_more_rows_than_samples():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((10, 4))
+    x = layers.Dense(3, name="rows")(keras.ops.reshape(inputs, (-1, 4)))
+    x = layers.Flatten()(keras.ops.reshape(x, (-1, 10, 3)))
+    model = keras.Model(inputs, layers.Dense(2, name="y")(x))
+    data = np.random.default_rng(0).uniform(0.5, 1.5, (300, 10, 4)).astype("float32")
+    quantized = calibrate(quantize_aware(model, scheme="int4_weights"), data)
+    expected = model.predict(data, verbose=0)
+    before = np.abs((quantized.predict(data, verbose=0) - expected).mean(axis=0))
+    correct_bias(quantized, data)
+    after = np.abs((quantized.predict(data, verbose=0) - expected).mean(axis=0))
+    assert after.max() < 0.3 * before.max()
+
+    graph = Graph.from_model(model)
+    run = GraphRun(graph, [data])
+    outputs = {node.name: run.run(node)[0] for node in graph.nodes if not node.is_input}
+    assert outputs["rows"].shape == (3000, 3)
+    np.testing.assert_allclose(outputs["y"], expected, rtol=1e-4, atol=1e-5)

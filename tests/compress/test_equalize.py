@@ -133,3 +133,32 @@ def test_a_subclass_is_refused():
 
     with pytest.raises(ConfigError, match="call"):
         equalize(Own())
+
+
+@keras.saving.register_keras_serializable(package="test_equalize")
+class Standardized(layers.Conv2D):
+    """A convolution whose kernel has mean 0 and deviation 1 in each channel."""
+
+    def convolution_op(self, inputs, kernel):
+        mean, variance = keras.ops.moments(kernel, axes=(0, 1, 2), keepdims=True)
+        return super().convolution_op(inputs, (kernel - mean) / keras.ops.sqrt(variance + 1e-3))
+
+
+def test_a_layer_of_ones_own_takes_in_no_normalization():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            Standardized(4, 3, name="own"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(),
+            layers.Conv2D(3, 1, activation="relu"),
+            layers.Conv2D(2, 1),
+        ]
+    )
+    badly_scaled(model)
+    data = np.random.default_rng(1).normal(size=(4, 8, 8, 3)).astype("float32")
+    equalized, expected = equalize(model), outputs_of(model, data)
+    assert "norm" in [layer.name for layer in equalized.layers]
+    np.testing.assert_allclose(
+        outputs_of(equalized, data), expected, atol=1e-5 * np.abs(expected).max()
+    )

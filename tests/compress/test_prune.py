@@ -333,8 +333,34 @@ def test_a_subclassed_model_is_told_what_to_do():
 
 def test_a_constraint_comes_back_with_all_its_arguments():
     pruning = MagnitudePruning(
-        ConstantSparsity(0.5, 3, 9, 2), 0.4, "block", (2, 3), "max", input_axis=-1, name="own"
+        ConstantSparsity(0.5, 3, 9, 2), 0.4, "block", (2, 3), "max", -1, -2, name="own"
     )
     again = MagnitudePruning.from_config(pruning.get_config())
     assert again.get_config() == pruning.get_config()
     assert (again.schedule, again.pattern) == (pruning.schedule, pruning.pattern)
+    assert (again.input_axis, again.output_axis) == (-1, -2)
+
+
+def test_a_global_budget_leaves_frozen_layers_out(notices):
+    model = dense_model((8, 8, 4))
+    model.layers[1].trainable = False
+    model.layers[1].kernel.assign(1e-3 * model.layers[1].kernel)  # else the first to go
+    pruned = train(prune(model, sparsity=0.5, budget="global"))
+    kernels = [strip(pruned).layers[number].kernel.numpy() for number in (1, 2, 3)]
+    zeros = [int((kernel == 0).sum()) for kernel in kernels]
+    assert zeros[0] == 0
+    assert sum(zeros) == (64 + 32) / 2
+    assert any("1 of 3 weights are frozen" in line for line in notices())
+    model.trainable = False
+    with pytest.raises(ConfigError, match="no weight to prune that is trainable"):
+        prune(model, sparsity=0.5, budget="global")
+
+
+def test_blocks_of_a_transposed_convolution_go_along_its_outputs():
+    model = keras.Sequential([keras.Input((4, 4, 3)), layers.Conv2DTranspose(8, 2, name="up")])
+    model.get_layer("up").kernel.assign(np.random.default_rng(0).normal(size=(2, 2, 8, 3)))
+    pruned = train(prune(model, sparsity=0.5, pattern="block", block_size=(1, 4)))
+    kernel = strip(pruned).get_layer("up").kernel.numpy()
+    blocks = np.moveaxis(kernel, -2, -1).reshape(-1, 4) == 0
+    assert (blocks.all(axis=1) == blocks.any(axis=1)).all()
+    assert blocks.mean() == 0.5

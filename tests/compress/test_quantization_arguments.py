@@ -115,3 +115,27 @@ def test_exports(quantized, tmp_path):
     pytest.importorskip("onnx")
     with pytest.raises(ExportError, match="ONNX has no form of the rounding"):
         kerazoo.export(quantized, tmp_path / "net.onnx")
+
+
+def test_outputs_without_an_axis_are_one_number_for_each_row():
+    outputs = np.array([0.2, 0.9, 0.7])
+    assert accuracy(outputs, np.array([0, 1, 0])) == pytest.approx(2 / 3)
+    assert accuracy(outputs, np.array([[0], [1], [0]])) == pytest.approx(2 / 3)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.ops.squeeze(layers.Dense(1)(inputs), -1))
+    assert model.output_shape == (None,)
+    for targets, metric in (([0, 1] * 8, "accuracy"), ([18, 40] * 8, "error")):
+        assert sensitivity(model, (X, np.array(targets)), progress=False).metric == metric
+    measured = np.linspace(0, 1, 16)
+    assert sensitivity(model, (X, measured), progress=False).metric == "error"
+
+
+def test_classes_of_outputs_of_open_size():
+    """A choice among the steps of a sequence, of any length."""
+    inputs = keras.Input((None, 4))
+    model = keras.Model(inputs, keras.ops.squeeze(layers.Dense(1)(inputs), -1))
+    steps = np.stack([X, X[::-1], -X], axis=1)
+    best = model.predict(steps, verbose=0).argmax(-1)
+    for targets in (best, np.eye(3)[best]):
+        result = sensitivity(model, (steps, targets), progress=False)
+        assert (result.metric, result.reference) == ("accuracy", 1)

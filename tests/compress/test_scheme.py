@@ -56,3 +56,11 @@ def test_missing_file_and_unknown_names():
         QuantizationScheme(weight_bits=2)
     with pytest.raises(ConfigError, match="`scheme` must be"):
         SchemeByLayer(8)
+
+
+def test_a_file_has_weights_of_4_bits_or_activations_of_16():
+    with pytest.raises(ConfigError, match="`weight_bits=4` does not go with `activation_bits=16`"):
+        QuantizationScheme(weight_bits=4, activation_bits=16)
+    with pytest.raises(ConfigError, match="does not go with"):
+        SchemeByLayer({"*": {"weight_bits": 4, "activation_bits": 16}})
+    assert QuantizationScheme(4, None).activation_bits is None

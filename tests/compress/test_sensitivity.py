@@ -165,3 +165,21 @@ def test_what_is_refused(net, data, arguments, error, text):
 def test_a_quantized_model_is_refused(net):
     with pytest.raises(ConfigError, match="quantized already"):
         sensitivity(quantize_aware(net), np.zeros((4, 8), "float32"), progress=False)
+
+
+@pytest.mark.parametrize("wrap", [lambda loss: {"logits": loss}, lambda loss: [loss]])
+def test_a_loss_in_a_dict_or_list(net, data, wrap):
+    model = keras.models.clone_model(net)
+    model.set_weights(net.get_weights())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(loss=wrap(loss))
+    result = sensitivity(model, data, metric="loss", progress=False)
+    assert result.reference == pytest.approx(model.evaluate(*data, verbose=0), rel=1e-4)
+
+
+def test_losses_that_are_none_or_several(net, data):
+    model = keras.models.clone_model(net)
+    for loss, text in (([], "compiled"), ({"logits": None}, "compiled"), (["mse"] * 2, "one loss")):
+        model.loss = loss
+        with pytest.raises(ConfigError, match=text):
+            sensitivity(model, data, metric="loss", progress=False)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from kerazoo.compress import WeightClustering
 from kerazoo.errors import ConfigError, UnknownNameError
@@ -142,3 +143,17 @@ def test_config_and_bad_arguments():
         WeightClustering(init="linaer")
     with pytest.raises(ConfigError, match="known size"):
         WeightClustering().build((0, 4))
+
+
+def test_channels_along_another_axis():
+    weight = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
+    plain, other = (WeightClustering(2, per_channel=True, channel_axis=a) for a in (-1, -2))
+    for clustering, given in ((plain, np.moveaxis(weight, -2, -1)), (other, weight)):
+        clustering.build(given.shape)
+        clustering.adopt(given)
+    expected = np.moveaxis(ops.convert_to_numpy(plain.enforce(np.moveaxis(weight, -2, -1))), -1, -2)
+    values = ops.convert_to_numpy(other.enforce(weight))
+    np.testing.assert_array_equal(values, expected)
+    assert [len(np.unique(values[:, :, channel])) for channel in range(4)] == [2] * 4
+    assert other.project(weight).shape == weight.shape
+    assert WeightClustering.from_config(other.get_config()).channel_axis == -2

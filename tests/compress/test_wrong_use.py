@@ -93,3 +93,18 @@ def test_quantized_models_are_compressed_too_late(function):
 def test_pruned_and_clustered_models_are_to_be_stripped_first(function, compress):
     with pytest.raises(ConfigError, match=r"is pruned or clustered: .*strip\(model\)"):
         function(compress(dense_model()))
+
+
+@pytest.mark.parametrize("pattern", ["unstructured", "2:4", "channel"])
+@pytest.mark.parametrize("options", [{"block_size": (4, 4)}, {"block_pooling": "max"}])
+def test_options_of_blocks_are_for_blocks(pattern, options):
+    with pytest.raises(ConfigError, match='`block_size` and `block_pooling` are for `pattern="b'):
+        prune(dense_model(), pattern=pattern, **options)
+    prune(dense_model(), sparsity=0.5, block_size=[1, 4])  # as recipes say it, too
+
+
+def test_nothing_to_cluster():
+    with pytest.raises(ConfigError, match=r"no weight to cluster. Received: skip='\*'"):
+        cluster(dense_model(), skip="*")
+    with pytest.raises(ConfigError, match="no weight to cluster"):
+        cluster(keras.Sequential([keras.Input((3,)), layers.ReLU()]))
