@@ -1,6 +1,9 @@
 """A training loop of one's own: gradients by hand, and what kerazoo's `Loop` adds to it.
 
-python examples/custom_training_loop.py
+    python examples/custom_training_loop.py
+
+Both take the same steps. The losses that they print differ a little, since by hand it is the mean
+over batches, of which the last is smaller than the others, and in `Loop` the mean over images.
 """
 
 import keras
@@ -38,7 +41,7 @@ def by_hand(model: keras.Model, epochs: int) -> None:
 
 
 def by_loop(model: keras.Model, epochs: int) -> None:
-    """The same, with checkpoints: killed at any step, it goes on from there, bit for bit."""
+    """The same steps, with checkpoints: killed at any step, it goes on from there, bit for bit."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     loop = kerazoo.training.Loop(model, checkpoints="loop", checkpoint_every=10)

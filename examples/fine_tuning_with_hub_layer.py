@@ -4,6 +4,9 @@
 
 Which variables are trained is said by patterns of their names. `kerazoo.fine_tune` does all of it
 in one call, for networks of the zoo, of Keras and of Hub.
+
+The accuracies do not differ by more than chance: 300 images to train on are few, and on 1,497 test
+images the standard error is 0.6 points.
 """
 
 import keras

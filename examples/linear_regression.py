@@ -2,7 +2,9 @@
 
     python examples/linear_regression.py
 
-The backward pass of (xw + b - y)^2 is short enough to write down; GradientTape finds the same.
+The backward pass of (xw + b - y)^2 is short enough to write down; GradientTape finds the same
+gradient. By hand it is followed for 3,000 steps and with GradientTape for 300, which alone makes
+the two R2 differ; the closed form is where both end.
 """
 
 import numpy as np

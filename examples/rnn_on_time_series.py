@@ -29,14 +29,14 @@ def network(layer: layers.Layer) -> keras.Model:
 if __name__ == "__main__":
     scale = float(np.abs(np.diff(series[:2200])).mean())  # of a step, in the training part
     print(f"{'the last value again':20} MASE {np.abs(x[test, -1] - y[test]).mean() / scale:.3f}")
-    for layer in (layers.SimpleRNN(24), layers.LSTM(24), layers.GRU(24)):
-        keras.utils.set_random_seed(0)
-        model = network(layer)
+    for kind in (layers.SimpleRNN, layers.LSTM, layers.GRU):
+        keras.utils.set_random_seed(0)  # before the layer is made: it draws its seeds then
+        model = network(kind(24))
         model.fit(x[train], y[train], epochs=8, batch_size=64, verbose=0)
         metric = kerazoo.metrics.MeanAbsoluteScaledError(scale=scale)
         metric.update_state(y[test], model.predict(x[test], verbose=0))
         weights = model.count_params()
-        print(f"{type(layer).__name__:20} MASE {float(metric.result()):.3f}, {weights:,} weights")
+        print(f"{kind.__name__:20} MASE {float(metric.result()):.3f}, {weights:,} weights")
 
     # On a phone a recurrent layer is unrolled: builtin operators, no TensorFlow in the app.
     unrolled = network(layers.GRU(24, unroll=True))

@@ -24,6 +24,8 @@ PAGES = sorted(
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDS = re.compile(r"^```python title=\"needs .*?\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TITLED = re.compile(r"^```python title=\"(needs [^\"]+|examples/\w+\.py)\"$")
 TRANSLATED = {"docs/zh/quickstart.md": "docs/guides/quickstart.md"}
@@ -105,6 +107,37 @@ def test_what_cannot_run_calls_what_there_is(page):
             if re.fullmatch(r"[\w.]+", path) and path.split(".")[0] in names:
                 keywords = {word.arg: None for word in call.keywords}
                 inspect.signature(eval(path, names)).bind(*call.args, **keywords)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, YAML)])
+def test_yaml_is_what_a_config_may_hold(page):
+    """Each block shows fields of a config: they are set in one of the zoo's."""
+    from kerazoo.zoo.catalogue import find_config
+    from kerazoo.zoo.config_file import to_config, to_plain
+    from kerazoo.zoo.yaml_reader import parse_yaml
+
+    for line, text in blocks(page, YAML):
+        config = to_plain(find_config("mnist_cnn"))
+        for field, value in parse_yaml(text, source=f"{page}:{line}").items():
+            config[field] = {**(config.get(field) or {}), **value}
+        to_config(config, source=f"{page}:{line}")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, TOML)])
+def test_toml_names_the_entry_points_that_are_looked_for(page):
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 brings it")
+    from kerazoo.zoo import package_configs, registry
+
+    groups = {registry.ENTRY_POINT_GROUP, package_configs.ENTRY_POINT_GROUP}
+    for _, text in blocks(page, TOML):
+        assert set(tomllib.loads(text)["project"]["entry-points"]) == groups
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_installed_from_a_folder_is_cloned_before(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if "pip install -e" in text:
+        assert text.index("git clone ") < text.index("pip install -e")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,18 @@ def same_trajectories(kind):
             one, reward, terminated, *_ = ours.step(action)
             two, expected, over, *_ = theirs.step(action)
             assert (reward, terminated) == (expected, over)
+
+
+def test_the_example_runs_shortened(tmp_path, monkeypatch, capsys):
+    """In this process, for so few steps that it learns nothing: it prints what its page shows."""
+    script = str(ROOT / "examples" / "reinforcement_learning.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [script, "200"])
+    runpy.run_path(script, run_name="__main__")
+    page = (ROOT / "docs" / "topics" / "reinforcement_learning.md").read_text()
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S)
+    printed = capsys.readouterr().out
+    assert re.sub(r"[\d.]+", "#", printed) == re.sub(r"[\d.]+", "#", shown)
 
 
 @pytest.mark.slow

@@ -119,15 +119,29 @@ def kept_output(name: str) -> str:
 
 
 def output_of(name: str) -> str:
-    """What the script prints, run in an empty folder by this Python."""
+    """What the script prints, run in an empty folder by this Python as a newcomer runs it.
+
+    Without data packs, cache and network: figures are then those of a clean environment anywhere.
+    """
     print(f"running {name}", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
             [sys.executable, ROOT / "examples" / f"{name}.py"],
             cwd=folder,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=environment_of_a_newcomer(cache),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
     return done.stdout
+
+
+def environment_of_a_newcomer(cache: str) -> dict[str, str]:
+    """This one's variables without kerazoo's own and those that change figures."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("KERAZOO_") and name not in ("XLA_FLAGS", "KERAS_BACKEND")
+    }
+    silent = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**kept, **silent, "KERAZOO_OFFLINE": "1", "KERAZOO_CACHE": cache}
