@@ -23,7 +23,8 @@ One page each: what it is, how good, how large, how fast, and what it is not for
 official test splits, by `kerazoo evaluate`; a model without published weights is a recipe to train.
 File and time are of the int8 `.tflite`, else of the smallest one that was measured: one run, one
 thread, on a machine of two cores (`tools/measure_files.py`), not the same one for every
-model. What was not measured is left empty, or said to be published by others.
+model. What was not measured is left empty, or said to be published by others. CIFAR-10 figures are
+of JPEG copies of the pictures and do not compare with figures of the original pixels.
 {NOTE}
 <div id="gallery"></div>
 """
