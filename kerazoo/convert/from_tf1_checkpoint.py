@@ -51,9 +51,13 @@ def from_tf1_checkpoint(
             candidates, which are listed; it was not confirmed; or the outputs differ (the
             model has its old weights then).
 
-    >>> import kerazoo
-    >>> model = kerazoo.get("mnist_cnn", weights=None)
-    >>> kerazoo.convert.from_tf1_checkpoint("deep_mnist.ckpt-20000", model)  # doctest: +SKIP
+    >>> import keras, kerazoo, tensorflow as tf
+    >>> old = {"W": tf.Variable(tf.ones((4, 2))), "b": tf.Variable(tf.zeros(2))}
+    >>> prefix = tf.compat.v1.train.Saver(old).save(None, "model.ckpt", global_step=1000)
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> model = kerazoo.convert.from_tf1_checkpoint("model.ckpt-1000", model)
+    >>> float(model.get_weights()[0].sum())
+    8.0
     """
     inferred = infer_mapping(prefix, model, mapping)
     if confirm is not None:

@@ -32,11 +32,20 @@ def infer_mapping(
         model: built.
         given: pairs that are known, path of the model's variable -> name in the checkpoint.
 
-    Raises:
-        ConversionError: no variable fits, or several do; they are listed.
+    Returns: the pairs; `.pairs` is what `from_tf1_checkpoint` takes as `mapping`.
 
-    >>> import kerazoo
-    >>> print(kerazoo.convert.infer_mapping("model.ckpt-1000", model))  # doctest: +SKIP
+    Raises:
+        ConversionError: the checkpoint cannot be read; no variable fits, or several do; they are
+            listed.
+
+    >>> import keras, kerazoo, tensorflow as tf
+    >>> old = {"W": tf.Variable(tf.ones((4, 2))), "b": tf.Variable(tf.zeros(2))}
+    >>> prefix = tf.compat.v1.train.Saver(old).save(None, "model.ckpt", global_step=1000)
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="d")], name="old")
+    >>> print(kerazoo.convert.infer_mapping("model.ckpt-1000", model))
+    model         checkpoint  shape  found by
+    old/d/kernel  W           4x2    only one of this shape
+    old/d/bias    b           2      only one of this shape
     """
     shapes = read_shapes(prefix)
     variables = {path: tuple(v.shape) for path, v in model_variables(model).items()}

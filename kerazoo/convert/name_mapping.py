@@ -15,6 +15,11 @@ class NameMapping:
         shapes: of each of the model's variables.
         reasons: why each pair: "given", "only one of this shape", "name", "same scope", "number".
         unused: names in the checkpoint that nothing took, without the optimizer's.
+
+    >>> from kerazoo.convert import NameMapping
+    >>> print(NameMapping({"a/kernel": "W"}, {"a/kernel": (4, 2)}, {"a/kernel": "given"}))
+    model     checkpoint  shape  found by
+    a/kernel  W           4x2    given
     """
 
     pairs: dict[str, str]

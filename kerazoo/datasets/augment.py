@@ -41,6 +41,16 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and go along; not with `rotate` or `elastic`. What leaves the image is cut off; of a box
             of which less than 0.3 is left, the label becomes -1.
         outside: a class number, 0 to 255, or one that the loss ignores.
+
+    Nothing is checked before it is used: `load` and `Batches` raise DataError for an amount out of
+    its range, and for inputs other than `(samples, height, width, channels)`.
+
+    >>> import kerazoo
+    >>> mild = kerazoo.datasets.Augment(shift=0.1, rotate=10)
+    >>> batches = kerazoo.datasets.load("digits", "test", batch_size=8, augment=mild)
+    >>> images, labels = next(iter(batches))
+    >>> images.shape, images.dtype
+    (TensorShape([8, 28, 28, 1]), tf.float32)
     """
 
     shift: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 0.0

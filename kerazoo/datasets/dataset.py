@@ -18,10 +18,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one dataset.
 
     Attributes:
+        name: as `load` takes it.
         summary: what a sample is, its dtype and range.
         splits: names that `load` takes.
         input_shape: of one sample; name -> shape where there are several inputs.
         class_names: in label order; None for regression.
+        license: of the data.
         augment: what `load(..., augment=True)` does.
         read: split to (inputs, targets).
         parse: one sample from what a person has at hand, a text or the path of a file; None where
@@ -35,6 +37,19 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
             an answer like it; None where there are none.
         item_names: what to call the items that are recommended, in order of their numbers; it gives
             None where the file of names is not here.
+
+    >>> import kerazoo, numpy as np
+    >>> coins = kerazoo.datasets.Dataset(
+    ...     name="coins",
+    ...     summary="Two tosses each, float32, 0 or 1.",
+    ...     splits=("train",),
+    ...     input_shape=(2,),
+    ...     class_names=("equal", "different"),
+    ...     license="CC0-1.0",
+    ...     read=lambda split: (np.eye(2, dtype="float32"), np.array([1, 1])),
+    ... )
+    >>> coins.num_classes, coins.labels(2), coins.labels(5)
+    (2, ['equal', 'different'], None)
     """
 
     name: str

@@ -31,10 +31,14 @@ def load(
     same `seed` in every process.
 
     Args:
+        name: one of `list_datasets()`.
+        split: one of `info(name).splits`.
         batch_size: samples per batch, the last one may be smaller; None gives single samples.
         shuffle: over the whole dataset.
         augment: True for the dataset's own default, or an `Augment`. Images only.
         seed: 0 to 2**31 - 1.
+
+    Returns: shapes and dtypes as of `load_numpy`; images are float32 where they are distorted.
 
     Raises:
         UnknownNameError: no such dataset or split.
@@ -71,9 +75,21 @@ def load_numpy(name: str, split: str = "train") -> tuple[Any, Any]:
 
     Does not import TensorFlow, but to decode pictures (`cifar10` as a pack of JPEG files).
 
+    Args:
+        name: one of `list_datasets()`.
+        split: one of `info(name).splits`.
+
+    Returns: inputs `(samples, ...)`, of the shape `info(name).input_shape` each, images as uint8
+        0..255; and targets `(samples, ...)`, class labels as integers from 0 on, `(samples,)`.
+
     Raises:
         UnknownNameError: no such dataset or split.
         DataError: the data cannot be had here; the message says how to get it.
+
+    >>> import kerazoo
+    >>> images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    >>> images.shape, images.dtype, labels.shape
+    ((1797, 28, 28, 1), dtype('uint8'), (1797,))
     """
     if split not in info(name).splits:
         raise unknown_name(f"split of {name}", split, info(name).splits)

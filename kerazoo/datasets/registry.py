@@ -38,8 +38,16 @@ def list_datasets() -> list[str]:
 def info(name: str) -> Dataset:
     """The facts of the dataset called `name`; reads no data.
 
+    Args:
+        name: one of `list_datasets()`.
+
     Raises:
         UnknownNameError: there is none; the message has the nearest names.
+
+    >>> import kerazoo
+    >>> digits = kerazoo.datasets.info("digits")
+    >>> digits.input_shape, digits.num_classes, digits.splits
+    ((28, 28, 1), 10, ('test',))
     """
     datasets = _datasets()
     if name not in datasets:

@@ -43,10 +43,16 @@ class ContrastiveRepresentation(LayerLoss):
     Raises:
         kerazoo.errors.ConfigError: an argument breaks its rule, or shapes are not known.
 
-    ```python
-    loss = kerazoo.distill.ContrastiveRepresentation("dense", "pool", units=64)
-    kerazoo.distill.Distiller(teacher, student, [loss], loss_weights=[0.1])
-    ```
+    >>> inputs = keras.Input((4,))
+    >>> wide, narrow = keras.layers.Dense(8, name="wide"), keras.layers.Dense(2, name="narrow")
+    >>> teacher = keras.Model(inputs, keras.layers.Dense(3)(wide(inputs)))
+    >>> student = keras.Model(inputs, keras.layers.Dense(3)(narrow(inputs)))
+    >>> loss = kerazoo.distill.ContrastiveRepresentation("wide", "narrow", units=4, memory_size=16)
+    >>> distiller = kerazoo.distill.Distiller(teacher, student, [loss], loss_weights=[0.1])
+    >>> distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> history = distiller.fit(np.eye(4), np.array([0, 1, 2, 0]), verbose=0).history
+    >>> sorted(history)
+    ['distillation_loss', 'loss', 'student_loss']
 
     Source: arXiv:1910.10699, section 3.1; defaults of `units` and `temperature`, and m for
     the paper's constants, from the authors' code. Changed: the memory holds the latest samples,

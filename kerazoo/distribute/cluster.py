@@ -103,6 +103,9 @@ def cluster_from_environment(environ: Mapping[str, str] = os.environ) -> Cluster
     TF_CONFIG counts before a Slurm step, that before a Kubernetes Indexed Job, that before GKE's
     TPU hosts. KERAZOO_PORT sets the (first) port of the three that know host names only.
 
+    Args:
+        environ: environment variables, by name.
+
     Raises:
         ConfigError: the variables are there and wrong; the line names the variable.
 

@@ -20,6 +20,10 @@ class HostCommand:
         host: as it was given.
         environment: variables to set.
         command: program and arguments.
+
+    >>> import kerazoo
+    >>> kerazoo.distribute.HostCommand("a", {"SEED": "1"}, ["kerazoo", "train", "mnist_cnn"]).line
+    'SEED=1 kerazoo train mnist_cnn'
     """
 
     host: str

@@ -27,6 +27,9 @@ def serve(*, wait: float = 600.0) -> None:
     Raises:
         ConfigError: the environment names no such cluster, or this process is its chief.
         RunError: no chief appeared in time, or this process's own port is taken.
+
+    >>> import kerazoo
+    >>> kerazoo.distribute.serve()  # doctest: +SKIP
     """
     import tensorflow as tf
 

@@ -82,9 +82,17 @@ def export(
         kerazoo.errors.MissingDependencyError: .onnx without the extra "onnx".
         kerazoo.errors.RunError: the folder cannot be written, or the disk is full.
 
+    >>> import keras, kerazoo, numpy as np
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> typical = np.random.default_rng(0).normal(size=(64, 4))
+    >>> report = kerazoo.export(model, "two.tflite", quantize="int8", calibration=typical)
+    >>> report.integer_only, report.ops
+    (True, {'QUANTIZE': 1, 'FULLY_CONNECTED': 1, 'DEQUANTIZE': 1})
+
+    A zoo model brings its own calibration data and labels:
+
     ```python
-    report = kerazoo.export("mnist_cnn", "digits.tflite", quantize="int8")
-    print(report)
+    print(kerazoo.export("mnist_cnn", "digits.tflite", quantize="int8"))
     ```
     """
     target, file_format = Path(path), formats.format_of(path)

@@ -19,7 +19,14 @@ OPEN_SIZE = 16
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one run on this machine, in microseconds: median, 95th percentile; how measured."""
+    """Time of one run on this machine. Made by `measure_latency`.
+
+    Attributes:
+        median: in microseconds.
+        p95: the 95th percentile, in microseconds.
+        threads: that the kernels were allowed.
+        runs: that were timed.
+    """
 
     median: float
     p95: float
@@ -44,11 +51,18 @@ def measure_latency(
         path: a .tflite file.
         threads: threads the kernels may use, 1 or above.
         runs: runs to time, 1 or above.
-        warmup: runs before them.
+        warmup: runs before them, 0 or above.
         seconds: stop early after about this long, warm-up included, with at least one timed run.
 
     Raises:
         kerazoo.errors.DataError: the file is missing or damaged; a number out of its range.
+
+    >>> import keras, kerazoo
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> report = kerazoo.export(model, "two.tflite", verify=False)
+    >>> latency = kerazoo.exporters.measure_latency("two.tflite", runs=20)
+    >>> latency.runs, 0 <= latency.median <= latency.p95
+    (20, True)
     """
     return time_content(
         read_bytes(path), threads=threads, runs=runs, warmup=warmup, seconds=seconds

@@ -24,8 +24,12 @@ from kerazoo.exporters.layer_outputs import LayerOutput, record
 class LayerError:
     """One Keras layer and the operator that computes it in the file.
 
-    `relative_error`: root mean square of (file - Keras), divided by the standard deviation of the
-    Keras values; 0 is exact, 1 is as far off as a constant would be.
+    Attributes:
+        layer: with the models and layers that it is in: "block/conv".
+        operator: TFLite's name of it: "CONV_2D".
+        relative_error: root mean square of (file - Keras), divided by the standard deviation of the
+            Keras values; 0 is exact, 1 is as far off as a constant would be.
+        max_abs_error: largest |file - Keras|, in the unit of the layer's output.
     """
 
     layer: str
@@ -36,7 +40,8 @@ class LayerError:
 
 @dataclass(frozen=True)
 class LayerErrors:
-    """Errors in the order of the calls, and the layers that have no tensor of their own."""
+    """Errors in the order of the calls, and the layers that have no tensor of their own. A report's
+    `per_layer` gives them; iterating gives a `LayerError` for each layer."""
 
     layers: tuple[LayerError, ...]
     unmatched: tuple[str, ...]

@@ -41,9 +41,13 @@ PASSING = frozenset(
 class OperatorSteps(LayerError):
     """One operator, the layer that it computes, and how far it is off on its own.
 
-    `max_steps`: the largest difference in steps; a float tensor has none, and 1/255 of its range
-    stands in. `share_within_one`: fraction of the values within one step. `values`: how many were
-    compared. `relative_error` and `max_abs_error`: as for every layer, in real numbers.
+    Attributes:
+        max_steps: the largest difference in steps; a float tensor has none, and 1/255 of its range
+            stands in.
+        share_within_one: fraction of the values within one step, 0 to 1.
+        values: how many were compared.
+
+    The others are those of every `LayerError`, in real numbers.
     """
 
     max_steps: float
@@ -58,7 +62,13 @@ class OperatorSteps(LayerError):
 
 @dataclass(frozen=True)
 class Uncompared:
-    """An operator whose tensor could not be found in the Keras model."""
+    """An operator whose tensor could not be found in the Keras model.
+
+    Attributes:
+        name: of its output tensor in the file.
+        operator: TFLite's name of it: "CONV_2D".
+        reason: why nothing was compared, in words.
+    """
 
     name: str
     operator: str
@@ -69,8 +79,11 @@ class Uncompared:
 class OperatorComparison(LayerErrors):
     """All operators between the file's ends, in the order in which they run.
 
-    `layers` holds an `OperatorSteps` each; iterating gives them. Printing shows the totals and
-    the worst.
+    Attributes:
+        layers: an `OperatorSteps` each; iterating gives them.
+        uncompared: those of which nothing is known.
+
+    Printing shows the totals and the worst.
     """
 
     layers: tuple[OperatorSteps, ...]

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 @dataclass
 class ExportReport:
     """Facts about one exported file. `print` shows them as a table, `to_dict` gives them for JSON.
+    `kerazoo.export` makes them.
 
     What was not measured is None: all comparisons with `verify=False`, operators and latency for
     other formats than .tflite.
     """
 
     path: Path
+    """Of the file, or of the folder of a SavedModel."""
     format: str
     """"tflite", "onnx", "keras" or "saved_model"."""
     quantize: str | None
+    """The mode, one of `QUANTIZE_MODES`; None: not quantized, or by the model itself."""
     size_bytes: int
     """Of the file, or of all files of a SavedModel together."""
     model: str = ""

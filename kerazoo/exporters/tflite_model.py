@@ -50,15 +50,18 @@ def load_tflite(path: str | os.PathLike[str], *, threads: int | None = None) -> 
         threads: threads the kernels may use, 1 or above; None takes the processors this process
             may use, at most 4, beyond which small models gain nothing.
 
+    Returns: a function of arrays; `TFLiteModel` says of which.
+
     Raises:
         kerazoo.errors.DataError: the file is missing, damaged, no TFLite file, or needs operators
-            that the runtime does not have.
+            that the runtime does not have; `threads` is below 1.
 
-    ```python
-    digits = kerazoo.load_tflite("digits.tflite")
-    logits = digits(images)  # (any number, 28, 28, 1) -> (that number, 10)
-    digits.labels[logits[0].argmax()]
-    ```
+    >>> import keras, kerazoo, numpy as np
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> report = kerazoo.export(model, "two.tflite", labels=["no", "yes"], verify=False)
+    >>> two = kerazoo.load_tflite("two.tflite")
+    >>> two(np.ones((3, 4))).shape, two.labels  # any number of rows
+    ((3, 2), ['no', 'yes'])
     """
     return TFLiteModel(read_bytes(path), threads=threads, name=os.fspath(path))
 
@@ -74,6 +77,29 @@ class TFLiteModel:
 
     Calls from several threads are safe and wait for each other. (Typed as Any: the file decides
     which of the two it returns, and its user knows the file.)
+
+    Args:
+        content: of the file.
+        threads: as for `load_tflite`.
+        name: of the file, for messages.
+
+    Attributes:
+        signature: its `inputs` and `outputs`, each with `name`, `shape` (batch first, None where
+            the file leaves a size open), `dtype`, and real value = `scale` * (stored value -
+            `zero_point`), with a scale of 0.0 where values are stored as they are.
+
+    Raises:
+        kerazoo.errors.DataError: as `load_tflite`; in a call: inputs that are missing, have
+            another shape, or hold what the file's dtype cannot.
+
+    >>> import keras, kerazoo, numpy as np
+    >>> model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(2)])
+    >>> report = kerazoo.export(model, "two.tflite", verify=False)
+    >>> two = kerazoo.load_tflite("two.tflite")
+    >>> [(tensor.name, tensor.shape, tensor.dtype) for tensor in two.signature.inputs]
+    [('x', (1, 4), 'float32')]
+    >>> bool((two(x=np.ones((3, 4))) == two(np.ones((3, 4)))).all())
+    True
     """
 
     def __init__(self, content: bytes, *, threads: int | None = None, name: str = "model") -> None:

@@ -22,6 +22,9 @@ class Backbone(keras.Model):
     from a SavedModel whatever that gives, mostly `(batch, features)`. `kerazoo.hub.backbone` makes
     them.
 
+    Raises: `features` raises ConfigError where there are no maps to see, as in a SavedModel, or the
+        input size is open.
+
     >>> import kerazoo
     >>> backbone = kerazoo.hub.backbone("efficientnet_lite0", weights=None, input_shape=(64, 64, 3))
     >>> backbone.output_shape

@@ -39,9 +39,23 @@ def classifier(
             None leaves inputs as they are.
         arguments: further ones of `HubLayer` (`signature`, `output_key`, `sha256`, ...).
 
+    Returns: `(batch, *input_shape)` to float32 logits `(batch, num_classes)`.
+
     Raises:
         kerazoo.errors.ConfigError: an argument out of range, or outputs without a feature vector.
         kerazoo.errors.HubError: as `HubLayer`.
+
+    >>> import kerazoo, tensorflow as tf
+    >>> class MeanColour(tf.Module):
+    ...     @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+    ...     def __call__(self, images):
+    ...         return tf.reduce_mean(images, axis=(1, 2))
+    >>> tf.saved_model.save(MeanColour(), "mean_colour")
+    >>> model = kerazoo.hub.classifier("mean_colour", num_classes=5, input_shape=(8, 8, 3))
+    >>> model.output_shape
+    (None, 5)
+
+    A published one, which needs a network:
 
     ```python
     handle = "https://www.kaggle.com/models/google/mobilenet-v2/tensorFlow2/100-224-feature-vector/2"

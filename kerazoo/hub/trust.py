@@ -41,10 +41,19 @@ def trust(
             no SavedModel, or another one than `sha256` says.
         kerazoo.errors.RunError: the cache cannot be written.
 
-    ```python
-    kerazoo.hub.trust("flowers.keras")
-    model = keras.saving.load_model("flowers.keras")
-    ```
+    >>> import keras, kerazoo, tensorflow as tf
+    >>> class Double(tf.Module):
+    ...     @tf.function(input_signature=[tf.TensorSpec((None, 1))])
+    ...     def __call__(self, inputs):
+    ...         return inputs * 2.0
+    >>> tf.saved_model.save(Double(), "double")
+    >>> model = keras.Sequential([keras.Input((1,)), kerazoo.hub.HubLayer("double")])
+    >>> model.save("double.keras")
+    >>> trusted = kerazoo.hub.trust("double.keras", sha256=model.layers[0].sha256)
+    >>> trusted == (model.layers[0].sha256,)
+    True
+    >>> float(keras.saving.load_model("double.keras")(tf.constant([[3.0]]))[0, 0])
+    6.0
     """
     path = Path(source)
     if path.suffix == ".keras" and path.is_file():

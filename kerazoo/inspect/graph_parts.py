@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Tensor:
-    """What flows along an edge. `shape` is None where even the rank is open, as are open sizes."""
+    """What flows along an edge.
+
+    Attributes:
+        dtype: TensorFlow's name of it: "float32", "resource".
+        shape: with the batch. None where even the rank is open, as are open sizes.
+    """
 
     dtype: str
     shape: tuple[int | None, ...] | None
@@ -43,7 +48,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A tensor on its way: `source`'s output number `output` is `target`'s input number `input`."""
+    """A tensor on its way: `source`'s output number `output` is `target`'s input number `input`.
+    Nodes are named, numbers count from 0."""
 
     source: str
     target: str
@@ -53,7 +59,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that the graph reads or writes; `node` is the node that stands for it."""
+    """A variable that the graph reads or writes.
+
+    Attributes:
+        name: TensorFlow's, or Keras's path: "sequential/head/kernel".
+        tensor: dtype and shape of its value.
+        trainable: whether training would change it.
+        node: name of the node that stands for it.
+    """
 
     name: str
     tensor: Tensor

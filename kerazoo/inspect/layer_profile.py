@@ -28,6 +28,7 @@ class LayerProfile:
     parameters: int
     """Numbers in its own weights; those that several layers share are the first one's."""
     flops: int
+    """Of all its calls, for the whole batch; `kerazoo.inspect.profile` says what is counted."""
     activation_bytes: int
     """Of what its calls hand on. A reshaped tensor is the one that it was."""
 
@@ -40,12 +41,15 @@ class Profile:
     """
 
     model: str
+    """Its name."""
     batch_size: int
+    """Samples that the figures are for."""
     layers: tuple[LayerProfile, ...]
     """In the model's order."""
     parameter_bytes: int
     """Of the weights as they are held in memory."""
     trainable_parameters: int
+    """Numbers in the weights that training would change."""
     peak_activation_bytes: int
     """The most that is alive at once, when one operation runs after the other and a result is given
     back after its last reader; the inputs too, the weights not."""

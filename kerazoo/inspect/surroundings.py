@@ -27,6 +27,10 @@ class Environment(msgspec.Struct, frozen=True):
     """What kerazoo finds around itself.
 
     Attributes:
+        python: its version.
+        machine: operating system and architecture.
+        processor: its name.
+        cores: of the processor, as the operating system counts them.
         versions: package -> version, "missing" where it is not installed.
         devices: as TensorFlow names them, "CPU:0"; empty where it does not load.
         tpu: the name or address of a TPU that the machine speaks of, "local" on a TPU VM, else

@@ -24,6 +24,9 @@ class NonMaximumSuppression(layers.Layer):
     that comes out: it runs in batches, on every backend, and in a .tflite file without loops or
     operators of TensorFlow's own. Computed in float32 whatever the precision of the model.
 
+    Source: `tf.image.non_max_suppression`, whose choice this is; changed: several classes at once,
+    and a fixed number of rows.
+
     Args:
         max_detections: boxes that come out.
         candidates: only so many of the highest scores are looked at; `max_detections` or more.

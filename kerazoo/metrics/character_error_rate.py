@@ -20,8 +20,10 @@ class CharacterErrorRate(ErrorRate):
     is one or two of them depending on how it was typed, and a flag or a family emoji several.
     Bring both sides to one form first (`unicodedata.normalize("NFC", text)`).
 
-    Empty references, the way it is called, errors and state: as in `WordErrorRate`. Equal to
-    `jiwer.cer`.
+    Empty references, the way it is called, errors and state: as in `WordErrorRate`.
+
+    Source: Levenshtein 1966, "Binary codes capable of correcting deletions, insertions, and
+    reversals". Equal to `jiwer.cer`.
 
     Args:
         name, dtype: as for every Keras metric.

@@ -27,6 +27,10 @@ class HitRateAtK(MetricAtK):
 
     Labels, scores, weights, ties, the other arguments and errors: as in `PrecisionAtK`.
 
+    Source: Deshpande, Karypis 2004, "Item-based top-N recommendation algorithms",
+    doi:10.1145/963770.963776. Changed: their users hide one item each; here a sample may have
+    several relevant classes or none, a weight, and samples can be counted by class.
+
     >>> metric = kerazoo.metrics.HitRateAtK(k=1)
     >>> metric.update_state([[1, 1, 0], [0, 1, 1]], [[0.6, 0.3, 0.1], [0.5, 0.2, 0.3]])
     >>> float(metric.result())

@@ -30,6 +30,8 @@ class NDCG(RankingMetric):
             `2 ** relevance - 1`, as in Burges et al. 2005 (doi:10.1145/1102351.1102363) and
             keras-rs, for relevance below about 100.
 
+    Raises: UnknownNameError for another `gain`; else as `MeanReciprocalRank`.
+
     >>> metric = kerazoo.metrics.NDCG(gain="exponential")
     >>> metric.update_state([[1, 2, 0]], [[0.9, 0.5, 0.1]])
     >>> round(float(metric.result()), 4)  # (1 + 3 / log2(3)) / (3 + 1 / log2(3))

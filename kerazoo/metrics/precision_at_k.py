@@ -47,6 +47,10 @@ class PrecisionAtK(MetricAtK):
     Raises: ConfigError and UnknownNameError for wrong arguments. `update_state` raises DataError if
         the shapes do not fit or `k` exceeds the number of classes, while tracing too.
 
+    Source: Manning, Raghavan, Schütze 2008, "Introduction to Information Retrieval", section 8.4.
+    Changed: classes are ranked for a sample instead of documents for a query, and the shares are
+    taken over all samples together, as Keras does it, not averaged over queries.
+
     >>> scores = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]]
     >>> metric = kerazoo.metrics.PrecisionAtK(k=2, average=None)
     >>> metric.update_state([0, 2, 2], scores)

@@ -25,6 +25,8 @@ class RecallAtK(MetricAtK):
 
     Labels, scores, weights, ties, arguments and errors: as in `PrecisionAtK`.
 
+    Source: as of `PrecisionAtK`, with the same changes.
+
     >>> scores = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]]
     >>> metric = kerazoo.metrics.RecallAtK(k=1, average=None)
     >>> metric.update_state([0, 2, 2], scores)

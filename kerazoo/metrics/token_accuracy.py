@@ -17,10 +17,11 @@ from kerazoo.metrics._shapes import agree, without_last_one
 class TokenAccuracy(keras.metrics.Mean):
     """Mean of argmax(y_pred) = y_true over all that is not labelled `ignore_class`.
 
-    Keras's `SparseCategoricalAccuracy` counts all. `y_true`: class numbers, `(batch, ...)` or
-    `(batch, ..., 1)`; `y_pred`: scores, `(batch, ..., classes)`; `sample_weight`: one for each
-    label, or for each sample. Predictions that a Keras mask hides are left out. A fraction, 0 where
-    nothing counts.
+    Source: `keras.metrics.SparseCategoricalAccuracy`, which counts all; changed: `ignore_class`.
+
+    `y_true`: class numbers, `(batch, ...)` or `(batch, ..., 1)`; `y_pred`: scores,
+    `(batch, ..., classes)`; `sample_weight`: one for each label, or for each sample. Predictions
+    that a Keras mask hides are left out. A fraction, 0 where nothing counts.
 
     Args:
         ignore_class: 0 or more, such as the number of a padding; None: all count.

@@ -32,8 +32,9 @@ class WordErrorRate(ErrorRate):
     Raises: `update_state` raises DataError for anything but strings, lists of unequal length, or
         sample weights.
 
-    Equal to `jiwer.wer`, but that jiwer parts words at spaces alone: not at a single tab, a line
-    break or other white space of Unicode.
+    Source: Levenshtein 1966, "Binary codes capable of correcting deletions, insertions, and
+    reversals", with words for its letters. Equal to `jiwer.wer`, but that jiwer parts words at
+    spaces alone: not at a single tab, a line break or other white space of Unicode.
 
     >>> metric = kerazoo.metrics.WordErrorRate()
     >>> metric.update_state(["the cat sat", "hello world"], ["the bat sat", "hello"])

@@ -92,7 +92,10 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         normalization: of the observations.
 
     Attributes:
-        finished: return and length of each episode done since the list was last cleared.
+        finished: return and length, in steps, of each episode done since the list was last cleared.
+
+    Raises: ConfigError where a space has no form in TF-Agents, or cannot be normalized. To make one
+    by Gymnasium's name: `kerazoo.rl.gymnasium_environment`, which has an example.
     """
 
     def __init__(

@@ -26,6 +26,7 @@ class Policy:
 
     Raises:
         ConfigError: another kind of action space.
+        DataError: in a call: scores of another shape than the actions.
 
     >>> import gymnasium, numpy as np
     >>> policy = kerazoo.rl.Policy(lambda x: x[:, :2], gymnasium.spaces.Discrete(2))

@@ -21,6 +21,13 @@ class RunningNormalization:
         limit: above 0.
         epsilon: above 0, added to the variance.
 
+    Attributes:
+        count: observations seen so far.
+        mean, variance: of each element of an observation, float64.
+        frozen: whether it has stopped learning.
+
+    Raises: ConfigError where it is given to an environment whose observations are no box.
+
     >>> import numpy as np
     >>> normalization = kerazoo.rl.RunningNormalization()
     >>> normalization.update(np.array([[1.0], [3.0]]))

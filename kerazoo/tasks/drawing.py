@@ -34,12 +34,33 @@ def save_pictures(
     Of a segmented image the class number of each pixel is saved as well, at the sample's size, as a
     grey PNG of the same name in the folder `masks` there.
 
+    Args:
+        task: of the model, from `find_task`.
+        samples: arrays as the model takes them, without batch: images `(height, width, channels)`,
+            0..255; curves `(steps,)` or `(steps, 1)`. Of a task that says where things are, images
+            of any size.
+        outputs: as many answers of the deployed model, without batch, about images of those sizes.
+        sources: as many names, of files or texts, for the pictures' names.
+        data: the model's dataset, for names of classes; None where it has none.
+        folder: is made if it is not there.
+        model: None leaves out what only it could show, such as attention.
+
     Returns: the paths of the drawn pictures.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
         DataError: samples of this kind have no picture.
         RunError: the folder cannot be written.
+
+    >>> import kerazoo, numpy as np
+    >>> images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    >>> data, task = kerazoo.datasets.info("digits"), kerazoo.tasks.Task()
+    >>> answers = np.eye(10)[labels[:2]]  # in place of a model's
+    >>> paths = kerazoo.tasks.save_pictures(
+    ...     task, images[:2], answers, ["one.png", "two.png"], data, "pictures"
+    ... )
+    >>> [path.name for path in paths]
+    ['0_one.png', '1_two.png']
     """
     figure, axes = _figure()
     paths = []

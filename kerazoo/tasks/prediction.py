@@ -8,8 +8,19 @@ import msgspec
 
 
 class Box(msgspec.Struct, frozen=True):
-    """One object that was found in an image: edges in pixels of the image file, whatever its size,
-    or of the array, from its left and top edge on."""
+    """One object that was found in an image.
+
+    Attributes:
+        label: the name of its class, or its number where there are no names.
+        score: how sure the model is, 0 to 1.
+        left, top, right, bottom: edges in pixels of the image file, whatever its size, or of the
+            array, from its left and top edge on.
+
+    >>> import kerazoo
+    >>> box = kerazoo.tasks.Box("RBC", 0.9, left=10.0, top=20.0, right=60.0, bottom=80.0)
+    >>> box.right - box.left, box.bottom - box.top
+    (50.0, 60.0)
+    """
 
     label: str
     score: float
@@ -32,6 +43,11 @@ class Prediction(msgspec.Struct, frozen=True):
         text: what was heard, the translation, the middle of a forecast with its span; or scores
             that are no probabilities, in words. Empty for other tasks.
         boxes: of a detector, the surest first; empty for other tasks.
+
+    >>> import kerazoo
+    >>> answer = kerazoo.tasks.Prediction("seven.png", {"7": 0.75, "1": 0.25}, [1.1, 0.0])
+    >>> next(iter(answer.scores)), answer.to_dict()["values"]
+    ('7', [1.1, 0.0])
     """
 
     source: str

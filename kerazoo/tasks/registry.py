@@ -43,6 +43,9 @@ def misspelled(name: str) -> str | None:
 def find_task(name: str) -> Task:
     """The task called `name`; for any other name, of a user's own config too, scores or values.
 
+    Args:
+        name: as configs say it: "object-detection".
+
     >>> find_task("image-classification").measures
     ()
     """

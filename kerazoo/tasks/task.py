@@ -27,6 +27,13 @@ class Task:
             loss and metrics then cannot judge.
         says_where: whether answers are about places in an image; those about an image file are then
             given and drawn in the file's own pixels.
+
+    >>> import kerazoo, numpy as np
+    >>> digits = kerazoo.datasets.info("digits")
+    >>> logits = np.arange(10.0)
+    >>> answer = kerazoo.tasks.Task().prediction("seven.png", logits, digits, top=2)
+    >>> {label: round(score, 3) for label, score in answer.scores.items()}
+    {'9': 0.632, '8': 0.233}
     """
 
     measures: tuple[str, ...] = ()
@@ -113,6 +120,15 @@ def draw_sample(axes: Any, sample: np.ndarray) -> None:
 
 def inputs_for(names: Sequence[str], inputs: Any) -> Any:
     """Of a dataset's inputs those that a model with inputs of these names takes.
+
+    Args:
+        names: of the model's inputs.
+        inputs: one array, which is given back as it is; or a dict of arrays by name.
+
+    Returns: the array, or the only one of that name; a dict where the model takes several.
+
+    Raises:
+        DataError: one of the names is not among the inputs.
 
     >>> inputs_for(["source"], {"source": [1], "prefix": [2]})
     [1]

@@ -83,14 +83,21 @@ def fine_tune(
 
     Returns: the model (float32, compiled, ready for `kerazoo.export`), its figures on the
         validation part, the folder, and the history, in which "unfrozen" is the share of layers in
-        training. The folder holds model.keras, report.json (precision and recall of each class, the
-        confusion matrix, the worst mistakes), and pictures of these where matplotlib is installed.
+        training. The folder holds model.keras, model.labels.json, the names of the classes if they
+        have some, which `predict` and `evaluate` read beside the model, report.json (precision and
+        recall of each class, the confusion matrix, the worst mistakes), and pictures of these where
+        matplotlib is installed.
 
     Raises:
         UnknownNameError: nobody knows the network.
         DataError: the data cannot be read, or does not fit.
         ConfigError: an argument is out of its range.
         RunError: the folder is not empty, or cannot be written.
+        MissingDependencyError: the Keras backend is not TensorFlow.
+
+    Source: Howard, Ruder 2018, arXiv:1801.06146, sections 3.2 and 3.3, for rates that fall towards
+    the input and layers that join in from the head on. Changed: they join in by halves of the
+    network, not one by one, and the head learns alone first, on features that are kept.
 
     >>> import kerazoo
     >>> result = kerazoo.fine_tune("efficientnet_lite0", "photos")  # doctest: +SKIP

@@ -50,6 +50,8 @@ def train(
         overrides: dotted config field to value: `{"data.augment": None}`.
         progress: show a bar and a line per epoch on stderr.
 
+    Returns: the trained model, its figures, the run folder and the history.
+
     Raises:
         UnknownNameError: no such model, dataset, builder, optimizer, strategy.
         ConfigError: a config or override is wrong.
@@ -57,11 +59,13 @@ def train(
         RunError: the run folder cannot be written, holds another run, or another process trains in
             it.
         WorkerLostError: another worker of the training is gone; started again, all go on.
+        WeightsError: the weights to begin with are missing or damaged, or no layer fits them.
+        MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> import kerazoo
-    >>> result = kerazoo.train("linear_regression", epochs=5)  # doctest: +SKIP
-    >>> result.model.name  # doctest: +SKIP
-    'linear_regression'
+    >>> result = kerazoo.train("linear_regression", epochs=5, progress=False)
+    >>> result.model.name, len(result.history["loss"]), result.run_dir.as_posix()
+    ('linear_regression', 5, 'runs/linear_regression')
     """
     from kerazoo.training.run import Run
 

@@ -23,12 +23,16 @@ class ModelCard(msgspec.Struct, frozen=True):
     """The facts of one zoo model.
 
     Attributes:
+        name: as `kerazoo.get` takes it.
+        task: what it is for: "image-classification".
+        summary: one sentence.
         input: shape of one sample, dtype and meaning.
         output: the same of an answer.
         labels: in the order of the outputs; empty where there are no classes.
         dataset: what it learned from; empty where that was an environment.
         data_license: of the dataset.
         environment: Gymnasium's name of what it learned in; empty where it learned from data.
+        builder: the function that makes it.
         arguments: what the builder is called with.
         parameters: number of weights in the published file; None where there is none.
         metrics: what `kerazoo evaluate NAME` prints with the published weights; empty without.
@@ -39,6 +43,10 @@ class ModelCard(msgspec.Struct, frozen=True):
         training_command: with which a user trains it, or fine-tunes what learned from data that
             cannot be read by name.
         trained: how the published weights were made; empty without.
+        pretrained: whether it has published weights.
+        license: of the weights.
+        references: papers that it follows.
+        limits: what it is not for.
         export: how `kerazoo export NAME` exports unless told otherwise.
         files: kind of .tflite file ("float32", "int8") -> its size in bytes, microseconds of a run
             with one thread on the machine that measured it, and metrics; empty if never measured.
@@ -78,6 +86,9 @@ class ModelCard(msgspec.Struct, frozen=True):
 
 def info(name: str) -> ModelCard:
     """The card of the model called `name`.
+
+    Args:
+        name: one of `kerazoo.list_models()`.
 
     Raises:
         UnknownNameError: there is no such model; the message has the nearest names.

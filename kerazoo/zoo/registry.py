@@ -25,8 +25,14 @@ _registered: dict[str, Callable[..., Any]] = {}
 def register(name: str) -> Callable[[Builder], Builder]:
     """Make a builder known under `name`, for use in configs as `model: {builder: name}`.
 
+    Args:
+        name: what no builder is called yet.
+
+    Returns: a decorator, which gives the builder back as it is: a function of plain arguments
+        (numbers, texts, lists) that returns an uncompiled `keras.Model`.
+
     Raises:
-        ConfigError: the name is taken.
+        ConfigError: the name is taken; where the decorator is applied.
 
     >>> import keras, kerazoo
     >>> @kerazoo.register("one_dense")
