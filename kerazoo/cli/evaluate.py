@@ -15,7 +15,10 @@ from kerazoo.cli.startup import load_tensorflow
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
-    dataset: Annotated[str | None, typer.Option(help="Instead of the model's own dataset.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Instead of the model's own; or a folder of images for each class."),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(help="Of the dataset; its test split if absent.")
     ] = None,
@@ -35,6 +38,8 @@ def evaluate(
         metrics = kerazoo.rl.evaluate(model, episodes=100 if episodes is None else episodes)
     else:
         refuse("models that learn from data", {"--episodes": episodes})
+        if dataset is not None and dataset not in kerazoo.datasets.list_datasets():
+            refuse("a folder of images", {"--split": split})
         metrics = kerazoo.evaluate(model, dataset, split=split or "test", batch_size=batch_size)
     if json:
         print_json(metrics)

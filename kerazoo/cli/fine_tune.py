@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -113,17 +112,20 @@ def _export(
     result: kerazoo.TrainResult, data: str, path: str, quantize: str | None
 ) -> kerazoo.ExportReport:
     """With the names of the classes, and with training images to calibrate and compare on."""
+    from kerazoo.labels_file import read_labels, write_labels
     from kerazoo.training.labelled_data import typical_samples
 
-    report = json_module.loads((result.run_dir / "report.json").read_text(encoding="utf-8"))
-    shape = tuple(result.model.input_shape[1:])
-    return kerazoo.export(
+    labels = read_labels(result.run_dir / "model.keras")
+    report = kerazoo.export(
         result.model,
         path,
         quantize=quantize,
-        calibration=typical_samples(data, shape),
-        labels=list(report["classes"]) if path.endswith(".tflite") else None,
+        calibration=typical_samples(data, tuple(result.model.input_shape[1:])),
+        labels=labels if path.endswith(".tflite") else None,
     )
+    if labels is not None and path.endswith(".keras"):
+        write_labels(path, labels)
+    return report
 
 
 def _share_or_data(text: str | None) -> str | float | None:

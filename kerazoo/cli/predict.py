@@ -13,8 +13,10 @@ from kerazoo.cli.startup import load_tensorflow
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A model's name, or a .keras file.")],
-    files: Annotated[list[str], typer.Argument(help="Image or .wav files, texts, or .npy arrays.")],
+    model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Image, .wav or .txt files, texts, or .npy arrays.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="How many labels to name.")] = 3,
     invert: Annotated[bool, typer.Option(help="Exchange light and dark in images.")] = False,
     beams: Annotated[
@@ -25,7 +27,7 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Predict from image files, .wav files, texts or .npy arrays, as the model takes them.
+    """Predict from images (PNG, JPEG, GIF, BMP, WebP), .wav files, texts or .npy arrays.
 
     Example: kerazoo predict mnist_cnn digit.png --invert
     """

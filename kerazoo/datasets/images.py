@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kerazoo.datasets import exif
 from kerazoo.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import tensorflow as tf
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+"""Of the files that are read; of GIF the first picture, of WebP what does not move."""
 
 
 def read_image(
     path: str | os.PathLike[str], shape: Sequence[int], *, invert: bool = False
 ) -> np.ndarray:
-    """One PNG, JPEG, GIF or BMP file as an array of `shape`, squeezed to fit.
+    """One PNG, JPEG, GIF, BMP or WebP file as an array of `shape`, upright, squeezed to fit.
 
     Args:
         shape: (height, width, channels); 1 channel is grey, 3 are red, green, blue.
@@ -34,18 +39,49 @@ def read_image(
         raise DataError(
             f"Cannot read an image as samples of shape {tuple(shape)}: pass a .npy file."
         )
+    image = tf.convert_to_tensor(read_pixels(path))
+    if shape[2] == 1:
+        image = tf.image.rgb_to_grayscale(image)
+    image = tf.image.resize(tf.cast(image, tf.float32), shape[:2], antialias=True)
+    return (255.0 - image if invert else image).numpy()
+
+
+def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """An image file at its own size, upright: uint8 `(height, width, 3)`.
+
+    Raises:
+        DataError: the file is missing or no image.
+    """
+    import tensorflow as tf
+
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
     try:
-        image = tf.io.decode_image(content, channels=3, expand_animations=False)
+        return decode(content).numpy()
     except tf.errors.InvalidArgumentError as error:
-        raise DataError(f"{str(path)!r} is no PNG, JPEG, GIF or BMP image.") from error
-    if shape[2] == 1:
-        image = tf.image.rgb_to_grayscale(image)
-    image = tf.image.resize(tf.cast(image, tf.float32), shape[:2], antialias=True)
-    return (255.0 - image if invert else image).numpy()
+        raise DataError(
+            f"{str(path)!r} is no PNG, JPEG, GIF, BMP or WebP image, or a WebP that moves."
+        ) from error
+
+
+def decode(content: Any) -> tf.Tensor:
+    """The content of an image file as uint8 `(height, width, 3)`, turned as its Exif data says.
+
+    In graphs too. Three channels even of grey ones: to one TensorFlow turns some kinds only.
+    """
+    import tensorflow as tf
+
+    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image.set_shape((None, None, 3))
+    turned = tf.numpy_function(_orientation, [content], tf.int64, stateful=False)
+    return exif.upright(image, tf.reshape(turned, ()))
+
+
+def _orientation(content: Any) -> int:
+    """TensorFlow gives bytes in a graph, and an array of them outside."""
+    return exif.orientation(content if isinstance(content, bytes) else content.item())
 
 
 def read_array(path: str | os.PathLike[str]) -> np.ndarray:

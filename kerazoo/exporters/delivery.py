@@ -25,6 +25,7 @@ from kerazoo.exporters.modes import check_mode
 from kerazoo.exporters.precision import in_float32
 from kerazoo.exporters.report import ExportReport
 from kerazoo.exporters.writing import write_other, write_tflite
+from kerazoo.labels_file import labels_beside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,8 @@ def export(
             takes a zoo model's own training images.
         batch: rows per run of a .tflite file, 1 or above; None leaves it open, which newer LiteRT
             runtimes refuse. The other formats take any number of rows.
-        labels: one text per class, stored in a .tflite file; None takes those of a zoo model's
-            data set.
+        labels: one text per class, stored in a .tflite file; None takes those that `fine_tune`
+            wrote beside a .keras file, or those of a zoo model's data set.
         verify: compare file and model, and raise when they differ beyond the mode's tolerance
             (`kerazoo.exporters.tolerances`).
         max_accuracy_drop: the accuracy that the file may lose against the float model, as a
@@ -100,6 +101,8 @@ def export(
     if max_accuracy_drop is not None:
         check_limit(max_accuracy_drop, quantize)
     model, card = _model_and_card(model_or_name, file_format)
+    if labels is None and file_format == "tflite":
+        labels = labels_beside(model_or_name)
     _check_backend(file_format)
     describe(model)  # refuses what is no model before anything else looks into it
     if file_format != "keras":

@@ -13,8 +13,8 @@ class Box(msgspec.Struct, frozen=True):
     Attributes:
         label: the name of its class, or its number where there are no names.
         score: how sure the model is, 0 to 1.
-        left, top, right, bottom: edges in pixels of the image file, whatever its size, or of the
-            array, from its left and top edge on.
+        left, top, right, bottom: edges in pixels of the image file, upright, whatever its size, or
+            of the array, from its left and top edge on.
 
     >>> import kerazoo
     >>> box = kerazoo.tasks.Box("RBC", 0.9, left=10.0, top=20.0, right=60.0, bottom=80.0)

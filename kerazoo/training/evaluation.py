@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,12 @@ from kerazoo import datasets
 from kerazoo.datasets import Dataset, arrays
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import DataError
+from kerazoo.labels_file import labels_beside
 from kerazoo.tasks import Task, inputs_for
 from kerazoo.tasks.task import is_distribution
+from kerazoo.training.labelled_folder import batches_of_folder
 from kerazoo.training.recipe_data import check_samples
+from kerazoo.training.training_batches import check_files
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
 from kerazoo.zoo.compilation import compile_model
@@ -39,22 +44,27 @@ def evaluate(
     Args:
         model_or_name: a zoo model's name (with its published weights), a Keras model, a loaded
             `.tflite` file, or the path of a `.keras` or `.tflite` file. What is not compiled is
-            compiled as the zoo model whose name it has.
-        dataset: a dataset's name, an `(inputs, targets)` pair of arrays, or a `tf.data.Dataset` of
-            such batches; None takes the zoo model's own.
+            compiled as the zoo model whose name it has; of other classifiers the accuracy is told.
+        dataset: a dataset's name, an `(inputs, targets)` pair of arrays, a `tf.data.Dataset` of
+            such batches, or a folder with a folder of images for each class ("./digits" where a
+            dataset has that name); None takes the zoo model's own. Folders are matched by name with
+            the labels of the file, or beside it, or of the zoo model; without labels they are the
+            classes in the order of their names.
         split: of a named dataset.
-        batch_size: 256 if None; changes the speed, not the result.
+        batch_size: 256 if None, of files in a folder 64; changes the speed, not the result.
 
     Returns: name -> value: "loss" and the recipe's metrics, which a file of decoded answers (boxes,
         say) cannot be judged by; and the `measures` of the zoo model's task.
 
     Raises:
         UnknownNameError: no such model, dataset or split.
-        DataError: the data cannot be had or does not fit, or the model is not in the zoo and no
-            dataset was given.
+        WeightsError: a model file is missing, damaged, or would run code.
+        ConfigError: the model is an agent: `kerazoo.rl.evaluate` is for those.
+        DataError: the data cannot be had or does not fit, a `.tflite` file cannot be read, or the
+            model is not in the zoo and no dataset was given.
 
     >>> import kerazoo
-    >>> kerazoo.evaluate("mnist_cnn", "digits")["accuracy"] > 0.9
+    >>> kerazoo.evaluate("linear_regression", "diabetes")["r2_score"] > 0.3
     True
     """
     if batch_size is not None and batch_size < 1:
@@ -63,6 +73,9 @@ def evaluate(
     task, data = task_and_data(_name(model))
     if dataset is None:
         dataset = _zoo_config(model, "pass `dataset=`").data.dataset
+    if _is_folder(dataset):
+        labels = _labels(model_or_name, model, data)
+        return _evaluate_folder(model, dataset, labels, batch_size)
     if isinstance(dataset, str):
         data = datasets.info(dataset)
         dataset = datasets.load_numpy(dataset, split)
@@ -70,8 +83,10 @@ def evaluate(
         raise DataError(f"`dataset` must be (inputs, targets). Received: {len(dataset)} arrays.")
     if hasattr(model, "signature"):
         return _evaluate_file(model, dataset, task, data)
+    if not model.compiled and model.name not in list_models():
+        return _evaluate_uncompiled(model, dataset, data, batch_size or _BATCH_SIZE)
     if not model.compiled:
-        compile_model(model, _zoo_config(model, "compile it").training)
+        compile_model(model, find_config(model.name).training)
     if not isinstance(dataset, tuple):
         return _evaluate_batches(model, dataset)
     inputs, targets = dataset
@@ -126,10 +141,7 @@ def _evaluate_file(
     """Run the file over the data, and judge its answers as those of the model: by the task where
     they are decoded, else by the recipe's loss and metrics."""
     names = [tensor.name for tensor in file.signature.inputs]
-    batches = [dataset] if isinstance(dataset, tuple) else dataset
-    pairs = [(inputs_for(names, inputs), np.asarray(targets)) for inputs, targets in batches]
-    outputs = np.concatenate([np.asarray(file.predict(inputs)) for inputs, _ in pairs])
-    targets = np.concatenate([targets for _, targets in pairs])
+    outputs, targets = _answers(file.predict, names, dataset)
     _check_targets(targets, len(outputs), outputs.shape, data)
     metrics = {} if task.is_decoded else _judge(file, outputs, targets)
     if task.measures and data is not None:
@@ -138,14 +150,94 @@ def _evaluate_file(
 
 
 def _judge(file: TFLiteModel, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """Let Keras judge a file's outputs as it judges the model's."""
+    """Let Keras judge a file's outputs as it judges the model's, if the zoo has that."""
     import keras
 
+    if _name(file) not in list_models():
+        return _accuracy(outputs, targets)
     if is_distribution(outputs):
         outputs = np.log(np.maximum(outputs, 1e-7))  # the logits of which these are the softmax
     judge = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
-    compile_model(judge, _zoo_config(file, "evaluate its outputs with Keras's metrics").training)
+    compile_model(judge, find_config(_name(file)).training)
     return judge.evaluate(outputs, targets, batch_size=_BATCH_SIZE, verbose=0, return_dict=True)
+
+
+def _evaluate_uncompiled(
+    model: keras.Model, dataset: Any, data: Dataset | None, batch_size: int
+) -> dict[str, float]:
+    """What can be told without knowing what the model was trained for."""
+    if isinstance(dataset, tuple):
+        check_samples(model, arrays.as_arrays(dataset[0]), source="the dataset")
+    names = [tensor.name for tensor in model.inputs]
+
+    def ask(inputs: Any) -> Any:
+        return model.predict(inputs, batch_size=batch_size, verbose=0)
+
+    outputs, targets = _answers(ask, names, dataset)
+    _check_targets(targets, len(outputs), outputs.shape, data)
+    return _accuracy(outputs, targets)
+
+
+def _answers(
+    ask: Callable[[Any], Any], names: Sequence[str], dataset: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """All outputs and all targets; the inputs come and go."""
+    outputs, targets = [], []
+    for inputs, wanted in [dataset] if isinstance(dataset, tuple) else dataset:
+        outputs.append(np.asarray(ask(inputs_for(names, inputs))))
+        targets.append(np.asarray(wanted))
+    return np.concatenate(outputs), np.concatenate(targets)
+
+
+def _accuracy(outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """The share of right answers of a classifier, by class numbers."""
+    if targets.shape == (len(outputs), 1):
+        targets = targets[:, 0]
+    is_classifier = outputs.ndim > 1 and outputs.shape[-1] > 1 and targets.dtype.kind in "iu"
+    if not is_classifier or targets.shape != outputs.shape[:-1]:
+        raise DataError(
+            f"By what to judge this model is unknown: it is not compiled, not in the zoo, and no "
+            f"classifier with class numbers for targets. In Python, compile it with a loss and "
+            f"metrics and save it again. Received: outputs of shape {outputs.shape}, targets "
+            f"{targets.dtype} of shape {targets.shape}."
+        )
+    return {"accuracy": float((outputs.argmax(-1) == targets).mean())}
+
+
+def _evaluate_folder(
+    model: Any, folder: Any, labels: list[str] | None, batch_size: int | None
+) -> dict[str, float]:
+    import tensorflow as tf
+
+    source = batches_of_folder(folder, *_shapes(model), labels, batch_size)
+    try:
+        return evaluate(model, source.one_pass())
+    except (DataError, tf.errors.InvalidArgumentError):
+        check_files(source.data, source.shape)  # says which one is no image
+        raise
+
+
+def _is_folder(dataset: Any) -> bool:
+    """A dataset's name means the dataset, whatever lies in the current folder."""
+    if not isinstance(dataset, str | os.PathLike):
+        return False
+    return os.fspath(dataset) not in datasets.list_datasets() and (
+        isinstance(dataset, os.PathLike) or os.sep in dataset or Path(dataset).is_dir()
+    )
+
+
+def _labels(given: Any, model: Any, data: Dataset | None) -> list[str] | None:
+    """What the outputs of a model, or of a file, are called."""
+    own = model.labels if hasattr(model, "signature") else labels_beside(given)
+    return own or (data.labels(_shapes(model)[1][-1]) if data is not None else None)
+
+
+def _shapes(model: Any) -> tuple[Any, Any]:
+    """Of one sample and of one answer."""
+    if not hasattr(model, "signature"):
+        return model.input_shape[1:], model.output_shape[1:]
+    tensors = model.signature.inputs[0], model.signature.outputs[0]
+    return tensors[0].shape[1:], tensors[1].shape[1:]
 
 
 def _check_targets(targets: Any, samples: int, shape: Any, data: Dataset | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from kerazoo.errors import ConfigError, MissingDependencyError
+from kerazoo.labels_file import write_labels
 from kerazoo.losses import SmoothedCrossentropy
 from kerazoo.training import callbacks, checkpoint, lora, report_on_mistakes
 from kerazoo.training.checkpoint import History
@@ -94,6 +96,12 @@ class FineTuning:
         if self.settings.label_smoothing:
             loss = SmoothedCrossentropy(self.settings.label_smoothing)
         model.compile(optimizer, loss, weighted_metrics=["accuracy"])
+
+    @property
+    def _class_names(self) -> tuple[str, ...] | None:
+        """Of whichever part has some; None where they are not as many as the classes."""
+        names = self.training.class_names or (self.validation and self.validation.class_names)
+        return names if names and len(names) == self.num_classes else None
 
     def _check_precision(self) -> None:
         """A model that is given keeps its own."""
@@ -206,10 +214,13 @@ class FineTuning:
             f"{prefix}loss": self.history[f"{prefix}loss"][epoch],
             f"{prefix}accuracy": float((logits.argmax(-1) == judged.labels).mean()),
         }
+        judged = dataclasses.replace(judged, class_names=self._class_names)
         report_on_mistakes.write(self.folder.path, judged, logits, self.shape)
         self.folder.write_history(self.history)
         self.folder.write_metrics(metrics)
         self.folder.write_model(model)
+        if self._class_names is not None:
+            write_labels(self.folder.path / "model.keras", self._class_names)
         self.folder.best.unlink()
         return TrainResult(model, metrics, self.folder.path, self.history)
 

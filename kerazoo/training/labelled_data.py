@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo import datasets
-from kerazoo.datasets.images import read_image
+from kerazoo.datasets.images import SUFFIXES, read_image
 from kerazoo.errors import DataError
+from kerazoo.notices import notice
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,20 @@ class LabelledData:
     def part(self, numbers: np.ndarray) -> LabelledData:
         """Those samples alone."""
         return LabelledData(self.inputs[numbers], self.labels[numbers], self.class_names)
+
+    def with_classes(self, names: Sequence[str]) -> LabelledData:
+        """The same samples, their classes matched by name with `names`.
+
+        Raises:
+            DataError: one is not among them.
+        """
+        own = self.class_names or ()
+        if strange := [name for name in own if name not in names]:
+            raise DataError(
+                f"The model knows no class {strange[0]!r}: its classes are {', '.join(names)}."
+            )
+        numbers = np.array([list(names).index(name) for name in own])
+        return LabelledData(self.inputs, numbers[self.labels], tuple(names))
 
     def sample(self, number: int, shape: tuple[int, ...]) -> np.ndarray:
         """One sample as the model takes it."""
@@ -121,6 +136,7 @@ def _from_folder(folder: Path, name: str) -> LabelledData:
         )
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     files = [sorted(p for p in c.rglob("*") if p.suffix.lower() in SUFFIXES) for c in classes]
+    _say_what_is_left_out(folder, classes)
     empty = [c.name for c, found in zip(classes, files, strict=True) if not found]
     if len(classes) < 2 or empty:
         wrong = f"{empty[0]!r} has no images" if empty else f"it has {len(classes)}"
@@ -131,6 +147,22 @@ def _from_folder(folder: Path, name: str) -> LabelledData:
     paths = np.array([str(path) for found in files for path in found])
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in files])
     return LabelledData(paths, labels, tuple(c.name for c in classes))
+
+
+def _say_what_is_left_out(folder: Path, classes: list[Path]) -> None:
+    """Files that are no images by their names; hidden ones are nobody's data."""
+    kinds = Counter(
+        path.suffix.lower() or "without a suffix"
+        for of_class in classes
+        for path in of_class.rglob("*")
+        if path.suffix.lower() not in SUFFIXES and path.name[0] != "." and path.is_file()
+    )
+    if kinds:
+        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        notice(
+            f"{str(folder)!r}: {kinds.total()} files are left out: {counts}. What is read: "
+            f"{', '.join(SUFFIXES)}."
+        )
 
 
 def _from_dataset(dataset: tf.data.Dataset, name: str) -> LabelledData:

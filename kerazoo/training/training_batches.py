@@ -8,7 +8,7 @@ import numpy as np
 
 from kerazoo.datasets import Augment, Batches
 from kerazoo.datasets.augment import check_augment, distort
-from kerazoo.datasets.images import read_image
+from kerazoo.datasets.images import decode, read_image
 from kerazoo.errors import DataError
 from kerazoo.training.labelled_data import LabelledData
 
@@ -89,9 +89,7 @@ class TrainingBatches:
         height, width, channels = self.shape
 
         def read(path: Any) -> Any:
-            # To three channels first, as read_image does: to one it turns some kinds of file only.
-            image = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
-            image.set_shape((None, None, 3))
+            image = decode(tf.io.read_file(path))
             if channels == 1:
                 image = tf.image.rgb_to_grayscale(image)
             return tf.image.resize(tf.cast(image, tf.float32), (height, width), antialias=True)

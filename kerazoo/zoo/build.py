@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from kerazoo.errors import ConfigError, KerazooError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo import registry
 from kerazoo.zoo.agent_config import AnyConfig
-from kerazoo.zoo.catalogue import find_any_config, weights_folder
+from kerazoo.zoo.catalogue import find_any_config, list_models, weights_folder
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Weights, ZooConfig
 from kerazoo.zoo.package_weights import read_package_weights
@@ -36,6 +37,7 @@ def get(
     `classifier_activation="softmax"` adds the activation.
 
     Args:
+        name: one of `kerazoo.list_models()`.
         weights: "default", the published weights where the model has some, else fresh ones; another
             published tag; None, fresh weights; or a path to a `.safetensors`, `.keras` or
             `.weights.h5` file.
@@ -47,6 +49,7 @@ def get(
 
     Raises:
         UnknownNameError: no such model, builder or builder argument.
+        ConfigError: the builder refuses the value of an override.
         WeightsError: the weights are missing, damaged, swapped, or do not fit the overrides.
         MissingDependencyError: the weights come in a package that is not installed.
 
@@ -110,19 +113,35 @@ def build_with_layers_of(config: AnyConfig, backbone: str) -> keras.Model:
 def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
     """The zoo model of a name, or the model in a `.keras` file (loaded in Keras's safe mode).
 
+    Args:
+        name_or_path: a name as for `kerazoo.get`, or a path that ends in ".keras".
+
+    Returns: the model, compiled with the recipe of the name, or as the file was saved.
+
     Raises:
         UnknownNameError: no such model.
-        WeightsError: the file is missing, damaged, or would run code.
+        WeightsError: the file is missing, damaged, a `.tflite` file, or would run code.
+        MissingDependencyError: the weights of the name come in a package that is not installed.
+
+    >>> import kerazoo
+    >>> kerazoo.get("linear_regression", compile=False).save("mine.keras")
+    >>> kerazoo.zoo.open_model("mine.keras").output_shape
+    (None, 1)
     """
     if str(name_or_path).endswith(".tflite"):
         raise WeightsError(
-            f"{str(name_or_path)!r} is an exported file, no Keras model: load it with "
-            f"kerazoo.load_tflite, or judge it with kerazoo.evaluate."
+            f"{str(name_or_path)!r} is an exported file, no Keras model. What takes it: `kerazoo "
+            f"predict`, `evaluate` and `benchmark`, and kerazoo.load_tflite in Python."
         )
     if not str(name_or_path).endswith(".keras"):
+        _check_is_no_path(str(name_or_path))
         return get(str(name_or_path))
     if not Path(name_or_path).is_file():
         raise WeightsError(f"No model file {str(name_or_path)!r}.")
+    if not zipfile.is_zipfile(name_or_path):  # of which Keras says that it is not there
+        raise WeightsError(
+            f"Cannot load the model {str(name_or_path)!r}: it is damaged, or no .keras file."
+        )
     import keras
 
     try:
@@ -130,6 +149,17 @@ def open_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
     except Exception as error:  # Keras, h5py and zipfile each raise their own kinds
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"Cannot load the model {str(name_or_path)!r}: {reason}") from error
+
+
+def _check_is_no_path(name: str) -> None:
+    """Of a file or a folder there is more to say than that no model has that name."""
+    if name in list_models() or not Path(name).exists():
+        return
+    inside = Path(name) / "model.keras"
+    hint = f" Did you mean {str(inside)!r}?" if inside.is_file() else ""
+    raise WeightsError(
+        f"{name!r} is no model: give the name of a zoo model, or a .keras or .tflite file.{hint}"
+    )
 
 
 def build_model(config: AnyConfig, **overrides: Any) -> keras.Model:

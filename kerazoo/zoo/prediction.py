@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kerazoo.errors import ConfigError, DataError
+from kerazoo.labels_file import labels_beside
 from kerazoo.tasks import Prediction, Task, find_task, save_pictures
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
-from kerazoo.zoo.samples import Samples, read_pixels, read_samples
+from kerazoo.zoo.exported_model import ExportedModel
+from kerazoo.zoo.samples import Samples, read_samples
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
     from kerazoo.datasets import Dataset
+    from kerazoo.exporters import TFLiteModel
 
 
 def predict(
-    model_or_name: keras.Model | str | os.PathLike[str],
+    model_or_name: keras.Model | TFLiteModel | str | os.PathLike[str],
     inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     top: int = 5,
@@ -32,11 +36,13 @@ def predict(
     """What a model says to each sample, labels by name where its dataset has names.
 
     Args:
-        model_or_name: a zoo model's name (with its published weights), a `.keras` file, or any
-            Keras model with one `(batch, n)` output.
+        model_or_name: a zoo model's name (with its published weights), a `.keras` file, of which
+            `fine_tune` writes the labels beside it, a `.tflite` file, which holds its own, the same
+            loaded, or any Keras model with one `(batch, n)` output.
         inputs: an array of raw samples `(batch, ...)`, or one or several paths of .npy arrays
-            (one sample or a batch each) or of what the model is for: image files, .wav files; for
-            a model of texts, the texts themselves; for one that recommends, titles or numbers.
+            (one sample or a batch each) or of what the model is for: image files (PNG, JPEG, GIF,
+            BMP, WebP), .wav files; for a model of texts, the texts themselves, or .txt files with
+            one text each; for one that recommends, titles or numbers.
         top: how many labels to name, 1 or more.
         invert: exchange light and dark in image files.
         beams: of a model that translates, beginnings that are kept in the search; with 1, the
@@ -45,9 +51,12 @@ def predict(
 
     Raises:
         UnknownNameError: no such model.
+        WeightsError: a model file is missing, damaged, or would run code.
         MissingDependencyError: `pictures` without matplotlib (extra "plot").
         DataError: a file cannot be read, or its array does not fit the model.
-        ConfigError: `beams` is below 1, or above for a model that does not translate.
+        ConfigError: `beams` is below 1, or above for a model that does not translate; `invert`
+            without an image file; the model is an agent.
+        RunError: a picture cannot be written.
 
     >>> import kerazoo
     >>> images, labels = kerazoo.datasets.load_numpy("digits", "test")
@@ -56,23 +65,25 @@ def predict(
     """
     import numpy as np
 
-    model = (
-        open_model(model_or_name) if isinstance(model_or_name, str | os.PathLike) else model_or_name
-    )
-    task, data = task_and_data(model.name)
+    model, labels = _opened(model_or_name)
+    task, data = _task_and_data(model, labels)
+    is_file = isinstance(model, ExportedModel)
+    if beams != 1 and is_file:
+        raise ConfigError("`beams` is for models: how a file searches is settled. Leave it out.")
     if beams != 1:
         task = task.with_beams(beams)
-    if data is not None:
+    if data is not None and not is_file:  # which is what the model becomes there
         model = task.deployed(model, data)
     samples = read_samples(inputs, model, task, data, invert=invert)
     outputs = np.asarray(model.predict(samples.batch, verbose=0))
-    is_second = _is_second_of_two(model, data)
+    is_second = not is_file and _is_second_of_two(model, data)
     answers = list(np.concatenate([1 - outputs, outputs], axis=1) if is_second else outputs)
     if task.says_where:
         answers = _in_pixels_of_files(task, samples, answers)
     if pictures is not None:
         seen = _at_own_size(samples) if task.says_where else samples.batch
-        save_pictures(task, seen, answers, samples.sources, data, pictures, model)
+        inside = None if is_file else model
+        save_pictures(task, seen, answers, samples.sources, data, pictures, inside)
     predictions = [
         task.prediction(source, answer, data, top)
         for source, answer in zip(samples.sources, answers, strict=True)
@@ -96,6 +107,60 @@ def task_and_data(name: str | None) -> tuple[Task, Dataset | None]:
     return find_task(config.task), datasets.info(config.data.dataset)
 
 
+def _opened(model_or_name: Any) -> tuple[Any, list[str] | None]:
+    """A model, or a file that can be asked like one; and the labels that are kept with it."""
+    opened = model_or_name
+    if isinstance(opened, str | os.PathLike):
+        if not str(opened).endswith(".tflite"):
+            return open_model(opened), labels_beside(opened)
+        from kerazoo import load_tflite  # the room of exporters needs this one, not the reverse
+
+        opened = load_tflite(opened)
+    if not hasattr(opened, "signature"):
+        return opened, None
+    file = ExportedModel(opened)
+    return file, file.labels
+
+
+def _task_and_data(model: Any, labels: list[str] | None) -> tuple[Task, Dataset | None]:
+    """The same as `task_and_data`, with those labels instead of the dataset's."""
+    task, data = task_and_data(model.name)
+    is_stranger = data is None and isinstance(model, ExportedModel)
+    if is_stranger:
+        task = find_task(model.task_name)
+    if labels is None and not is_stranger:
+        return task, data
+    return task, _with_labels(data, labels, model)
+
+
+def _with_labels(data: Dataset | None, labels: list[str] | None, model: Any) -> Dataset:
+    """The facts of a dataset with these classes; without labels, with none: answers are values."""
+    from kerazoo.datasets import Dataset
+
+    outputs = model.output_shape[-1]
+    if labels is not None and len(labels) != max(2, outputs or 0):
+        raise DataError(
+            f"The model has {outputs} outputs and {len(labels)} labels. Correct the labels: those "
+            f"of a .keras file are beside it, in NAME.labels.json."
+        )
+    names = None if labels is None else tuple(labels)
+    if data is not None:
+        return msgspec.structs.replace(data, class_names=names)
+    return Dataset(
+        name="",
+        summary="",
+        splits=(),
+        input_shape=tuple(model.input_shape[1:]),
+        class_names=names,
+        license="",
+        read=_no_samples,
+    )
+
+
+def _no_samples(split: str) -> Any:
+    raise DataError("Of this dataset only the labels are known.")
+
+
 def _is_second_of_two(model: keras.Model, data: Dataset | None) -> bool:
     """Whether the output is one sigmoid, the probability of the second of two classes."""
     import keras
@@ -112,7 +177,10 @@ def _is_second_of_two(model: keras.Model, data: Dataset | None) -> bool:
 def _in_pixels_of_files(
     task: Task, samples: Samples, answers: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Answers that say where, about the image files as they are; about arrays unchanged."""
+    """Answers that say where, about the image files as they are seen, upright; about arrays
+    unchanged."""
+    from kerazoo.datasets.images import read_pixels
+
     return [
         answer if image is None else task.resized(answer, sample.shape, read_pixels(image).shape)
         for sample, image, answer in zip(samples.batch, samples.images, answers, strict=True)
@@ -121,5 +189,7 @@ def _in_pixels_of_files(
 
 def _at_own_size(samples: Samples) -> Iterator[np.ndarray]:
     """Image files as they are, one after the other as they would fill the memory; and arrays."""
+    from kerazoo.datasets.images import read_pixels
+
     for sample, image in zip(samples.batch, samples.images, strict=True):
         yield sample if image is None else read_pixels(image)

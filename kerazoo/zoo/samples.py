@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kerazoo.errors import DataError
+from kerazoo.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import keras
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from kerazoo.datasets import Dataset
     from kerazoo.tasks import Task
+
+
+_NO_IMAGES = "`invert` is for image files, and none was given. Leave it out."
 
 
 class Samples(NamedTuple):
@@ -37,12 +41,15 @@ def read_samples(
 
     Raises:
         DataError: there is none, one cannot be read or does not fit, or they differ in size.
+        ConfigError: `invert`, and none is an image file.
     """
     import numpy as np
 
     shape = tuple(model.input_shape[1:])
     if isinstance(inputs, np.ndarray):
         batch = _as_batch(inputs, shape, "the array")
+        if invert:
+            raise ConfigError(_NO_IMAGES)
         return Samples(batch, [str(number) for number in range(len(batch))], [None] * len(batch))
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     if not given:
@@ -55,15 +62,9 @@ def read_samples(
         many = len(batch) > 1
         sources += [f"{each}[{row}]" if many else str(each) for row in range(len(batch))]
         images += [image] * len(batch)
+    if invert and not any(images):
+        raise ConfigError(_NO_IMAGES)
     return Samples(np.concatenate([batch for batch, _ in read]), sources, images)
-
-
-def read_pixels(path: str) -> np.ndarray:
-    """An image file at its own size: uint8 `(height, width, 3)`. It was read before, squeezed."""
-    import tensorflow as tf
-
-    content = tf.io.read_file(path)
-    return tf.io.decode_image(content, channels=3, expand_animations=False).numpy()
 
 
 def _read(
@@ -79,8 +80,35 @@ def _read(
     if str(given).endswith(".npy"):
         return _as_batch(read_array(given), shape, str(given)), None
     if data is not None and data.parse is not None:
-        return _as_batch(task.sample(str(given), data), shape, repr(str(given))), None
+        return _as_batch(_parsed(str(given), task, data), shape, repr(str(given))), None
     return read_image(given, shape, invert=invert)[None], str(given)
+
+
+def _parsed(given: str, task: Task, data: Dataset) -> np.ndarray:
+    """A text, what a .txt file says, or the path of a sound, as the dataset takes it."""
+    is_file = given.endswith(".txt") and _is_of_texts(task, data) and Path(given).is_file()
+    text = _read_text(given) if is_file else given
+    if not text.strip():
+        what = f"{given!r} has no text" if is_file else f"The text {given!r} is empty"
+        raise DataError(f"{what}. Give some words.")
+    return task.sample(text, data)
+
+
+def _is_of_texts(task: Task, data: Dataset) -> bool:
+    """Whether samples are texts, and not sounds, of which the path is given."""
+    from kerazoo.tasks.speech_recognition import SpeechRecognition
+
+    says_something = data.text is not None or data.item_names is not None
+    return says_something and not isinstance(task, SpeechRecognition)
+
+
+def _read_text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        raise DataError(f"Cannot read {path!r}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path!r} is no text in UTF-8. Save it as such.") from error
 
 
 def _as_batch(array: np.ndarray, shape: tuple[int, ...], source: str) -> np.ndarray:

@@ -75,3 +75,32 @@ def test_beams_of_another_model_are_one_line(run):
     code, _, err = run("predict", "mnist_mlp", "x.png", "--beams", 2)
     assert (code, err.count("\n")) == (2, 1)
     assert "`beams` is for models that translate" in err
+
+
+def test_invert_of_texts_and_files_of_texts(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("predict", "mr_text_cnn", "good", "--invert")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "`invert` is for image files, and none was given" in err
+    (tmp_path / "note.txt").write_text("a wonderful, moving film\n")
+    _, from_file, _ = run("predict", "mr_text_cnn", "note.txt")
+    _, from_text, _ = run("predict", "mr_text_cnn", "a wonderful, moving film")
+    assert from_file.split("  ")[1] == from_text.split("  ")[1]
+    assert from_file.startswith("note.txt  positive")
+
+
+def test_models_and_folders_that_are_none_are_one_line(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "bad.keras").write_text("no model")
+    for arguments, says in {
+        ("evaluate", "bad.keras"): "'bad.keras': it is damaged, or no .keras file.",
+        ("evaluate", "folder"): "'folder' is no model: give the name of a zoo model, or a .keras",
+        ("predict", "folder", "x.png"): "or a .keras or .tflite file.",
+        ("evaluate", "mnist_mlp", "--dataset", "folder"): "for each of two or more classes",
+        ("evaluate", "mnist_mlp", "--dataset", "folder", "--split", "test"): "--split is not for a",
+        ("predict", "none.tflite", "x.png"): "none.tflite",
+    }.items():
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), (arguments, err)
+        assert says in err

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerazoo.datasets.images import read_image
+from kerazoo.datasets.images import read_image, read_pixels
 from kerazoo.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -38,13 +38,24 @@ def test_a_larger_picture_is_averaged_down(tmp_path):
     np.testing.assert_allclose(image[3], 0, atol=3)
 
 
+def test_webp_is_read_as_pillow_reads_it(tmp_path):
+    images = pytest.importorskip("PIL.Image")
+    pixels = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    images.fromarray(pixels).save(tmp_path / "x.webp", lossless=True)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "x.webp"), pixels)
+    moving = [images.fromarray(pixels + number) for number in range(2)]
+    moving[0].save(tmp_path / "moves.webp", save_all=True, append_images=moving[1:], lossless=True)
+    with pytest.raises(DataError, match="or a WebP that moves"):
+        read_pixels(tmp_path / "moves.webp")
+
+
 def test_what_is_no_picture_is_one_line(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     whole = tf.io.encode_png(np.zeros((8, 8, 1), np.uint8)).numpy()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     for name, says in {
-        "text.png": "is no PNG, JPEG, GIF or BMP image",
-        "cut.png": "is no PNG, JPEG, GIF or BMP image",
+        "text.png": "is no PNG, JPEG, GIF, BMP or WebP image",
+        "cut.png": "is no PNG, JPEG, GIF, BMP or WebP image",
         "missing.png": "Cannot read",
     }.items():
         with pytest.raises(DataError, match=says):

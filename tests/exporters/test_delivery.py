@@ -70,6 +70,14 @@ def test_a_model_that_shares_only_the_name_gets_no_foreign_labels(zoo, tmp_path)
     assert exporters.load_tflite(tmp_path / "n.tflite").labels is None
 
 
+def test_labels_beside_a_keras_file_go_into_the_file(tmp_path):
+    mine = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="mine")
+    mine.save(tmp_path / "mine.keras")
+    (tmp_path / "mine.labels.json").write_text('["cat", "dog"]')
+    exporters.export(str(tmp_path / "mine.keras"), tmp_path / "mine.tflite")
+    assert exporters.load_tflite(tmp_path / "mine.tflite").labels == ["cat", "dog"]
+
+
 def test_saved_model(small, numbers, tmp_path):
     import tensorflow as tf
 

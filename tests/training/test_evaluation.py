@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss
 
 import kerazoo
@@ -80,3 +81,81 @@ def test_a_file_with_probabilities_is_judged_like_its_model(tmp_path):
     assert kerazoo.evaluate(tmp_path / "scores.tflite", "digits") == pytest.approx(
         expected, rel=1e-3
     )
+
+
+@pytest.fixture
+def digits_folder(tmp_path):
+    """Some digits as PNG files in folders of their names, the fives missing."""
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    chosen = np.flatnonzero(labels != 5)[:60]
+    for number in chosen:
+        path = tmp_path / "digits" / str(labels[number]) / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tf.io.encode_png(images[number].astype("uint8")).numpy())
+    return tmp_path / "digits", images[chosen], labels[chosen]
+
+
+def test_a_folder_of_images_is_data(digits_folder, tmp_path, monkeypatch):
+    folder, images, labels = digits_folder
+    expected = kerazoo.evaluate("mnist_mlp", (images, labels))
+    assert kerazoo.evaluate("mnist_mlp", folder) == pytest.approx(expected, rel=1e-2)
+    kerazoo.export("mnist_mlp", tmp_path / "digits.tflite", quantize=None, verify=False)
+    measured = kerazoo.evaluate(tmp_path / "digits.tflite", folder, batch_size=7)
+    assert measured == pytest.approx(expected, rel=1e-2)
+    monkeypatch.chdir(tmp_path)
+    assert kerazoo.evaluate("mnist_mlp", "./digits") == pytest.approx(expected, rel=1e-2)
+    whole = kerazoo.evaluate("mnist_mlp", "digits")  # a dataset has that name
+    assert whole["loss"] != pytest.approx(expected["loss"], rel=1e-2)
+
+
+def test_a_folder_that_does_not_fit_is_one_line(digits_folder, tmp_path):
+    folder, *_ = digits_folder
+    with pytest.raises(DataError, match="'none' is no folder, and no dataset of that name"):
+        kerazoo.evaluate("mnist_mlp", "none/")
+    with pytest.raises(DataError, match="judges classifiers of images of one size"):
+        kerazoo.evaluate("linear_regression", folder)
+    three = kerazoo.get("mnist_mlp", num_classes=3)
+    with pytest.raises(DataError, match="3 classes without names, the folder 9"):
+        kerazoo.evaluate(three, folder)
+    (folder / "7" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="broken.png' is no PNG"):
+        kerazoo.evaluate("mnist_mlp", folder)
+    (folder / "7" / "broken.png").unlink()
+    (folder / "8").rename(folder / "eight")
+    with pytest.raises(DataError, match="knows no class 'eight': its classes are 0, 1, 2"):
+        kerazoo.evaluate("mnist_mlp", folder)
+
+
+def test_of_a_classifier_that_nobody_compiled_the_accuracy_is_told(tmp_path):
+    images, labels = kerazoo.datasets.load_numpy("digits", "test")
+    zoo = kerazoo.get("mnist_mlp")
+    stranger = keras.Model(zoo.inputs, zoo.outputs, name="stranger")
+    expected = {"accuracy": accuracy_score(labels, zoo.predict(images, verbose=0).argmax(1))}
+    stranger.save(tmp_path / "stranger.keras")
+    kerazoo.export(stranger, tmp_path / "stranger.tflite", quantize=None, verify=False)
+    pipeline = kerazoo.datasets.load("digits", "test", batch_size=500)
+    for given, data in (
+        (tmp_path / "stranger.keras", "digits"),
+        (tmp_path / "stranger.tflite", "digits"),
+        (stranger, (images, labels[:, None])),
+        (stranger, pipeline),
+    ):
+        assert kerazoo.evaluate(given, data) == pytest.approx(expected)
+    assert not stranger.compiled
+    with pytest.raises(DataError, match=r"labels must be 0 to 9, .* Received: 0 to 10"):
+        kerazoo.evaluate(stranger, (images, labels + (labels == 9)))
+    with pytest.raises(DataError, match="By what to judge this model is unknown"):
+        kerazoo.evaluate(stranger, (images, labels.astype("float32")))
+    with pytest.raises(DataError, match="takes samples of shape"):
+        kerazoo.evaluate(stranger, "diabetes")
+
+
+def test_what_is_no_model_file_is_said(tmp_path):
+    kept = kerazoo.get("mnist_mlp", weights=None, compile=False)
+    kept.save(tmp_path / "model.keras")
+    content = (tmp_path / "model.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(content[: len(content) // 2])
+    with pytest.raises(WeightsError, match="cut.keras': it is damaged, or no .keras file"):
+        kerazoo.evaluate(tmp_path / "cut.keras")
+    with pytest.raises(WeightsError, match="or a .keras or .tflite file. Did you mean '.*/model"):
+        kerazoo.evaluate(str(tmp_path), "digits")

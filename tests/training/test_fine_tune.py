@@ -9,10 +9,13 @@ import pytest
 import kerazoo
 from kerazoo.datasets import Augment
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
+from kerazoo.labels_file import read_labels
 from kerazoo.training import fine_tuning, lora
 from kerazoo.training.fine_tune_data import augmentation
+from kerazoo.training.labelled_data import labelled_data
 from kerazoo.training.new_run_folder import new_run_folder
 from kerazoo.training.steps import MixedSampleAugment
+from kerazoo.training.training_batches import TrainingBatches
 from kerazoo.training.transfer_model import transfer_model
 from kerazoo.training.unfreezing import depth_factors, unfreeze
 
@@ -562,3 +565,62 @@ def test_a_model_that_is_not_functional_is_refused(tune):
 
     with pytest.raises(ConfigError, match="neither functional nor a Sequential that begins"):
         tune(Odd())
+
+
+def test_the_names_of_folders_stay_with_the_model(tune, tmp_path):
+    images, labels = spots(24)
+    write_images(tmp_path / "images", images, labels, ["left", "right", "under"])
+    result = tune(train=tmp_path / "images", validation=spots(9), epochs=0, head_epochs=20)
+    saved = result.run_dir / "model.keras"
+    assert read_labels(saved) == ["left", "right", "under"]
+    report = json.loads((result.run_dir / "report.json").read_text())
+    assert list(report["classes"]) == ["left", "right", "under"]  # the arrays have no names
+    (prediction,) = kerazoo.predict(saved, tmp_path / "images" / "right" / "001.png")
+    assert next(iter(prediction.scores)) == "right"
+    # Classes of another folder are matched by name, though their numbers are others.
+    others = labels != 0
+    write_images(tmp_path / "test", images[others], labels[others], ["left", "right", "under"])
+    measured = kerazoo.evaluate(saved, tmp_path / "test")
+    logits = result.model.predict(images[others], verbose=0)
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels[others], logits)
+    assert measured["loss"] == pytest.approx(float(expected), rel=1e-3)
+    assert measured["accuracy"] == pytest.approx((logits.argmax(-1) == labels[others]).mean())
+
+
+def test_without_names_no_labels_are_written(tune):
+    result = tune(epochs=0, head_epochs=1)
+    assert read_labels(result.run_dir / "model.keras") is None
+
+
+def test_files_that_are_left_out_are_counted(tmp_path, notices):
+    write_images(tmp_path / "images", *spots(6), ["a", "b", "c"])
+    for name in ("a/1.heic", "b/2.HEIC", "b/deep/3.txt", "c/README", "c/.hidden"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    assert len(labelled_data(tmp_path / "images", name="train")) == 6
+    (said,) = notices()
+    assert "4 files are left out: 2 .heic, 1 .txt, 1 without a suffix. What is read: .png" in said
+
+
+def test_photographs_and_webp_are_read_upright(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    transposed = pytest.importorskip("PIL.ImageOps").exif_transpose
+    exif = pillow.Exif()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    picture = pillow.fromarray(pixels.repeat(8, 0).repeat(8, 1))
+    for number, kind in enumerate(["a", "a", "b"]):
+        exif[0x0112] = 5 + number
+        path = tmp_path / "images" / kind / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path, exif=exif.tobytes(), quality=100, subsampling=0)
+    picture.save(tmp_path / "images" / "b" / "x.webp", lossless=True)
+    data = labelled_data(tmp_path / "images", name="train")
+    batches = TrainingBatches(data, (32, 24, 3), batch_size=3, shuffle=False)
+    images = np.concatenate([images for images, _ in batches.one_pass().as_numpy_iterator()])
+    for path, image, number in zip(data.inputs, images, range(4), strict=True):
+        upright = transposed(pillow.open(path)).convert("RGB")
+        if upright.size == (24, 32):
+            np.testing.assert_allclose(image, np.asarray(upright), atol=3)
+        np.testing.assert_allclose(image, data.sample(number, (32, 24, 3)), atol=1e-3)
+    assert [path.rsplit("/", 1)[1] for path in data.inputs] == ["0.jpg", "1.jpg", "2.jpg", "x.webp"]

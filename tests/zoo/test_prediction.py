@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.io import wavfile
 from scipy.special import softmax
 
 import kerazoo
-from kerazoo.errors import DataError
+from kerazoo.errors import ConfigError, DataError
+from kerazoo.labels_file import labels_path, write_labels
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +153,136 @@ def test_a_model_of_any_size_takes_arrays_of_one(tmp_path):
         kerazoo.predict(model, [tmp_path / "small.npy", tmp_path / "large.npy"])
     with pytest.raises(DataError, match=r"shape \(None, None, 3\): pass a .npy file"):
         kerazoo.predict(model, tmp_path / "photo.jpg")
+
+
+@pytest.fixture
+def shades():
+    """Logits of two classes by brightness: the second above half."""
+    inputs = keras.Input((4, 4, 3))
+    brightness = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2)(brightness), name="shades_of_mine")
+    model.layers[-1].set_weights([np.full((3, 2), [-4.0, 4.0]), np.array([6.0, -6.0])])
+    return model
+
+
+@pytest.fixture
+def light(tmp_path):
+    """The path of a light picture."""
+    path = tmp_path / "light.png"
+    path.write_bytes(tf.io.encode_png(np.full((9, 6, 3), 240, np.uint8)).numpy())
+    return path
+
+
+def test_labels_beside_a_file_are_the_names(shades, light, tmp_path):
+    shades.save(tmp_path / "model.keras")
+    assert set(kerazoo.predict(tmp_path / "model.keras", light)[0].scores) == {"0", "1"}
+    write_labels(tmp_path / "model.keras", ["dark", "light"])
+    (prediction,) = kerazoo.predict(str(tmp_path / "model.keras"), str(light))
+    assert next(iter(prediction.scores)) == "light"
+    logits = shades.predict(np.full((1, 4, 4, 3), 240.0), verbose=0)[0]
+    assert list(prediction.scores.values()) == pytest.approx(sorted(softmax(logits))[::-1])
+    labels = labels_path(tmp_path / "model.keras")
+    for content, says in {
+        '["dark"]': "has 2 outputs and 1 labels",
+        '["dark", "dark"]': "must hold a list of texts",
+        "dark": "Cannot read the labels",
+    }.items():
+        labels.write_text(content)
+        with pytest.raises(DataError, match=says):
+            kerazoo.predict(tmp_path / "model.keras", light)
+
+
+def test_an_exported_file_answers_as_its_model(shades, light, tmp_path):
+    kerazoo.export(shades, tmp_path / "x.tflite", labels=["dark", "light"], verify=False)
+    kerazoo.export(shades, tmp_path / "plain.tflite", verify=False)
+    expected = kerazoo.predict(shades, light)[0]
+    (named,) = kerazoo.predict(tmp_path / "x.tflite", light)
+    assert named.scores == pytest.approx(
+        {"light": expected.scores["1"], "dark": expected.scores["0"]}
+    )
+    assert named.values == pytest.approx(expected.values, rel=1e-4)
+    (plain,) = kerazoo.predict(tmp_path / "plain.tflite", light)
+    assert (plain.scores, plain.values) == ({}, pytest.approx(expected.values, rel=1e-4))
+    np.save(tmp_path / "light.npy", np.full((2, 4, 4, 3), 240.0))
+    loaded = kerazoo.load_tflite(tmp_path / "x.tflite")
+    both = kerazoo.predict(loaded, [tmp_path / "light.npy"])
+    assert [one.scores for one in both] == [pytest.approx(named.scores)] * 2
+    with pytest.raises(ConfigError, match="how a file searches is settled"):
+        kerazoo.predict(loaded, light, beams=2)
+
+
+def test_files_of_the_zoo_have_the_answers_of_their_task(images, tmp_path):
+    kerazoo.export("mnist_mlp", tmp_path / "digits.tflite", quantize="int8", verify=False)
+    ours = kerazoo.predict(tmp_path / "digits.tflite", images)
+    theirs = kerazoo.predict("mnist_mlp", images)
+    assert [next(iter(p.scores)) for p in ours] == [next(iter(p.scores)) for p in theirs]
+    model = kerazoo.get("mr_text_cnn", weights=None, embedding_units=4, filters=4)
+    kerazoo.export(model, tmp_path / "texts.tflite", verify=False)
+    (ours,), (theirs,) = (
+        kerazoo.predict(given, "A moving film.") for given in (tmp_path / "texts.tflite", model)
+    )
+    assert ours.scores == pytest.approx(theirs.scores, abs=1e-4)
+
+
+def test_whole_pixels_are_given_to_a_file_that_takes_them(light, tmp_path):
+    inputs = keras.Input((4, 4, 3), dtype="uint8")
+    outputs = keras.layers.GlobalAveragePooling2D()(keras.ops.cast(inputs, "float32"))
+    kerazoo.export(keras.Model(inputs, outputs), tmp_path / "mean.tflite", verify=False)
+    assert kerazoo.load_tflite(tmp_path / "mean.tflite").signature.inputs[0].dtype == "uint8"
+    (prediction,) = kerazoo.predict(tmp_path / "mean.tflite", light)
+    assert prediction.values == pytest.approx([240.0] * 3)
+
+
+def test_files_with_several_inputs_are_refused(tmp_path):
+    left, right = keras.Input((2,)), keras.Input((2,))
+    kerazoo.export(
+        keras.Model([left, right], keras.layers.Add()([left, right])),
+        tmp_path / "sum.tflite",
+        verify=False,
+    )
+    with pytest.raises(DataError, match="has 2 and 1: call what"):
+        kerazoo.predict(tmp_path / "sum.tflite", np.zeros((1, 2)))
+
+
+def test_text_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = kerazoo.get("mr_text_cnn", weights=None, embedding_units=4, filters=4)
+    (tmp_path / "note.txt").write_text("\ufeffA moving film.\n", encoding="utf-8")
+    from_file, from_text, from_name = kerazoo.predict(
+        model, ["note.txt", "A moving film.", "absent.txt"]
+    )
+    assert from_file.source == "note.txt"
+    assert from_file.values == pytest.approx(from_text.values, abs=1e-6)
+    assert from_name.values != pytest.approx(from_text.values, abs=1e-6)  # no file: a text
+    (tmp_path / "empty.txt").write_text(" \n")
+    (tmp_path / "latin.txt").write_bytes("gro\xdf".encode("latin-1"))
+    for given, says in {
+        "": "The text '' is empty",
+        "empty.txt": "'empty.txt' has no text",
+        "latin.txt": "no text in UTF-8",
+    }.items():
+        with pytest.raises(DataError, match=says):
+            kerazoo.predict(model, given)
+    for name in ("fsdd_keyword", "fsdd_ctc"):
+        with pytest.raises(DataError, match="'note.txt' is no plain .wav file"):
+            kerazoo.predict(kerazoo.get(name, weights=None), "note.txt")
+
+
+def test_invert_is_for_image_files(images):
+    text = kerazoo.get("mr_text_cnn", weights=None, embedding_units=4, filters=4)
+    for model, given in ((text, "good"), ("mnist_mlp", images)):
+        with pytest.raises(ConfigError, match="`invert` is for image files"):
+            kerazoo.predict(model, given, invert=True)
+
+
+def test_boxes_are_in_the_pixels_of_the_upright_photograph(tmp_path, monkeypatch):
+    pillow = pytest.importorskip("PIL.Image")
+    exif = pillow.Exif()
+    exif[0x0112] = 6
+    pillow.new("RGB", (40, 20)).save(tmp_path / "x.jpg", exif=exif.tobytes())
+    model = kerazoo.get("bccd_detector", weights=None)
+    height, width = model.input_shape[1:3]
+    found = np.array([[0, 0, width, height, 0.9, 1]], np.float32)
+    monkeypatch.setattr(type(model), "predict", lambda *_, **__: found[None])
+    (box,) = kerazoo.predict(model, tmp_path / "x.jpg")[0].boxes
+    assert (box.right, box.bottom) == pytest.approx((20, 40))
