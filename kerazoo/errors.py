@@ -73,8 +73,17 @@ class MissingDependencyError(KerazooError, ImportError):
 
 
 def nearest(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
-    """The `count` names most like `name`, best first; empty when none is close."""
-    return difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
+    """The `count` names most like `name`, best first; empty when none is close.
+
+    Upper and lower case are alike; a name that differs in nothing else is the only one.
+    """
+    spelled: dict[str, list[str]] = {}
+    for each in sorted(known):
+        spelled.setdefault(each.lower(), []).append(each)
+    close = difflib.get_close_matches(name.lower(), spelled, n=count, cutoff=0.5)
+    if name.lower() in spelled:
+        close = [name.lower()]
+    return [each for key in close for each in spelled[key]][:count]
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:

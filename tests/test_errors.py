@@ -22,6 +22,14 @@ def test_the_nearest_name_comes_first():
     assert nearest("x", ["nadam", "adam"]) == []
 
 
+def test_case_does_not_count_and_a_name_that_differs_in_nothing_else_stands_alone():
+    known = ["mnist_cnn", "mnist_mlp", "MobileNet", "MobileNetV2"]
+    assert nearest("MNIST_CNN", known) == ["mnist_cnn"]
+    assert nearest("mobilenet", known) == ["MobileNet"]
+    assert nearest("mobilenett", known) == ["MobileNet", "MobileNetV2"]
+    assert nearest("add", ["Add", "ADD", "AddN"]) == ["ADD", "Add"]
+
+
 @pytest.mark.parametrize(
     ("error", "builtin"),
     [

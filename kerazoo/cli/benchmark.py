@@ -10,8 +10,18 @@ import typer
 
 import kerazoo
 from kerazoo.cli.agents import refuse
+from kerazoo.cli.export_options import (
+    Calibration,
+    check_mode,
+    check_own_data,
+    find_files,
+    read_samples,
+)
 from kerazoo.cli.output import Json, print_json, print_table
 from kerazoo.cli.startup import load_tensorflow
+from kerazoo.errors import DataError
+from kerazoo.exporters.modes import CALIBRATED_MODES, QUANTIZE_MODES
+from kerazoo.notices import notice
 
 
 def benchmark(
@@ -19,22 +29,24 @@ def benchmark(
     quantize: Annotated[
         list[str] | None, typer.Option(help="Modes to compare; repeatable. All if absent.")
     ] = None,
+    calibration: Calibration = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads, for a .tflite file; 1 if absent.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare the quantize modes of a model, or time one .tflite file.
+    """Compare a model's quantize modes, or time a .tflite file.
+
+    Without --calibration, modes that need typical inputs are left out where the model has none.
 
     Example: kerazoo benchmark mnist_cnn --quantize none --quantize int8
     """
     if model.endswith(".tflite"):
-        refuse("a .tflite file", {"--quantize": quantize})
+        refuse("a .tflite file", {"--quantize": quantize, "--calibration": calibration})
         rows = [_time_file(model, threads or 1)]
     else:
         refuse("models, whose files are timed with one", {"--threads": threads})
-        load_tensorflow()
-        rows = _compare(model, quantize or ["none", *kerazoo.exporters.QUANTIZE_MODES])
+        rows = _compare(model, quantize or [], calibration)
     if json:
         print_json(rows)
         return
@@ -52,24 +64,45 @@ def _time_file(path: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _compare(name: str, modes: list[str]) -> list[dict[str, Any]]:
+def _compare(name: str, asked: list[str], calibration: str | None) -> list[dict[str, Any]]:
+    """A row for each mode asked for, else for each there is data for."""
+    for mode in asked:
+        check_mode(mode)
+        if calibration is None:
+            check_own_data(name, mode)
+    files = find_files(calibration)
+    load_tensorflow()
     model = kerazoo.zoo.open_model(name)
-    rows = []
+    samples = read_samples(files, model)
+    modes = asked or ["none", *QUANTIZE_MODES]
+    # Those that need samples come first: that there are none is said before the rest is measured.
+    calibrated = [mode for mode in modes if mode in CALIBRATED_MODES]
+    try:
+        rows = {mode: _measure(model, mode, samples) for mode in calibrated}
+    except DataError as error:
+        if asked:
+            raise
+        notice(f"{', '.join(calibrated)} are left out: {error}")
+        modes, rows = [mode for mode in modes if mode not in calibrated], {}
+    rows |= {mode: _measure(model, mode, samples) for mode in modes if mode not in rows}
+    return [rows[mode] for mode in modes]
+
+
+def _measure(model: Any, mode: str, samples: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        for mode in modes:
-            report = kerazoo.export(
-                model, Path(folder) / f"{mode}.tflite", quantize=None if mode == "none" else mode
-            )
-            assert report.latency_us is not None  # verified .tflite files are timed
-            rows.append(
-                {
-                    "quantize": mode,
-                    "size_bytes": report.size_bytes,
-                    "agreement": report.agreement,
-                    "integer_only": report.integer_only,
-                    "median_us": report.latency_us.median,
-                    "p95_us": report.latency_us.p95,
-                    "threads": report.latency_us.threads,
-                }
-            )
-    return rows
+        report = kerazoo.export(
+            model,
+            Path(folder) / f"{mode}.tflite",
+            quantize=None if mode == "none" else mode,
+            calibration=samples,
+        )
+    assert report.latency_us is not None  # verified .tflite files are timed
+    return {
+        "quantize": mode,
+        "size_bytes": report.size_bytes,
+        "agreement": report.agreement,
+        "integer_only": report.integer_only,
+        "median_us": report.latency_us.median,
+        "p95_us": report.latency_us.p95,
+        "threads": report.latency_us.threads,
+    }

@@ -30,7 +30,7 @@ def cluster(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune a model whose kernels hold few distinct values, and write it as a file.
+    """Fine-tune with few distinct weights; write a file.
 
     Example: kerazoo cluster mnist_cnn digits.tflite --clusters 16 --epochs 2
     """

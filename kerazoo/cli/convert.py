@@ -40,13 +40,20 @@ def convert(
     verify: Annotated[bool, typer.Option(help="Prove the outputs equal, with tf_keras.")] = True,
     json: Json = False,
 ) -> None:
-    """Make an older model one of Keras 3, without running its code, and prove it equal.
+    """Make an older model one of Keras 3, and prove it equal.
+
+    None of its code is run.
 
     Example: kerazoo convert old_model.h5 new_model.keras
     """
     suffix = Path(target).suffix
     if suffix not in (".keras", ".h5"):
         raise ConfigError(f"The target ends in .keras (Keras 3) or .h5 (Keras 2): {target!r}.")
+    if suffix == ".keras" and source in kerazoo.list_models() and not Path(source).exists():
+        raise ConfigError(
+            f"{source!r} is a model of the zoo, of Keras 3 already. To make it one of Keras 2, end "
+            f"the target in .h5; to save it as it is, use `kerazoo export {source} {target}`."
+        )
     if suffix == ".h5" and (model or map_ or compare):
         raise ConfigError("--model, --map and --compare go with a .keras target only.")
     load_tensorflow()

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kerazoo
+from kerazoo.atomic import make_folder
 from kerazoo.cli.output import Json, print_json
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.errors import DataError
@@ -24,11 +25,12 @@ def demo(
     output_dir: Annotated[str, typer.Option(help="Where files are written.")] = "kerazoo-demo",
     json: Json = False,
 ) -> None:
-    """From a name to a checked TFLite file: fetch, evaluate, train, export, compare.
+    """Show the whole path in a minute, from a name to a TFLite file.
 
     Example: kerazoo demo
     """
     console = Console(stderr=json, highlight=False, soft_wrap=True)
+    make_folder(output_dir)  # a minute before the first file is written there
     load_tensorflow()
     started = time.perf_counter()
     with _step(console, f'kerazoo.get("{MODEL}")'):

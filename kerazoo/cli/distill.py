@@ -54,7 +54,7 @@ def distill(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Train a student as its recipe says, on the labels and on a teacher's outputs.
+    """Train a student on the labels and a teacher's outputs.
 
     Example: kerazoo distill mnist_mlp --teacher mnist_cnn --epochs 10
     """

@@ -8,7 +8,7 @@ from kerazoo.cli.startup import load_tensorflow
 
 
 def doctor(json: Json = False) -> None:
-    """Show versions, devices, instruction sets, data, and what each extra lacks.
+    """Show versions, devices, data, and what each extra lacks.
 
     Example: kerazoo doctor
     """

@@ -10,10 +10,15 @@ import typer
 from rich.console import Console
 
 import kerazoo
-from kerazoo.cli.output import parse_overrides, print_json
+from kerazoo.cli.output import not_empty, parse_overrides, print_json
 
 Target = Annotated[
-    str, typer.Argument(metavar="PATH", help=".tflite, .onnx, .keras, or a SavedModel's folder.")
+    str,
+    typer.Argument(
+        metavar="PATH",
+        help=".tflite, .onnx, .keras, or a SavedModel's folder.",
+        callback=not_empty,
+    ),
 ]
 LearningRate = Annotated[
     float | None, typer.Option(help="Peak of the fine-tuning; absent: a tenth of the recipe's.")

@@ -26,13 +26,14 @@ def graph(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show a model's dataflow graph in inference, and what TensorFlow's optimizer changes.
+    """Show a model's dataflow graph, before or after the optimizer.
 
     Example: kerazoo graph mnist_cnn --output graph.svg
     """
     if output is not None and Path(output).suffix not in kerazoo.inspect.GRAPH_FORMATS:
         raise ConfigError(
-            f"--output ends in {', '.join(kerazoo.inspect.GRAPH_FORMATS)}. Received: {output!r}."
+            f"--output must end in {', '.join(kerazoo.inspect.GRAPH_FORMATS)}. "
+            f"Received: {output!r}."
         )
     load_tensorflow()
     found = kerazoo.inspect.graph(kerazoo.zoo.open_model(model))

@@ -14,7 +14,7 @@ from kerazoo.zoo import card_words
 def info(
     name: Annotated[str, typer.Argument(help="A model of `kerazoo list`.")], json: Json = False
 ) -> None:
-    """Show a model's card: task, data, measured figures, licence, limits.
+    """Show a model's card: data, figures, licence, limits.
 
     Example: kerazoo info mnist_cnn
     """

@@ -50,9 +50,10 @@ def launch(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Train one model in several processes, ended and restarted together.
+    """Train one model in several processes, restarted together.
 
-    Exit code: that of the worker that failed first; 75 if all hung; 130 after Ctrl-C.
+    They end together as well. Exit code: that of the worker that failed first; 75 if all hung; 130
+    after Ctrl-C.
 
     Example: kerazoo launch --workers 2 --restarts 3 -- train mnist_cnn --epochs 3
     """
@@ -68,6 +69,8 @@ def launch(
         options = {f"--{name.replace('_', '-')}": each for name, each in on_this_machine.items()}
         refuse("--hosts, where each host starts one worker", options)
         names = [host.strip() for host in hosts.split(",")]
+        if any(len(name.split()) > 1 for name in names):
+            raise ConfigError(f"--hosts takes names with commas, such as a,b. Received: {hosts!r}.")
         _tell_hosts(command, names, port=port or 12_000, output_dir=output_dir, json=json)
         return 0
     if output_dir is not None or port is not None or json:

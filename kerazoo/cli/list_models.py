@@ -8,6 +8,7 @@ import typer
 
 import kerazoo
 from kerazoo.cli.output import Json, print_json, print_table
+from kerazoo.notices import notice
 
 
 def list_models(
@@ -28,6 +29,13 @@ def list_models(
     ]
     if json:
         print_json([card.to_dict() for card in cards])
+        return
+    if not cards:
+        wider = (f"{pattern}*", f"*{pattern}*")
+        found = [w for w in wider if kerazoo.list_models(w, task=task, pretrained=pretrained)]
+        hint = f" Try {found[0]!r}." if found else ""
+        filtered = "" if task is None and pretrained is None else " and the options"
+        notice(f"No model matches {pattern!r}{filtered}.{hint}")
         return
     print_table(
         [(c.name, c.task, "yes" if c.pretrained else "no", c.summary) for c in cards],

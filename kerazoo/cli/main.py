@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+import kerazoo
 from kerazoo.cli import (
     benchmark,
     cluster,
@@ -38,16 +40,40 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kerazoo {kerazoo.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
 app.command("list")(list_models.list_models)
 app.command("info")(info.info)
 app.command("train")(train.train)
-app.command("fine-tune")(fine_tune.fine_tune)
+app.command("fine-tune", short_help="Train a network on images of your own, and export it.")(
+    fine_tune.fine_tune
+)
 app.command("distill")(distill.distill)
 app.command("quantize")(quantize.quantize)
 app.command("prune")(prune.prune)
 app.command("cluster")(cluster.cluster)
 app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
+app.command("predict", short_help="Predict from images, .wav files, texts or .npy arrays.")(
+    predict.predict
+)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("benchmark")(benchmark.benchmark)
@@ -85,7 +111,9 @@ def main() -> None:
             raise
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "kerazoo"
-        sys.exit(_fail(f"{error.format_message()} See `{command} --help`."))
+        text = error.format_message().rstrip()
+        end = "" if text.endswith((".", "?", "!")) else "."
+        sys.exit(_fail(f"{text}{end} See `{command} --help`."))
     sys.exit(code or 0)
 
 

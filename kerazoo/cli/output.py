@@ -20,6 +20,13 @@ Set = Annotated[
 ]
 
 
+def not_empty(path: str) -> str:
+    """The same, of an argument; raise `ConfigError` for "", which Python takes for this folder."""
+    if not path:
+        raise ConfigError("A path is empty. Name a file or a folder.")
+    return path
+
+
 def print_json(value: Any) -> None:
     """`value` as JSON on stdout."""
     typer.echo(json.dumps(value, indent=2))

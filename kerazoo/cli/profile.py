@@ -16,7 +16,7 @@ def profile(
     batch_size: Annotated[int, typer.Option(min=1, help="Samples at once.")] = 1,
     json: Json = False,
 ) -> None:
-    """Show what a model costs in inference: parameters, FLOPs, activation memory, per layer.
+    """Show parameters, FLOPs and activation memory of each layer.
 
     Example: kerazoo profile mnist_cnn --batch-size 32
     """

@@ -10,6 +10,7 @@ from kerazoo.cli.fine_tuning import LearningRate, Skip, Target, compress_and_exp
 from kerazoo.cli.output import Json, Set
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.cli.training_options import BatchSize, Epochs, NameOrConfig, Precision, Resume, Seed
+from kerazoo.errors import ConfigError
 
 
 def prune(
@@ -43,11 +44,15 @@ def prune(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune a model while its smallest weights become zeros, and write it as a file.
+    """Fine-tune while small weights become zeros; write a file.
 
     Example: kerazoo prune mnist_cnn digits.tflite --sparsity 0.8 --epochs 4
     """
+    _check_fraction("sparsity", sparsity)
+    _check_fraction("flops", flops)
     load_tensorflow()
+    if sparsity is not None:
+        _check_pattern(pattern, sparsity)
     compress_and_export(
         name_or_config,
         path,
@@ -69,3 +74,23 @@ def prune(
         resume=resume,
         seed=seed,
     )
+
+
+def _check_fraction(field: str, value: float | None) -> None:
+    if value is not None and not 0 < value < 1:
+        raise ConfigError(
+            f"--{field} (prune.{field}) is a fraction between 0 and 1, such as 0.8. "
+            f"Received: {value:g}."
+        )
+
+
+def _check_pattern(pattern: str, sparsity: float) -> None:
+    """Raise `ConfigError` if the pattern is one that leaves another share of the weights."""
+    from kerazoo.compress._pruning_pattern import PruningPattern
+
+    fixed = PruningPattern(pattern).sparsity if ":" in pattern else None
+    if fixed is not None and abs(fixed - sparsity) > 1e-9:
+        raise ConfigError(
+            f"--pattern {pattern} makes the sparsity {fixed:g}. Received: --sparsity "
+            f"{sparsity:g}. Leave it out."
+        )

@@ -49,7 +49,7 @@ def quantize(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune a model with the rounding of its integer file, and write that file.
+    """Fine-tune with the rounding of an integer file; write it.
 
     Example: kerazoo quantize mnist_cnn digits.tflite --scheme int8 --epochs 2
     """
@@ -92,10 +92,11 @@ def _refuse_training(*given: object, precision: str, resume: bool) -> None:
 def _post_training(
     name: str, path: str, scheme: str, skip: list[str], limit: float | None, *, json: bool
 ) -> None:
-    if name.endswith(".yaml"):
+    if name.endswith((".yaml", ".yml", ".keras")):
         raise ConfigError(
             f"--post-training takes published weights, which a model of the zoo has: give its "
-            f"name. Received: {name!r}."
+            f"name. A .keras file goes with `kerazoo export FILE PATH --quantize int8 "
+            f"--calibration FOLDER`. Received: {name!r}."
         )
     config, model = find_config(name), kerazoo.get(name)
     if limit is not None:

@@ -35,7 +35,9 @@ def train(
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Train a model as its recipe says; Ctrl-C leaves a run that the same command continues.
+    """Train a model as its recipe says.
+
+    Ctrl-C leaves a run that the same command continues.
 
     Example: kerazoo train mnist_cnn --epochs 3 --output-dir runs/quick --set data.augment=null
     """

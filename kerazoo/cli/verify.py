@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import kerazoo
-from kerazoo.cli.output import Json, print_json
+from kerazoo.cli.output import Json, not_empty, print_json
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="A model file, an archive, or a folder of them.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="A model file, an archive, or a folder of them.", callback=not_empty),
+    ],
     json: Json = False,
 ) -> None:
     """Say what in a model file could do harm, without loading it.

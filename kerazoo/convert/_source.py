@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from kerazoo.convert._hdf5 import open_hdf5, read_json, read_text
 from kerazoo.convert._keras2_original import keras2_original
 from kerazoo.convert._saved_arrays import (
@@ -59,9 +61,17 @@ def open_source(path_or_model: Any) -> Source:
     if not path.is_file():
         raise ConversionError(
             f"{str(path)!r} is not there, or is a folder without a saved_model.pb. Expected: a .h5 "
-            "or .keras file, a SavedModel's folder, or a tf_keras model."
+            "or .keras file, a SavedModel's folder, or a tf_keras model; `kerazoo convert --model` "
+            "also takes a checkpoint by its prefix, beside which PREFIX.index must be."
         )
-    return _keras_archive(path) if zipfile.is_zipfile(path) else _h5(path)
+    if zipfile.is_zipfile(path):
+        return _keras_archive(path)
+    if path.suffix == ".keras" and not h5py.is_hdf5(path):  # both are Keras 2's under this name
+        raise ConversionError(
+            f"{path.name} is neither a zip archive, as .keras files are, nor an HDF5 file: it is "
+            "damaged, or something else."
+        )
+    return _h5(path)
 
 
 def _h5(path: Path) -> Source:

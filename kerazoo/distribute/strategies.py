@@ -133,7 +133,10 @@ def _on_this_machine(
     else:
         wanted = names
     if kind == "mirrored" and not wanted:
-        raise DataError(f"No GPU to mirror on. Available: {available()}. Pass `devices=`.")
+        raise DataError(
+            f"No GPU to mirror on. Available: {available()}. Name `devices`, such as "
+            f"['CPU:0', 'CPU:1'], in a command by --set 'distribution.devices=[CPU:0, CPU:1]'."
+        )
     if kind in ("cpu", "gpu") and [name for name, _ in wanted] != [kind.upper()]:
         raise ConfigError(f"{kind!r} is one {kind.upper()}. Received: devices={names}.")
     for name, number in wanted:

@@ -46,7 +46,8 @@ def choose_samples(
         if found is None and needed:
             raise DataError(
                 f"quantize={quantize!r} needs `calibration`: a few hundred typical inputs of the "
-                "model, as one array per input or a tf.data.Dataset."
+                "model, as one array per input or a tf.data.Dataset; in a command --calibration, a "
+                "folder of images or a .npy file."
             )
         if found is None:
             samples = _examples(card, interface)

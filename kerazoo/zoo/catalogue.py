@@ -64,7 +64,8 @@ def of_data(config: AnyConfig) -> ZooConfig:
         return config
     raise ConfigError(
         f"{config.name!r} learns in an environment, not from data: use kerazoo.rl.train, "
-        f"kerazoo.rl.evaluate and kerazoo.rl.export."
+        f"kerazoo.rl.evaluate and kerazoo.rl.export, or the commands `kerazoo train`, `evaluate` "
+        f"and `export`. What compresses, distills or predicts takes no agents."
     )
 
 
@@ -72,9 +73,18 @@ def find_or_read(name_or_config: str | os.PathLike[str] | AnyConfig) -> AnyConfi
     """A config as it is, the one in a .yaml file, or the one of a name. Raises as `find_config`."""
     if not isinstance(name_or_config, str | os.PathLike):
         return name_or_config
-    if str(name_or_config).endswith(".yaml"):
-        return read_config(Path(name_or_config))
-    return find_any_config(str(name_or_config))
+    text = str(name_or_config)
+    if text.endswith(".yaml"):
+        return read_config(Path(text))
+    if text.endswith(".yml"):
+        raise ConfigError(f"A config's file ends in .yaml. Rename {text!r}.")
+    if text.endswith((".keras", ".h5", ".tflite")):
+        raise ConfigError(
+            f"{text!r} is a model's file, and this takes a model of the zoo by name, or a config "
+            f"in a .yaml file. A .keras file's model is quantized by `kerazoo export FILE PATH "
+            f"--quantize int8 --calibration FOLDER`, and compressed by kerazoo.compress."
+        )
+    return find_any_config(text)
 
 
 def find_any_config(name: str) -> AnyConfig:
@@ -95,6 +105,25 @@ def add_config(path: str | os.PathLike[str]) -> list[str]:
 
     Raises:
         ConfigError: a file is wrong, or a name is taken; then none is added.
+
+    >>> import kerazoo
+    >>> from pathlib import Path
+    >>> _ = Path("my_net.yaml").write_text('''
+    ... name: my_net
+    ... task: regression
+    ... summary: One hidden layer for the diabetes data.
+    ... model: {builder: mlp, arguments: {input_shape: [10], num_classes: 1, hidden_units: [8]}}
+    ... data: {dataset: diabetes, batch_size: 32}
+    ... training:
+    ...   epochs: 10
+    ...   optimizer: {name: adam, learning_rate: 1.0e-3}
+    ...   loss: {name: mean_squared_error}
+    ... card: {license: CC0-1.0, limits: An example.}
+    ... ''')
+    >>> kerazoo.add_config("my_net.yaml")
+    ['my_net']
+    >>> kerazoo.get("my_net").output_shape
+    (None, 1)
     """
     path = Path(path).resolve()
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]

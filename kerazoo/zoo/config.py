@@ -16,7 +16,7 @@ from kerazoo.datasets.augment import Augment
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 Fraction = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 QuantizeMode = Literal["float16", "dynamic", "int8", "int8_io", "int16x8"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]

@@ -1,13 +1,13 @@
 """Reading, overriding and writing zoo configs.
 
 An unknown field is refused with the file, the field's path and the nearest valid name; a wrong type
-or range with the file and the path.
+or range with the file and the path, a wrong word with all that are right.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,10 +15,11 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from kerazoo.errors import ConfigError, nearest
+from kerazoo.errors import ConfigError
 from kerazoo.tasks.registry import misspelled
 from kerazoo.zoo.agent_config import AgentConfig, AnyConfig
 from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config_fields import choices, right_name, unknown_fields
 from kerazoo.zoo.yaml_reader import plain_scalar, read_yaml
 
 Config = TypeVar("Config", bound=AnyConfig)
@@ -37,15 +38,18 @@ def to_config(data: dict[str, Any], *, source: str) -> AnyConfig:
     """Plain data, checked and typed; `source` is what error messages call it."""
     kind: type[AgentConfig] | type[ZooConfig]
     kind = AgentConfig if "reinforcement" in data else ZooConfig
-    for path, name, known in _unknown_fields(data, inspect.type_info(kind), ""):
-        close = nearest(name, known)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+    fields = inspect.type_info(kind)
+    for path, name, known in unknown_fields(data, fields):
+        hint = right_name(str(name), known, fields)
         raise ConfigError(f"{source}: unknown field {path!r}. {hint}")
     try:
         config = msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`$.", "`").replace(" - at `", " at field `")
-        raise ConfigError(f"{source}: {text}.") from error
+        text, _, path = str(error).replace("`$.", "`").partition(" - at `")
+        right = choices(fields, path.rstrip("`")) if text.startswith("Invalid enum value") else []
+        where = f" at field `{path}" if path else ""
+        hint = f" Known: {', '.join(right)}." if right else ""
+        raise ConfigError(f"{source}: {text}{where}.{hint}") from error
     if close_task := misspelled(config.task):
         raise ConfigError(f"{source}: unknown task {config.task!r}. Did you mean {close_task!r}?")
     return config
@@ -67,10 +71,11 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
         for depth, key in enumerate(parents):
             if not isinstance(section, dict) or key not in section:
                 known = section if isinstance(section, dict) else ()
-                close = nearest(key, known)
-                hint = f" Did you mean {close[0]!r}?" if close else ""
+                hint = right_name(key, known, inspect.type_info(type(config)))
                 where = ".".join(parents[: depth + 1])
-                raise ConfigError(f"{config.name}: cannot set {path!r}: no field {where!r}.{hint}")
+                raise ConfigError(
+                    f"{config.name}: cannot set {path!r}: no field {where!r}. {hint}".rstrip()
+                )
             if section[key] is None:  # a section that was left out
                 section[key] = {}
             section = section[key]
@@ -80,7 +85,7 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
                 f"{section!r}, not a section. Set it as a whole."
             )
         section[leaf] = value.tolist() if hasattr(value, "tolist") else value  # NumPy's numbers
-    changed = to_config(data, source=f"{config.name} with {', '.join(overrides)} set")
+    changed = to_config(data, source=f"{config.name}, as changed")
     return cast(Config, changed)  # of the same kind: no override adds or takes `reinforcement`
 
 
@@ -114,34 +119,3 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(float, _represent_float)
 _Dumper.add_representer(str, _represent_text)
 _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
-
-
-def _unknown_fields(
-    data: Any, kind: inspect.Type, path: str
-) -> Iterator[tuple[str, str, list[str]]]:
-    """(path, name, known names) of every field of `data` that `kind` does not have."""
-    if isinstance(kind, inspect.UnionType):
-        kind = _meant(data, kind)
-    if isinstance(kind, inspect.DictType) and isinstance(data, dict):
-        for key, value in data.items():
-            yield from _unknown_fields(value, kind.value_type, f"{path}{key}.")
-    if isinstance(kind, inspect.ListType) and isinstance(data, list):
-        for number, item in enumerate(data):
-            yield from _unknown_fields(item, kind.item_type, f"{path[:-1]}[{number}].")
-    if isinstance(kind, inspect.StructType) and isinstance(data, dict):
-        fields = {field.encode_name: field.type for field in kind.fields}
-        known = [*fields, *([kind.tag_field] if kind.tag_field else [])]
-        for key, value in data.items():
-            if key not in known:
-                yield f"{path}{key}", key, known
-            elif key in fields:
-                yield from _unknown_fields(value, fields[key], f"{path}{key}.")
-
-
-def _meant(data: Any, union: inspect.UnionType) -> inspect.Type:
-    """The struct of a union that `data` names by its tag; without one, the first struct."""
-    structs = [kind for kind in union.types if isinstance(kind, inspect.StructType)]
-    for struct in structs:
-        if isinstance(data, dict) and struct.tag_field and data.get(struct.tag_field) == struct.tag:
-            return struct
-    return structs[0] if structs else union

@@ -156,7 +156,7 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("distill", "mnist_mlp", "--teacher", "mnist_cn"): "Did you mean 'mnist_cnn'",
         ("distill", "mnist_mlp"): "--teacher",
         ("evaluate", "mnist_mlp", "--dataset", "minst"): "Did you mean 'mnist'",
-        ("predict", "mnist_mlp", str(text)): "is no PNG, JPEG, GIF or BMP image",
+        ("predict", "mnist_mlp", str(text)): "is no PNG, JPEG, GIF, BMP or WebP image",
         ("predict", "mnist_mlp", "none.png"): "Cannot read 'none.png'",
         ("predict", "linear_regression", str(text)): "pass a .npy file",
         ("export", "mnist_mlp", "x.tflite", "--quantize", "int9"): "'int8'",

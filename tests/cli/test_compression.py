@@ -83,6 +83,16 @@ def test_errors_are_one_line(run):
         ("quantize", "mnist_mlp", "x.tflite", "--max-accuracy-drop", "0.1"): "--post-training",
         ("prune", "mnist_mlp", "x.tflite", "--sparsity", "2"): "prune.sparsity",
         ("cluster", "mnist_mlp", "x.tflite", "--clusters", "1"): "cluster.clusters",
+        (*("prune", "mnist_mlp", "x.tflite"), *("--pattern", "2:4", "--sparsity", "0.7")): (
+            "--pattern 2:4 makes the sparsity 0.5. Received: --sparsity 0.7"
+        ),
+        ("quantize", "mine.keras", "x.tflite"): "compressed by kerazoo.compress",
+        ("quantize", "mine.keras", "x.tflite", "--post-training"): "--calibration FOLDER",
+        (
+            "quantize",
+            "dqn_cartpole",
+            "x.tflite",
+        ): "compresses, distills or predicts takes no agents",
         ("prune", "mnist_mpl", "x.tflite"): "Did you mean 'mnist_mlp'",
         ("prune", "mnist_mlp", "x.tflit"): "must end in .tflite",
         ("cluster", "mnist_mlp", "here"): "not empty and holds no SavedModel",
@@ -99,4 +109,5 @@ def test_errors_are_one_line(run):
         assert code == 2
         assert text in err
         assert err.strip().count("\n") == 0
+        assert "learning_rate" not in err  # which none of these commands names
     assert not Path("runs").exists()  # all of it is said before anything is trained

@@ -53,7 +53,9 @@ def test_errors_are_one_line(run, small, tmp_path):
     keras.Model(words, keras.layers.Embedding(5, 2)(words)).save(tmp_path / "open.keras")
     (tmp_path / "file").touch()
     cases = {
-        ("graph", small, "--output", "graph.png"): "--output ends in .svg, .dot, .txt",
+        ("graph", small, "--output", "graph.png"): "--output must end in .svg, .dot, .txt",
+        ("graph", "x.tflite"): "`evaluate` and `benchmark`",
+        ("profile", "x.tflite"): "`evaluate` and `benchmark`",
         ("graph", "mnist_cn"): "Did you mean 'mnist_cnn'",
         ("graph", tmp_path / "none.keras"): "No model file",
         ("graph", small, "--output", tmp_path / "file" / "graph.svg"): "Cannot create the folder",

@@ -194,7 +194,7 @@ def test_keras_3_files_and_others_are_told_apart(tmp_path):
     model.save(tmp_path / "three.keras")
     with pytest.raises(ConversionError, match="was written by Keras 3.*needs no conversion"):
         convert(tmp_path / "three.keras")
-    with pytest.raises(ConversionError, match="is not there, or is a folder without"):
+    with pytest.raises(ConversionError, match="is not there, or is a folder without.*PREFIX.index"):
         convert(tmp_path)
     with pytest.raises(ConversionError, match="A path or a tf_keras model is expected"):
         convert(model)

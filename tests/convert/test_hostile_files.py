@@ -107,6 +107,9 @@ def test_damage(old, tmp_path):
         path = tmp_path / f"{name}.h5"
         path.write_bytes(part)
         assert "is not an HDF5 file, or it is damaged" in refusal(path)
+    (tmp_path / "text.keras").write_bytes(b"neither")
+    said = "is neither a zip archive, as .keras files are, nor an HDF5 file"
+    assert said in refusal(tmp_path / "text.keras")
 
 
 @pytest.mark.parametrize(

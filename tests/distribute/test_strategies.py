@@ -260,6 +260,12 @@ def test_a_tpu_that_hangs_is_given_up(stand_in, monkeypatch):
 
 
 @needs_no_gpu
+def test_without_gpus_to_mirror_on_the_argument_and_the_option_are_named():
+    with pytest.raises(DataError, match=r"Name `devices`.* --set 'distribution\.devices=\[CPU:0"):
+        strategy("mirrored")
+
+
+@needs_no_gpu
 def test_this_machine_has_no_tpu_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(strategies, "find_tpu", lambda: None)
     with pytest.raises(DataError, match="Nothing says where a TPU is"):

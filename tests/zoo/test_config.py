@@ -102,6 +102,8 @@ def test_an_unknown_field_inside_a_schedule_is_refused():
         ("data.augment.rotate", 181),
         ("data.augment.shift", "far"),
         ("training.epochs", -1),
+        ("training.epochs", 2**31),
+        ("training.epochs", 10**20),
         ("training.seed", 2**31),
         ("training.ema", 1.0),
         ("training.metrics", "accuracy"),
@@ -165,6 +167,11 @@ def test_overrides_change_a_copy():
         ("training.epoch", 1, ["training.epoch", "Did you mean 'epochs'?"]),
         ("training.optimizer.learning_rate.peak", 1.0, ["learning_rate", "0.1", "as a whole"]),
         ("training.epochs", "many", ["training.epochs"]),
+        ("epochs", 1, ["Did you mean 'training.epochs'?"]),
+        ("epoch", 1, ["Did you mean 'training.epochs'?"]),
+        ("training.batch_size", 1, ["Did you mean 'data.batch_size'?"]),
+        ("early_stopping.patience", 1, ["Did you mean 'training.early_stopping'?"]),
+        ("momentum", 0.9, ["Did you mean 'training.optimizer.momentum'?"]),
         ("", 1, ["unknown field"]),
     ],
 )
@@ -175,6 +182,31 @@ def test_a_bad_override_is_refused(path, value, words):
     assert str(error.value).startswith("net")
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("distribution.precision", "auto, float32, mixed_bfloat16, mixed_float16"),
+        ("distribution.xla", "auto, true, false"),
+        ("distribution.steps_per_execution", "auto, a whole number"),
+        ("data.augment.targets", "labels, mask, boxes"),
+        ("export.tflite.quantize", "dynamic, float16, int16x8, int8, int8_io, null"),
+    ],
+)
+def test_a_wrong_word_gets_all_that_are_right(path, known):
+    with pytest.raises(ConfigError) as error:
+        to_config(changed(path, "zebra"), source="net.yaml")
+    words = str(error.value).partition(" Known: ")[2].rstrip(".").split(", ")
+    assert sorted(words) == sorted(known.split(", "))
+
+
+def test_a_message_names_no_field_that_is_right():
+    config = to_config(SMALLEST, source="net.yaml")
+    with pytest.raises(ConfigError) as error:
+        with_overrides(config, {"training.seed": 1, "data.validation": 3})
+    message = "net, as changed: Expected `float` <= 0.5 at field `data.validation`."
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("name", list_models())
