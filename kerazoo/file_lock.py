@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)  # the last: NFS, read-only
 
 
 @contextlib.contextmanager
@@ -63,8 +63,10 @@ def _is_ours(descriptor: int) -> bool:
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # a shared folder, where another user made it: to lock, reading will do
-        return os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)  # another user's, in a shared folder; reading will do
 
 
 def _acquire(descriptor: int) -> None:

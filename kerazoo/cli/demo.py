@@ -1,4 +1,4 @@
-"""`kerazoo demo`: the whole path in a minute, on real digits, without a network."""
+"""`kerazoo demo`: the whole path in two minutes, on real digits, without a network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demo(
     output_dir: Annotated[str, typer.Option(help="Where files are written.")] = "kerazoo-demo",
     json: Json = False,
 ) -> None:
-    """Show the whole path in a minute, from a name to a TFLite file.
+    """Go from a name to a TFLite file in two minutes.
 
     Example: kerazoo demo
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,7 +39,8 @@ def evaluate(
         metrics = kerazoo.rl.evaluate(model, episodes=100 if episodes is None else episodes)
     else:
         refuse("models that learn from data", {"--episodes": episodes})
-        if dataset is not None and dataset not in kerazoo.datasets.list_datasets():
+        known = kerazoo.datasets.list_datasets()
+        if dataset is not None and dataset not in known and Path(dataset).is_dir():
             refuse("a folder of images", {"--split": split})
         metrics = kerazoo.evaluate(model, dataset, split=split or "test", batch_size=batch_size)
     if json:

@@ -18,6 +18,7 @@ from kerazoo.cli.export_options import (
 )
 from kerazoo.cli.output import Json, not_empty, print_json
 from kerazoo.cli.startup import load_tensorflow
+from kerazoo.labels_file import labels_beside
 from kerazoo.zoo import open_model
 
 
@@ -65,9 +66,15 @@ def export(
             quantize=quantize,
             calibration=read_samples(files, opened),
             batch=batch,
+            labels=_labels(model, path) if files else None,
             verify=verify,
         )
     if json:
         print_json(report.to_dict())
     else:
         Console(highlight=False).print(report)
+
+
+def _labels(model: str, path: str) -> list[str] | None:
+    """What `kerazoo.export` finds beside a file, where it is given the model in it."""
+    return labels_beside(model) if path.endswith(".tflite") else None

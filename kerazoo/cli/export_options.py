@@ -63,7 +63,8 @@ def find_files(calibration: str | None) -> list[Path]:
             f"--calibration must be a folder of images ({', '.join(SUFFIXES)}) or a .npy file. "
             f"Received: {calibration!r}."
         )
-    return files[:: -(-len(files) // _MOST_IMAGES)]
+    count = min(len(files), _MOST_IMAGES)
+    return [files[number * len(files) // count] for number in range(count)]
 
 
 def read_samples(files: list[Path], model: Any) -> np.ndarray | None:
@@ -77,4 +78,6 @@ def read_samples(files: list[Path], model: Any) -> np.ndarray | None:
     if files[0].suffix == ".npy":
         return read_array(files[0])
     shape = tuple(model.input_shape[1:])
-    return np.stack([read_image(file, shape) for file in files])
+    images = np.stack([read_image(file, shape) for file in files])
+    dtype = model.inputs[0].dtype
+    return np.rint(images).astype(dtype) if "int" in dtype else images

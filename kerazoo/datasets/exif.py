@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_START, _APP1, _SCAN = b"\xff\xd8", 0xE1, 0xDA
+START = b"\xff\xd8"
+"""Of every JPEG file."""
+_APP1, _SCAN = 0xE1, 0xDA
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 
@@ -44,9 +46,9 @@ def upright(image: tf.Tensor, orientation: Any) -> tf.Tensor:
 
 def _exif(content: bytes) -> bytes | None:
     """What stands in the file's Exif segment: a small TIFF file. None if there is none."""
-    if not content.startswith(_START):
+    if not content.startswith(START):
         return None
-    place = len(_START)
+    place = len(START)
     while True:
         marker, length = struct.unpack_from(">HH", content, place)
         if marker >> 8 != 0xFF or marker & 0xFF == _SCAN or length < 2:

@@ -75,13 +75,24 @@ def decode(content: Any) -> tf.Tensor:
 
     image = tf.io.decode_image(content, channels=3, expand_animations=False)
     image.set_shape((None, None, 3))
-    turned = tf.numpy_function(_orientation, [content], tf.int64, stateful=False)
-    return exif.upright(image, tf.reshape(turned, ()))
+    return exif.upright(image, _orientation(content))
 
 
-def _orientation(content: Any) -> int:
-    """TensorFlow gives bytes in a graph, and an array of them outside."""
-    return exif.orientation(content if isinstance(content, bytes) else content.item())
+def _orientation(content: Any) -> tf.Tensor:
+    """Python is called for JPEG files only, and with no more than the start, where Exif data is."""
+    import numpy as np
+    import tensorflow as tf
+
+    def of_jpeg(start: Any) -> Any:  # bytes in a graph, an array of them outside
+        return np.int64(exif.orientation(start if isinstance(start, bytes) else start.item()))
+
+    start = tf.strings.substr(content, 0, 2**17)
+    turned = tf.cond(
+        tf.strings.substr(content, 0, 2) == exif.START,
+        lambda: tf.numpy_function(of_jpeg, [start], tf.int64, stateful=False),
+        lambda: tf.constant(1, tf.int64),
+    )
+    return tf.reshape(turned, ())
 
 
 def read_array(path: str | os.PathLike[str]) -> np.ndarray:

@@ -101,10 +101,10 @@ def export(
     if max_accuracy_drop is not None:
         check_limit(max_accuracy_drop, quantize)
     model, card = _model_and_card(model_or_name, file_format)
-    if labels is None and file_format == "tflite":
-        labels = labels_beside(model_or_name)
     _check_backend(file_format)
-    describe(model)  # refuses what is no model before anything else looks into it
+    interface = describe(model)  # refuses what is no model before anything else looks into it
+    if labels is None and file_format == "tflite" and interface.classes != 1:
+        labels = labels_beside(model_or_name)
     if file_format != "keras":
         model = constrained(in_float32(model))
     if file_format != "tflite":

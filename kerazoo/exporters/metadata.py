@@ -7,7 +7,6 @@ entries they do not know, and the entries of the converter stay as they are.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,7 +62,7 @@ def check_labels(labels: Sequence[str] | None, classes: int | None) -> list[str]
         classes: size of the last dimension of the only output; None with several outputs.
 
     Raises:
-        DataError: not a list of texts, not as many as classes, or one of them twice.
+        DataError: not a list of texts, or not as many as classes.
     """
     if labels is None:
         return None
@@ -75,11 +74,6 @@ def check_labels(labels: Sequence[str] | None, classes: int | None) -> list[str]
         raise DataError(
             f"`labels` must hold one text for each of the {classes} classes of the output. "
             f"Received: {len(labels)}."
-        )
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"`labels` must give each class a text of its own. Received: {twice[0]!r} twice."
         )
     return list(labels)
 

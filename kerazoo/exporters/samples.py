@@ -16,6 +16,9 @@ OPEN_SIZE = 16
 Range = tuple[int | None, str]
 """What whole numbers from 0 on stay below, None for a normal distribution; and that in words."""
 
+_SAME_VALUES = {"Cast", "Reshape", "Flatten", "Identity", "Squeeze", "ExpandDims"}
+"""Operations behind which indices are still indices."""
+
 PIXELS: Range = 256, "pixels 0..255"
 NORMAL: Range = None, "normal, mean 0, standard deviation 1"
 
@@ -37,12 +40,14 @@ def random_samples(model: Any, interface: Interface, count: int) -> tuple[Sample
 
 
 def _ranges(model: Any, inputs: Sequence[Port]) -> list[Range]:
-    fewest = _fewest_indices(model)
-    indices = _below(fewest or 2)
+    indices = _below(_fewest_indices(model) or 2)
+    read_as_floats = _fewest_indices(model, are_inputs=True)
     if _scales_pixels_down(model):
         floats = PIXELS
+    elif read_as_floats and all(map(_is_float, inputs)):
+        floats = _below(read_as_floats)
     else:
-        floats = indices if fewest and all(map(_is_float, inputs)) else NORMAL
+        floats = NORMAL
     special = {"uint8": PIXELS, "bool": _below(2)}
     return [floats if _is_float(port) else special.get(port.dtype, indices) for port in inputs]
 
@@ -69,13 +74,27 @@ def _scales_pixels_down(model: Any) -> bool:
     )
 
 
-def _fewest_indices(model: Any) -> int | None:
-    """Of the smallest embedding; None where there is none."""
+def _fewest_indices(model: Any, *, are_inputs: bool = False) -> int | None:
+    """Of the smallest embedding; None where there is none. `are_inputs`: of those that read what
+    comes in, and not, say, positions."""
     import keras
 
     sizes = [
         layer.input_dim
         for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.Embedding)
+        if isinstance(layer, keras.layers.Embedding) and (not are_inputs or _reads_an_input(layer))
     ]
     return min(sizes, default=None)
+
+
+def _reads_an_input(layer: Any) -> bool:
+    import keras
+
+    tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+    while tensors:
+        operation = tensors.pop()._keras_history.operation
+        if isinstance(operation, keras.layers.InputLayer):
+            return True
+        if type(operation).__name__ in _SAME_VALUES:
+            tensors += operation.input if isinstance(operation.input, list) else [operation.input]
+    return False

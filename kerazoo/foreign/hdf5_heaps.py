@@ -28,27 +28,31 @@ def check_heaps(file: h5py.File) -> None:
     if file.id.get_create_plist().get_sizes() != (8, 8):
         raise OSError("addresses or sizes of other than 8 bytes are not read")
     with _bytes_of(file) as content:
+        room = len(content) // _OBJECT.size  # for the objects of all heaps, which do not overlap
         place = content.find(_START)
         while place >= 0:
-            if not _is_sound(content, place):
-                raise OSError(f"the heap of texts at byte {place:,} leads nowhere")
+            for is_sound in _objects(content, place):
+                if not is_sound:
+                    raise OSError(f"the heap of texts at byte {place:,} leads nowhere")
+                room -= 1
+                if room < 0:
+                    raise OSError("the heaps of texts overlap")
             place = content.find(_START, place + 1)
 
 
-def _is_sound(content: Any, place: int) -> bool:
+def _objects(content: Any, place: int) -> Iterator[bool]:
+    """Of each object of the heap at `place`, whether what follows it can be found."""
     if place + _HEADER.size > len(content):
-        return True  # no heap, nor would HDF5 take it for one
+        return  # no heap, nor would HDF5 take it for one
     end = place + _HEADER.unpack_from(content, place)[0]
     if end > len(content):
-        return True  # the same
+        return  # the same
     place += _HEADER.size
     while place + _OBJECT.size <= end:
         number, size = _OBJECT.unpack_from(content, place)
         # Object 0 is the space that is free, its own header included.
         place += size if number == 0 else _OBJECT.size + (size + 7) // 8 * 8
-        if (number == 0 and size == 0) or place > end:
-            return False
-    return True
+        yield not (number == 0 and size == 0) and place <= end
 
 
 @contextmanager

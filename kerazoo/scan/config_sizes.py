@@ -18,7 +18,7 @@ def least_numbers(objects: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
     Returns: the numbers of all layers, and how many of them are of layers without an input shape,
         which are counted with one input and so may need any number more.
 
-    >>> dense = {"class_name": "Dense", "config": {"units": 10}}
+    >>> dense = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 10}}
     >>> least_numbers([{**dense, "build_config": {"input_shape": [None, 784]}}, dense])
     (7850, 10)
     """
@@ -54,9 +54,10 @@ def _sides(kernel: Any) -> list[int]:
 def _inputs(found: Mapping[str, Any]) -> int | None:
     """How many channels the input has; None if its shape is not saved."""
     build = found.get("build_config")
-    shapes = build if isinstance(build, dict) else {}
-    inner = shapes.get("shapes_dict")
-    shapes = {**(inner if isinstance(inner, dict) else {}), **shapes}
+    if not isinstance(build, dict) or not found.get("module"):
+        return None  # without a module Keras reads the older form, and builds from real inputs
+    shapes = build if "input_shape" in build else build.get("shapes_dict")
+    shapes = shapes if isinstance(shapes, dict) else {}
     shape = _listed(shapes.get("input_shape", shapes.get("query_shape")))
     axis = 1 if found["config"].get("data_format") == "channels_first" else -1
     return max(_size(shape[axis]), 1) if len(shape) > 1 else None

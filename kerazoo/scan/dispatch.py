@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -126,7 +127,8 @@ def _is_mac_note(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         is_note = file.read(len(_MAC_NOTE)) == _MAC_NOTE
-    return is_note and not zipfile.is_zipfile(path) and not h5py.is_hdf5(path)
+    others = (zipfile.is_zipfile, h5py.is_hdf5, tarfile.is_tarfile)
+    return is_note and not any(is_other(path) for is_other in others)
 
 
 def _look(place: Place) -> Iterator[Finding]:

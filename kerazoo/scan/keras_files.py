@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
 
 from kerazoo.errors import DataError
 from kerazoo.scan import folders, hdf5_files, keras_config, numpy_files
@@ -12,6 +14,9 @@ from kerazoo.scan.scan_report import Finding
 
 _PARTS = ("config.json", "metadata.json", "model.weights.", "model_", "assets/")
 """How the names of members start that Keras writes."""
+_LARGE = 1 << 20
+_NAMES_AN_OBJECT = (b"class_name", rb"\u00", b"\0")
+"""The key of every object; how it may be spelled else; and what UTF-16 has in it."""
 
 
 def scan(place: Place) -> Iterator[Finding]:
@@ -29,8 +34,21 @@ def scan_json(place: Place) -> Iterator[Finding]:
     Raises:
         DataError: it is no JSON.
     """
-    text = place.path.read_bytes() if place.path.stat().st_size <= keras_config.LARGEST else b""
+    size = place.path.stat().st_size
+    if size > _LARGE and not _may_name_an_object(place.path):
+        return
+    text = place.path.read_bytes() if size <= keras_config.LARGEST else b""
     yield from keras_config.scan(keras_config.parse(text, place, ""), place, "")
+
+
+def _may_name_an_object(path: Path) -> bool:
+    """Whether Keras could make anything of the JSON: vocabularies and labels of images are large
+    too, and are not for Keras."""
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return any(content.find(part) >= 0 for part in _NAMES_AN_OBJECT)
 
 
 def _scan_folder(place: Place) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ def _longest_title(
     close = nearest(_plain(parts[0]), by_title)
     meant = dict.fromkeys(repr(names[item]) for title in close for item in by_title[title])
     hint = f" Did you mean {' or '.join(list(meant)[:3])}?" if meant else ""
-    raise DataError(f"{parts[0]!r} is no title here.{hint} Numbers are taken as well.")
+    raise DataError(f"{parts[0]!r} is no title here.{hint} Give titles only, or numbers only.")
 
 
 def _by_title(names: Sequence[str]) -> dict[str, list[int]]:

@@ -211,19 +211,30 @@ def _evaluate_folder(
 
     source = batches_of_folder(folder, *_shapes(model), labels, batch_size)
     try:
-        return evaluate(model, source.one_pass())
+        return evaluate(model, _as_taken(model, source.one_pass()))
     except (DataError, tf.errors.InvalidArgumentError):
         check_files(source.data, source.shape)  # says which one is no image
         raise
+
+
+def _as_taken(model: Any, batches: Any) -> Any:
+    """Pixels in whole numbers for a model, or a file, that takes those."""
+    import tensorflow as tf
+
+    is_file = hasattr(model, "signature")
+    dtype = model.signature.inputs[0].dtype if is_file else model.inputs[0].dtype
+    if "int" not in dtype or (is_file and model.signature.inputs[0].scale):
+        return batches
+    return batches.map(lambda images, labels: (tf.cast(tf.round(images), dtype), labels))
 
 
 def _is_folder(dataset: Any) -> bool:
     """A dataset's name means the dataset, whatever lies in the current folder."""
     if not isinstance(dataset, str | os.PathLike):
         return False
-    return os.fspath(dataset) not in datasets.list_datasets() and (
-        isinstance(dataset, os.PathLike) or os.sep in dataset or Path(dataset).is_dir()
-    )
+    if isinstance(dataset, os.PathLike) or "/" in dataset or os.sep in dataset:
+        return True
+    return dataset not in datasets.list_datasets() and Path(dataset).is_dir()
 
 
 def _labels(given: Any, model: Any, data: Dataset | None) -> list[str] | None:

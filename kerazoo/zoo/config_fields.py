@@ -3,6 +3,7 @@ field may be."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec import inspect
 
 from kerazoo.errors import nearest
 
+_ALMOST = 0.8  # of `difflib`: a letter or two are wrong
 _WORDS: dict[type[inspect.Type], list[str]] = {
     inspect.BoolType: ["true", "false"],
     inspect.IntType: ["a whole number"],
@@ -41,16 +43,21 @@ def unknown_fields(
 
 
 def right_name(name: str, known: Collection[str], kind: inspect.Type) -> str:
-    """A sentence with the field that is most like `name`: one of `known`, the section's own; one
-    of another section of `kind`, with its path; if none is, all of `known`."""
+    """A sentence with the field that is meant: one of that name, or almost, in another section of
+    `kind`, with its path; one of `known`, the section's own, that is like it; else all of `known`.
+    """
     places: dict[str, list[str]] = {}
     for path in dict.fromkeys(_paths(kind, "")):
         places.setdefault(path.rpartition(".")[2], []).append(path)
-    close = nearest(name, {*known, *places}, count=1)
-    if not close:
+    own = [[field] for field in nearest(name, known, count=1)]
+    alike = difflib.get_close_matches(name, places, n=1, cutoff=_ALMOST)
+    elsewhere = [places[field][:3] for field in alike]
+    # Who names no section means any; who names one may be wrong in that only if all else is right.
+    is_top = set(known) == {path for path in _paths(kind, "") if "." not in path}
+    found = elsewhere + own if is_top or name in places else own + elsewhere
+    if not found:
         return f"Known: {', '.join(sorted(known))}." if known else ""
-    meant = close if close[0] in known else places[close[0]][:3]
-    return f"Did you mean {' or '.join(map(repr, meant))}?"
+    return f"Did you mean {' or '.join(map(repr, found[0]))}?"
 
 
 def choices(kind: inspect.Type, path: str) -> list[str]:

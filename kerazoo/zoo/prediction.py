@@ -138,12 +138,13 @@ def _with_labels(data: Dataset | None, labels: list[str] | None, model: Any) -> 
     from kerazoo.datasets import Dataset
 
     outputs = model.output_shape[-1]
-    if labels is not None and len(labels) != max(2, outputs or 0):
+    if labels is not None and len(labels) not in (outputs, max(2, outputs or 0)):
         raise DataError(
             f"The model has {outputs} outputs and {len(labels)} labels. Correct the labels: those "
             f"of a .keras file are beside it, in NAME.labels.json."
         )
-    names = None if labels is None else tuple(labels)
+    # One label is the name of a quantity, and of no class.
+    names = tuple(labels) if labels is not None and len(labels) > 1 else None
     if data is not None:
         return msgspec.structs.replace(data, class_names=names)
     return Dataset(
@@ -181,6 +182,8 @@ def _in_pixels_of_files(
     unchanged."""
     from kerazoo.datasets.images import read_pixels
 
+    if type(task).resized is Task.resized:  # what the files' sizes do not change
+        return list(answers)
     return [
         answer if image is None else task.resized(answer, sample.shape, read_pixels(image).shape)
         for sample, image, answer in zip(samples.batch, samples.images, answers, strict=True)

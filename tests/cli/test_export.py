@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,6 +36,20 @@ def test_images_of_a_folder_calibrate(run, photographs, tmp_path):
     loaded = kerazoo.load_tflite(path)
     assert loaded.labels == list("0123456789")
     assert loaded.signature.inputs[0].scale == pytest.approx(1.0, rel=0.01)  # 0..255 in 255 steps
+
+
+def test_names_beside_a_file_go_along_and_whole_pixels_are_given(run, photographs, tmp_path):
+    inputs = keras.Input((20, 20, 1), dtype="uint8")  # digits are squeezed, to fractions
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs)))
+    keras.Model(inputs, outputs, name="mine").save(tmp_path / "mine.keras")
+    (tmp_path / "mine.labels.json").write_text('["zero", "one", "two"]')
+    path = tmp_path / "m.tflite"
+    code, _, err = run(
+        *("export", tmp_path / "mine.keras", path, "--quantize", "int8", "--no-verify"),
+        *("--calibration", photographs),
+    )
+    assert code == 0, err
+    assert kerazoo.load_tflite(path).labels == ["zero", "one", "two"]
 
 
 def test_a_npy_file_calibrates(run, tmp_path):

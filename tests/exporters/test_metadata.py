@@ -56,7 +56,6 @@ def test_files_from_elsewhere_have_no_labels(reports, tmp_path):
         (list("abcd"), "Received: 4"),
         ("abc", "list of texts"),
         ([1, 2, 3], "list of texts"),
-        (["cat", "dog", "cat"], "a text of its own. Received: 'cat' twice"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(small, tmp_path, labels, message):

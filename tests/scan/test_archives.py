@@ -251,6 +251,20 @@ def test_what_a_mac_packs_beside_a_file(tmp_path):
     assert kerazoo.verify(path).findings == ()
 
 
+def test_a_tar_that_begins_as_a_macs_note(tmp_path):
+    path = tmp_path / "m.tar"
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in (("12345678", b""), ("pickle", b"cos\nsystem\n.")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    header = bytearray(path.read_bytes())
+    header[:8] = MAC_NOTE[:8]
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    assert dangers(zip_with(tmp_path / "a.zip", "._m.pt", bytes(header)))
+
+
 def test_other_files_with_the_name_or_the_start_of_a_macs_notes(tmp_path):
     evil = keras_file(tmp_path / "m.keras", config={"class_name": "__lambda__"}).read_bytes()
     for name, content, what in (

@@ -144,6 +144,17 @@ def test_numbers_that_look_like_a_heap(tmp_path):
         assert kerazoo.verify(path).findings == ()
 
 
+def test_heaps_in_each_other(tmp_path):
+    """Each of a million would be gone through to the end."""
+    records = 1 << 15
+    ends = (32 * np.arange(records, 0, -1) - 16).astype("<u8")
+    parts = [struct.pack("<H6xQ", 1, 16) + b"GCOL\x01\0\0\0" + end.tobytes() for end in ends]
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(weights_h5(lambda file: put(file, b"".join(parts))))
+    with pytest.raises(DataError, match="the heaps of texts overlap"):
+        kerazoo.verify(path)
+
+
 def put(file, numbers):
     file["bytes"] = np.frombuffer(numbers, "uint8")
 

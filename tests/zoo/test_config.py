@@ -171,6 +171,7 @@ def test_overrides_change_a_copy():
         ("epoch", 1, ["Did you mean 'training.epochs'?"]),
         ("training.batch_size", 1, ["Did you mean 'data.batch_size'?"]),
         ("early_stopping.patience", 1, ["Did you mean 'training.early_stopping'?"]),
+        ("data.augment.flop", True, ["Did you mean 'flip'?"]),
         ("momentum", 0.9, ["Did you mean 'training.optimizer.momentum'?"]),
         ("", 1, ["unknown field"]),
     ],
