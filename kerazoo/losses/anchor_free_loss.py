@@ -141,7 +141,7 @@ class AnchorFreeLoss(keras.losses.Loss):
     def _focal(self, wanted: Any, logits: Any) -> Any:
         # A power by its logarithm: that of 0, which the probability may round to, has no slope.
         of_wrong = ops.log_sigmoid(ops.where(wanted > 0, -logits, logits))
-        weight = ops.where(wanted > 0, self.alpha, 1 - self.alpha)
+        weight = self.alpha * wanted + (1 - self.alpha) * (1 - wanted)
         return weight * ops.exp(self.gamma * of_wrong) * _cross_entropy(wanted, logits)
 
     def get_config(self) -> dict[str, Any]:

@@ -115,6 +115,21 @@ def test_is_that_of_the_papers(arguments, seed):
     np.testing.assert_allclose(ops.convert_to_numpy(loss(boxes, cells)), expected, rtol=2e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has float64 by its own switch")
+def test_in_double_precision():
+    rng = np.random.default_rng(3)
+    boxes, cells = some_boxes(rng), rng.normal(size=(3, 48, 8))
+    loss = AnchorFreeLoss(GRID, STRIDE)
+    expected = float(loss(boxes, cells.astype("float32")))
+    floatx = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        measured = float(AnchorFreeLoss(GRID, STRIDE)(boxes.astype("float64"), cells))
+    finally:
+        keras.config.set_floatx(floatx)
+    assert measured == pytest.approx(expected, rel=1e-6)
+
+
 def test_an_image_without_boxes_has_focal_loss_alone():
     rng = np.random.default_rng(4)
     boxes = np.full((1, 4, 5), [-1, 0, 0, 0, 0], "float32")

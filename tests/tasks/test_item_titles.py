@@ -39,7 +39,7 @@ def test_titles_become_numbers(text, items):
         ("babe", r"'babe' is the title of several: 'Babe (1995) [3]', 'Babe (1995) [7]'."),
         ("Seven, Babe (1995)", r"'babe (1995)' is the title of several"),
         ("Sevven", "'Sevven' is no title here. Did you mean 'Seven (Se7en) (1995)'"),
-        ("Seven, 12", "'12' is no title here. Numbers are taken as well."),
+        ("Seven, 12", "'12' is no title here. Give titles only, or numbers only."),
     ],
 )
 def test_others_are_refused(text, says):

@@ -127,7 +127,7 @@ def test_what_is_no_title_is_said(films, tmp_path):
     for text, says in (
         ("Usual Suspect, Amélie", r"'Usual Suspect' is no title here. Did you mean 'Usual Susp"),
         ("twice", r"'twice' is the title of several: 'Twice \(1999\)', 'Twice \(1962\)'"),
-        ("xqzv", r"'xqzv' is no title here. Numbers are taken as well"),
+        ("xqzv", r"'xqzv' is no title here. Give titles only, or numbers only"),
         ("1683, 2", "films' numbers, 1 to 1682"),
     ):
         with pytest.raises(DataError, match=says):
