@@ -19,7 +19,6 @@ from kerazoo.cli.export_options import (
 from kerazoo.cli.output import Json, not_empty, print_json
 from kerazoo.cli.startup import load_tensorflow
 from kerazoo.labels_file import labels_beside
-from kerazoo.zoo import open_model
 
 
 def export(
@@ -53,6 +52,8 @@ def export(
         check_mode(quantize)
     if calibration is None:
         check_own_data(model, quantize)
+    from kerazoo.zoo import open_model
+
     files = find_files(calibration)
     load_tensorflow()
     quantize = None if quantize == "none" else quantize

@@ -12,7 +12,6 @@ from kerazoo.cli.agents import is_agent, not_auto, refuse
 from kerazoo.cli.output import Json, Set, parse_overrides
 from kerazoo.cli.readable import check_readable
 from kerazoo.cli.startup import load_tensorflow
-from kerazoo.training.recipe import resolve
 
 
 def train(
@@ -41,6 +40,8 @@ def train(
 
     Example: kerazoo train mnist_cnn --epochs 3 --output-dir runs/quick --set data.augment=null
     """
+    from kerazoo.training.recipe import resolve  # not for the other commands' start
+
     if not is_agent(name_or_config):
         check_readable(resolve(name_or_config, {}, parse_overrides(set_ or [])).data.dataset)
     load_tensorflow()
