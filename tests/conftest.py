@@ -29,6 +29,13 @@ if os.environ.get("KERAZOO_DATA"):  # tests change the current folder
     os.environ["KERAZOO_DATA"] = str(Path(os.environ["KERAZOO_DATA"]).resolve())
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Fresh weights and dropout are the same each time, whichever tests ran before this one."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
 @pytest.fixture
 def notices(monkeypatch, caplog):
     """Every line said to the user in this test, also those said before: call it for the list."""
