@@ -53,14 +53,15 @@ def share_of(count: Any) -> Any:
     instead of by the part's own count, adds up over replicas to the global batch's mean.
 
     Args:
-        count: float32 scalar. Given back as it is where no step on a part of a batch is under way.
+        count: float32 or float64 scalar, whose dtype the result has. Given back as it is where no
+            step on a part of a batch is under way.
     """
     if not is_counting():
         return count
     import tensorflow as tf
 
-    fraction = tf.cast(_step.fraction, tf.float32)
-    both = tf.stack([tf.cast(count, tf.float32), fraction])
+    fraction = tf.cast(_step.fraction, count.dtype)
+    both = tf.stack([count, fraction])
     total, fractions = tf.unstack(tf.distribute.get_replica_context().all_reduce("sum", both))
     return total * fraction / fractions
 

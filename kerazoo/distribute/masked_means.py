@@ -16,7 +16,7 @@ _MARK = "_kerazoo_counts_over_replicas"
 
 def count_over_replicas() -> None:
     """Make Keras do so; once is enough. Outside of steps on parts of a batch it does as before."""
-    from keras import ops
+    from keras import backend, ops
     from keras.src.losses import loss as keras_losses
 
     keras_applies = keras_losses.apply_mask
@@ -27,7 +27,8 @@ def count_over_replicas() -> None:
         weights = keras_applies(sample_weight, mask, dtype, reduction)
         if mask is None or reduction not in ("mean", "sum_over_batch_size") or not is_counting():
             return weights
-        count = ops.sum(ops.cast(mask, "float32"))
+        exact = backend.result_type(weights.dtype, "float32")  # in float16 nothing counts to 2049
+        count = ops.sum(ops.cast(mask, exact))
         return weights * ops.cast(ops.divide_no_nan(count, share_of(count)), weights.dtype)
 
     setattr(apply_mask, _MARK, True)

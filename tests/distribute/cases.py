@@ -301,7 +301,8 @@ def far_from_zero():
 
 
 def deep_in_double_precision():
-    """Where rounding is no excuse: 8 convolutions with normalization, and a high learning rate."""
+    """Where rounding is no excuse: 8 convolutions with normalization, a high learning rate, and
+    samples that do not count, of which no replica has the same number."""
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -316,7 +317,7 @@ def deep_in_double_precision():
         return keras.Model(inputs, outputs)
 
     try:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # in float64, too
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=2)
         return looped(prepared(make, lambda: keras.optimizers.SGD(0.2, momentum=0.9), loss=loss))
     finally:
         keras.config.set_floatx(before[0])
