@@ -13,14 +13,23 @@ from kerazoo.zoo.config_file import read_config
 
 
 def is_agent(model: str) -> bool:
-    """Whether `model` is an agent's name, config, or exported file."""
-    if model in kerazoo.list_models():
-        return isinstance(find_any_config(model), AgentConfig)
-    if model.endswith(".yaml"):
-        return isinstance(read_config(Path(model)), AgentConfig)
+    """Whether `model` is an agent's name, config, run folder, or exported file."""
     if model.endswith(".tflite") and Path(model).is_file():
-        return is_agent(str(kerazoo.load_tflite(model).metadata.get("name")))
-    return False
+        model = str(kerazoo.load_tflite(model).metadata.get("name"))
+        return model in kerazoo.list_models() and find_agent(model) is not None
+    return find_agent(model) is not None
+
+
+def find_agent(model: str) -> AgentConfig | None:
+    """The config of an agent, by name, as a file, or in a run folder; None of what is no agent."""
+    config, inside = None, Path(model) / "config.yaml"
+    if model in kerazoo.list_models():
+        config = find_any_config(model)
+    elif model.endswith(".yaml"):
+        config = read_config(Path(model))
+    elif inside.is_file():
+        config = read_config(inside)
+    return config if isinstance(config, AgentConfig) else None
 
 
 def refuse(kind: str, options: dict[str, Any]) -> None:

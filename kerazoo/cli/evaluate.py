@@ -15,7 +15,10 @@ from kerazoo.cli.startup import load_tensorflow
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model's name, a .keras or a .tflite file.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A model's name, a .keras or .tflite file, or an agent's run folder."),
+    ],
     dataset: Annotated[
         str | None,
         typer.Option(help="Instead of the model's own; or a folder of images for each class."),

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import kerazoo
-from kerazoo.cli.agents import is_agent, refuse
+from kerazoo.cli.agents import find_agent, refuse
 from kerazoo.cli.export_options import (
     Calibration,
     check_mode,
@@ -22,7 +22,9 @@ from kerazoo.labels_file import labels_beside
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A model's name, or a .keras file.")],
+    model: Annotated[
+        str, typer.Argument(help="A model's name, a .keras file, or an agent's run folder.")
+    ],
     path: Annotated[
         str,
         typer.Argument(
@@ -44,10 +46,14 @@ def export(
 
     Example: kerazoo export mnist_cnn digits.tflite --quantize int8
     """
-    if is_agent(model):
+    agent = find_agent(model)
+    if agent is not None:
         refuse("agents", {"--calibration": calibration})
-    if quantize is None and path.endswith(".tflite") and model in kerazoo.list_models():
-        quantize = kerazoo.info(model).export["tflite"]["quantize"]
+    if quantize is None and path.endswith(".tflite"):
+        if agent is not None:
+            quantize = agent.export.tflite.quantize
+        elif model in kerazoo.list_models():
+            quantize = kerazoo.info(model).export["tflite"]["quantize"]
     if quantize is not None:
         check_mode(quantize)
     if calibration is None:
@@ -57,7 +63,7 @@ def export(
     files = find_files(calibration)
     load_tensorflow()
     quantize = None if quantize == "none" else quantize
-    if is_agent(model):
+    if agent is not None:
         report = kerazoo.rl.export(model, path, quantize=quantize, batch=batch, verify=verify)
     else:
         opened = open_model(model) if files else model

@@ -14,10 +14,11 @@ from kerazoo.errors import ConversionError
 
 
 def take_weights(source: Source, model: Any) -> Any:
-    """Fill `model` from the source; by layer name, or in order where the names are not there.
+    """Fill `model` from the source; by layer name, or in order where none of the names is there.
 
     Raises:
-        ConversionError: the model is not built, or its weights do not fit. It is unchanged then.
+        ConversionError: the model is not built, only some of its names are there, or its weights
+            do not fit. It is unchanged then.
     """
     if not isinstance(model, keras.Model) or not model.built:
         raise ConversionError(
@@ -26,9 +27,8 @@ def take_weights(source: Source, model: Any) -> Any:
         )
     arrays = source.arrays(_outline(model))
     wanted = [layer.name for layer in model.layers if layer.weights]
-    known = {path[0] for path in arrays}
-    names = {} if known >= set(wanted) else _in_order(wanted, arrays)
-    assign_arrays(model, arrays, names)
+    names = zip(wanted, _saved_names(wanted, arrays), strict=True)
+    assign_arrays(model, arrays, {(name,): saved for name, saved in names})
     return model
 
 
@@ -42,12 +42,24 @@ def _outline(model: Any) -> ModelSpec:
     return ModelSpec(model.name, layers)
 
 
-def _in_order(wanted: list[str], arrays: Arrays) -> dict[tuple[str, ...], str]:
-    """The file's name for each layer: those that have weights, in order."""
+def _saved_names(wanted: list[str], arrays: Arrays) -> list[str]:
+    """The file's name for each layer: the same; or, where none is there, those with weights in
+    order."""
     there = list(dict.fromkeys(path[0] for path, values in arrays.items() if values))
+    # A layer called "scaled/norm" is "scaled_norm" in Keras 3, which allows no "/".
+    known = {name.replace("/", "_"): name for name in there} | {name: name for name in there}
+    missing = [name for name in wanted if name not in known]
+    if not missing:
+        return [known[name] for name in wanted]
+    if len(missing) < len(wanted):
+        raise ConversionError(
+            f"The file has weights for some of the model's layers, and none for "
+            f"{', '.join(missing)[:200]}; it has {', '.join(there)[:200]}. Name all layers as the "
+            f"file does, or none of them: they are filled in order then."
+        )
     if len(there) != len(wanted):
         raise ConversionError(
             f"The model has {len(wanted)} layers with weights, the file {len(there)}: "
             f"{', '.join(wanted)[:200]} and {', '.join(there)[:200]}."
         )
-    return {(name,): other for name, other in zip(wanted, there, strict=True)}
+    return there

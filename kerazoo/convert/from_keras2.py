@@ -49,8 +49,8 @@ def from_keras2(
         path_or_model: a whole-model .h5 file, a Keras 2 `.keras` file, a SavedModel's folder that
             Keras 2 wrote, or a tf_keras model.
         model: your own Keras 3 model, built, for a file of weights or one whose model cannot be
-            converted: it takes the weights, by layer name, or in order where the names differ.
-            Shapes and names are checked; there is no original to compare with.
+            converted: it takes the weights, by layer name, or in order where the file has none of
+            its names. Shapes and names are checked; there is no original to compare with.
         verify: prove the outputs equal, as said above.
 
     Returns: the new model; with `model`, that.

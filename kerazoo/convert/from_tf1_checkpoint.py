@@ -69,15 +69,15 @@ def from_tf1_checkpoint(
     before = {path: keras.ops.convert_to_numpy(v) for path, v in variables.items()}
     reader = open_checkpoint(prefix)
     values = {path: read_value(reader, name) for path, name in inferred.pairs.items()}
-    for path, value in values.items():
-        variables[path].assign(value)
-    if compare is not None:
-        try:
+    try:
+        for path, value in values.items():
+            variables[path].assign(value)
+        if compare is not None:
             _prove(prefix, model, compare, feeds or {})
-        except ConversionError:
-            for path, value in before.items():
-                variables[path].assign(value)
-            raise
+    except BaseException:  # Keras's and TensorFlow's too, and Ctrl-C
+        for path, value in before.items():
+            variables[path].assign(value)
+        raise
     return model
 
 
@@ -86,6 +86,11 @@ def _prove(prefix: Any, model: Any, compare: tuple[str, str], feeds: Mapping[str
     if len(arrays) != 1:
         raise ConversionError(
             f"`compare` takes models of one input. Received: one of {len(arrays)}."
+        )
+    if len(model.outputs) != 1:
+        raise ConversionError(
+            f"`compare` takes models of one output. Received: one of {len(model.outputs)}. Pass a "
+            f"keras.Model(inputs, output) of the same layers."
         )
     image, output = compare
     given = {image: arrays[0], **{name: np.asarray(value) for name, value in feeds.items()}}

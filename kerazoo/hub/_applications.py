@@ -56,6 +56,8 @@ def build(
 
     function = getattr(keras.applications, name)
     shape = input_shape or (native_side(name), native_side(name), 3)
+    if shape[-1] != 3:
+        raise ConfigError(f"{name} takes images of 3 channels. Received: input_shape={shape}.")
     inputs = keras.Input(shape, name="image")
     pixels = preprocessed(inputs, sys.modules[function.__module__].preprocess_input)
     arguments: dict[str, Any] = {"include_top": False, "input_tensor": pixels}

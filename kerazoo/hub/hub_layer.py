@@ -123,7 +123,8 @@ class HubLayer(keras.layers.Layer):
 
     @property
     def trainable(self) -> bool:
-        """Whether anything in it is trained. Set to True, False, or to patterns of names."""
+        """Whether anything in it is trained. Set to False, to patterns of names (["*"] for all of
+        it), or to True: what the last patterns chose, all of it where there were none."""
         return self._trainable
 
     @trainable.setter

@@ -37,6 +37,18 @@ def spec_of(space: spaces.Space, name: str) -> Any:
     return array_spec.BoundedArraySpec(space.shape, space.dtype, space.low, space.high, name)
 
 
-def offset_of(space: spaces.Space) -> int:
-    """What is added to a discrete action that counts from 0."""
-    return int(space.start) if isinstance(space, spaces.Discrete) else 0
+def offset_of(space: spaces.Space) -> Any:
+    """What is added to discrete values that count from 0: a number, or one for each of several."""
+    return space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0
+
+
+def in_space(space: spaces.Space, action: Any) -> Any:
+    """An action by its spec as `space` has it: counted from its start, or clipped to its bounds."""
+    if isinstance(space, spaces.Dict):
+        return {key: in_space(part, action[key]) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(in_space(*pair) for pair in zip(space.spaces, action, strict=True))
+    if isinstance(space, spaces.Box):
+        return np.clip(action, space.low, space.high)
+    offset = offset_of(space)
+    return action + offset if np.any(offset) else action

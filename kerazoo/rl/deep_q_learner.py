@@ -11,6 +11,7 @@ from tf_agents.agents.dqn.dqn_agent import DdqnAgent, DqnAgent
 from tf_agents.environments import tf_environment
 from tf_agents.trajectories import PolicyStep, TimeStep
 
+from kerazoo.errors import ConfigError
 from kerazoo.rl.keras_categorical_q_network import KerasCategoricalQNetwork
 from kerazoo.rl.keras_network import KerasNetwork
 from kerazoo.rl.learner import Learner
@@ -100,13 +101,29 @@ class DeepQLearner(Learner):
         }
         actions = self.environment.action_spec()
         if isinstance(settings, CategoricalDeepQ):
+            categorical = KerasCategoricalQNetwork(model, spec.observation)
+            _check_outputs(model, actions, atoms=True)
             return CategoricalDqnAgent(
                 spec,
                 actions,
-                KerasCategoricalQNetwork(model, spec.observation),
+                categorical,
                 min_q_value=settings.min_value,
                 max_q_value=settings.max_value,
                 **shared,
             )
         kind = DdqnAgent if isinstance(settings, DoubleDeepQ) else DqnAgent
-        return kind(spec, actions, KerasNetwork(model, spec.observation), **shared)
+        network = KerasNetwork(model, spec.observation)
+        _check_outputs(model, actions, atoms=False)
+        return kind(spec, actions, network, **shared)
+
+
+def _check_outputs(model: keras.Model, spec: Any, *, atoms: bool) -> None:
+    """Raise `ConfigError` where the model gives no number, or distribution, for each action."""
+    actions, shape = int(spec.maximum) + 1, model.output_shape
+    if isinstance(shape, tuple) and len(shape) == 2 + atoms and shape[1] == actions:
+        return
+    wanted = f"logits (batch, {actions}, atoms)" if atoms else f"Q-values (batch, {actions})"
+    raise ConfigError(
+        f"For the environment's {actions} actions the model must return {wanted}. {model.name!r} "
+        f"returns {shape}: change model.arguments."
+    )

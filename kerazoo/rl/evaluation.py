@@ -9,13 +9,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.errors import ConfigError, DataError
-from kerazoo.rl.gymnasium_environment import NameOrEnv, make_environment, stack
+from kerazoo.rl.gymnasium_environment import stack
+from kerazoo.rl.make_environment import NameOrEnv, check_ends, make_environment
 from kerazoo.rl.policy import Policy, tflite_policy
-from kerazoo.rl.policy_model import policy_model
-from kerazoo.zoo.agent_config import AgentConfig, AnyConfig, Environment
-from kerazoo.zoo.build import build_with_weights
-from kerazoo.zoo.catalogue import find_any_config
+from kerazoo.rl.trained_agent import as_agent, open_trained
+from kerazoo.zoo.agent_config import AgentConfig, Environment
+from kerazoo.zoo.catalogue import find_any_config, list_models
 
 _SEED = 1_000_000  # of the episodes that nothing was chosen on; training counts seeds from 0
 
@@ -26,36 +27,42 @@ def evaluate(
     *,
     episodes: int = 100,
     seed: int = _SEED,
+    time_limit: int | None = None,
 ) -> dict[str, float]:
     """Mean and standard error of the return of a greedy policy.
 
     Args:
-        policy_or_name: a policy, the name of an agent of the zoo (with its published weights), or
-            the path of a `.tflite` file exported from one.
+        policy_or_name: a policy; an agent of the zoo, by name or as a config in a .yaml file, with
+            its published weights; the folder of a run ("runs/dqn_cartpole"), with the best weights
+            that it found; or a `.tflite` file exported from an agent.
         env: a name of Gymnasium or a function that makes an environment; None takes the agent's.
         episodes: 2 or more, each from its own start.
-        seed: of the starts; the same seed gives the same episodes.
+        seed: of the starts, 0 or above; the same seed gives the same episodes.
+        time_limit: steps after which an episode is truncated, 1 or above; None takes the recipe's
+            limit, or else the environment's own.
 
     Returns: "mean_return", "standard_error" (of the mean), "episodes".
 
     Raises:
         UnknownNameError: no such agent or environment.
-        ConfigError: the model is no agent, an argument is out of range, or `env` is one
-            environment: each episode needs its own.
-        DataError: a policy without `env`.
+        ConfigError: the model is no agent or has no weights, an argument is out of range, `env` is
+            one environment (each episode needs its own) or is needed and missing, or an episode
+            without a limit is not over after 100,000 steps.
+        RunError: the run is not complete.
+        DataError: a policy without `env`, or one whose scores do not fit the actions.
 
     >>> kerazoo.rl.evaluate("dqn_cartpole", episodes=10)["mean_return"] > 400
     True
     """
-    if episodes < 2:
-        raise ConfigError(f"`episodes` must be 2 or more. Received: {episodes}.")
+    check_integer("episodes", episodes, least=2)
+    check_integer("seed", seed, least=0)
     check_makes_environments(env)
     if isinstance(policy_or_name, Policy):
         if env is None:
             raise DataError("A policy is evaluated in `env`, an environment: none was given.")
-        policy, make = policy_or_name, lambda: make_environment(env)
+        policy, make = policy_or_name, lambda: make_environment(env, time_limit=time_limit)
     else:
-        policy, make = open_policy(policy_or_name, env)
+        policy, make = open_policy(policy_or_name, env, time_limit=time_limit)
     returns = run_episodes(policy, make, episodes=episodes, seed=seed)
     return {
         "mean_return": float(returns.mean()),
@@ -64,20 +71,20 @@ def evaluate(
     }
 
 
-def open_policy(name: str | os.PathLike[str], env: NameOrEnv | None = None) -> tuple[Policy, Any]:
-    """The policy of an agent's name or exported file, and a function that makes its environment."""
+def open_policy(
+    name: str | os.PathLike[str], env: NameOrEnv | None = None, *, time_limit: int | None = None
+) -> tuple[Policy, Any]:
+    """The policy of an agent, its run or its exported file, and a function that makes its
+    environment; arguments and errors as `evaluate`."""
     is_file = str(name).endswith(".tflite")
-    config = agent_config(_name_in(name) if is_file else str(name))
+    config, model = (_config_of_file(name), None) if is_file else open_trained(name, env)
 
     def make() -> gymnasium.Env:
-        return recipe_environment(config.reinforcement.environment, env)
+        return recipe_environment(config.reinforcement.environment, env, time_limit=time_limit)
 
     with closing(make()) as environment:
         space = environment.action_space
-    if is_file:
-        return tflite_policy(name, space), make
-    network = build_with_weights(config, "default")
-    return Policy(policy_model(config, network), space), make
+    return tflite_policy(name, space) if model is None else Policy(model, space), make
 
 
 def check_makes_environments(env: NameOrEnv | None) -> None:
@@ -89,25 +96,14 @@ def check_makes_environments(env: NameOrEnv | None) -> None:
         )
 
 
-def agent_config(name: str) -> AgentConfig:
-    """The config of the agent called `name`. Raises `ConfigError` for another kind of model."""
-    return as_agent(find_any_config(name))
-
-
-def as_agent(config: AnyConfig) -> AgentConfig:
-    """`config`, if it is an agent's. Raises `ConfigError` otherwise."""
-    if isinstance(config, AgentConfig):
-        return config
-    raise ConfigError(
-        f"{config.name!r} learns from data, not in an environment: use kerazoo.train."
-    )
-
-
-def recipe_environment(recipe: Environment, env: NameOrEnv | None = None) -> gymnasium.Env:
-    """One environment as a recipe describes it, or `env` with the recipe's wrappers."""
+def recipe_environment(
+    recipe: Environment, env: NameOrEnv | None = None, *, time_limit: int | None = None
+) -> gymnasium.Env:
+    """One environment as a recipe describes it, or `env` with the recipe's wrappers; `time_limit`
+    instead of the recipe's."""
     return make_environment(
         recipe.name if env is None else env,
-        time_limit=recipe.time_limit,
+        time_limit=recipe.time_limit if time_limit is None else time_limit,
         frame_stack=recipe.frame_stack,
     )
 
@@ -129,6 +125,7 @@ def _returns(policy: Policy, environments: list[gymnasium.Env], seed: int) -> np
     ]
     returns = np.zeros(episodes)
     running = np.ones(episodes, bool)
+    steps = 0
     while running.any():
         # Those that are over stay in the batch: its size would compile the policy anew.
         actions = policy.batch(stack(space, observations))
@@ -138,13 +135,21 @@ def _returns(policy: Policy, environments: list[gymnasium.Env], seed: int) -> np
             )
             returns[number] += reward
             running[number] = not (terminated or truncated)
+        steps += 1
+        if running.any():
+            check_ends(environments[0], steps)
     return returns
 
 
-def _name_in(path: str | os.PathLike[str]) -> str:
+def _config_of_file(path: str | os.PathLike[str]) -> AgentConfig:
     from kerazoo.exporters import load_tflite
 
     name = load_tflite(path).metadata.get("name")
     if not name:
         raise ConfigError(f"{str(path)!r} does not say which agent it was exported from.")
-    return str(name)
+    if name not in list_models():
+        raise ConfigError(
+            f"{str(path)!r} was exported from {name!r}, which is not in the zoo: add its config "
+            f"first, kerazoo.add_config('{name}.yaml')."
+        )
+    return as_agent(find_any_config(name))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
 from tf_agents.environments import py_environment, tf_py_environment
 from tf_agents.trajectories import StepType, TimeStep
 
-from kerazoo.errors import ConfigError, RunError, unknown_name
+from kerazoo.argument_checks import check_integer
+from kerazoo.errors import ConfigError, RunError
 from kerazoo.rl import _specs
+from kerazoo.rl.make_environment import NameOrEnv, Wrapper, make_environment
 from kerazoo.rl.running_normalization import RunningNormalization
-
-Wrapper = Callable[[gymnasium.Env], gymnasium.Env]
-NameOrEnv: TypeAlias = str | gymnasium.Env | Callable[[], gymnasium.Env]
 
 
 def gymnasium_environment(
@@ -40,8 +39,10 @@ def gymnasium_environment(
             environment, or, with `batch=1`, an environment.
         batch: environments stepped together, 1 or above.
         seed: 0 or above. Episode n of environment i always starts the same, given this seed.
-        time_limit: steps after which an episode is truncated, instead of the registered limit.
-        frame_stack: observations are the last so many frames, oldest first, along a new first axis.
+        time_limit: steps after which an episode is truncated, instead of the registered limit; 1 or
+            above.
+        frame_stack: observations are the last so many frames, 1 or above, oldest first, along a new
+            first axis.
         wrappers: functions from environment to environment, such as classes of
             `gymnasium.wrappers`; the first is innermost, inside `frame_stack`.
         normalization: observations are normalized by it (and it learns from them).
@@ -57,8 +58,8 @@ def gymnasium_environment(
     >>> environment.reset().observation.shape
     TensorShape([3, 4])
     """
-    if batch < 1:
-        raise ConfigError(f"`batch` must be 1 or above. Received: {batch}.")
+    check_integer("batch", batch)
+    check_integer("seed", seed, least=0)
     if isinstance(name_or_env, gymnasium.Env) and batch != 1:
         raise ConfigError(
             f"batch={batch} needs a name or a function that makes environments, not one of them."
@@ -116,8 +117,6 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         self._observation_spec = _specs.spec_of(self._observation_space, "observation")
         if normalization is not None:
             self._observation_spec = normalization.spec_of(self._observation_space)
-        self._offset = _specs.offset_of(self._space)
-        self._box = isinstance(self._space, gymnasium.spaces.Box)
         self.seed(seed)
 
     @property
@@ -212,10 +211,7 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
 
     def _step_one(self, number: int, action: Any) -> tuple[Any, ...]:
         self._actions[number].append(action)
-        if self._box:
-            action = np.clip(action, self._space.low, self._space.high)
-        elif self._offset:
-            action = action + self._offset
+        action = _specs.in_space(self._space, action)
         observation, reward, terminated, truncated, _ = self.environments[number].step(action)
         self._returns[number] += reward
         over = terminated or truncated
@@ -244,49 +240,6 @@ class GymnasiumEnvironment(py_environment.PyEnvironment):
         return tuple(self._action_spec.shape)
 
 
-def make_environment(
-    name_or_env: NameOrEnv,
-    *,
-    time_limit: int | None = None,
-    frame_stack: int | None = None,
-    wrappers: Sequence[Wrapper] = (),
-    render_mode: str | None = None,
-) -> gymnasium.Env:
-    """One Gymnasium environment with its wrappers; arguments as `gymnasium_environment`."""
-    environment = _bare_environment(name_or_env, time_limit, render_mode)
-    for wrap in wrappers:
-        environment = wrap(environment)
-    if frame_stack is not None:
-        environment = gymnasium.wrappers.FrameStackObservation(environment, frame_stack)
-    return environment
-
-
-def _bare_environment(
-    name_or_env: NameOrEnv, time_limit: int | None, render_mode: str | None
-) -> gymnasium.Env:
-    if isinstance(name_or_env, str):
-        limits = {} if time_limit is None else {"max_episode_steps": time_limit}
-        try:
-            return gymnasium.make(
-                name_or_env, render_mode=render_mode, disable_env_checker=True, **limits
-            )
-        except gymnasium.error.UnregisteredEnv as error:
-            raise unknown_name("environment", name_or_env, gymnasium.registry) from error
-        except gymnasium.error.Error as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ConfigError(f"Gymnasium cannot make {name_or_env!r}: {reason}") from error
-    is_maker = callable(name_or_env) and not isinstance(name_or_env, gymnasium.Env)
-    environment = name_or_env() if is_maker else name_or_env
-    if not isinstance(environment, gymnasium.Env):
-        raise ConfigError(
-            f"`name_or_env` must be a name, a gymnasium.Env, or a function that makes one. "
-            f"Received: {type(environment).__module__}.{type(environment).__name__}."
-        )
-    if time_limit is not None:
-        environment = gymnasium.wrappers.TimeLimit(environment, time_limit)
-    return environment
-
-
 def _row(action: Any, number: int) -> Any:
     if isinstance(action, dict):
         return {key: _row(part, number) for key, part in action.items()}
@@ -307,4 +260,5 @@ def stack(space: gymnasium.Space, observations: Sequence[Any]) -> Any:
         return tuple(stack(p, column) for p, column in zip(space.spaces, columns, strict=True))
     batch = np.stack(observations) if space.shape else np.array(observations)
     batch = batch.astype(space.dtype, copy=False)
-    return batch - _specs.offset_of(space) if _specs.offset_of(space) else batch
+    offset = _specs.offset_of(space)
+    return batch - offset if np.any(offset) else batch

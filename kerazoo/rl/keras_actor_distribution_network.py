@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.specs import tensor_spec
 
+from kerazoo.argument_checks import check_number
 from kerazoo.errors import ConfigError
 from kerazoo.rl.keras_network import KerasNetwork, ModelOrBuilder
 
@@ -30,7 +31,8 @@ class KerasActorDistributionNetwork(KerasNetwork):
         name: of the network.
 
     Raises:
-        ConfigError: as `KerasNetwork`, and where the output does not fit the actions.
+        ConfigError: as `KerasNetwork`; the output does not fit the actions, there are several
+            discrete ones, or `initial_std` is out of range.
 
     >>> import tensorflow as tf
     >>> from tf_agents.specs import BoundedTensorSpec
@@ -55,6 +57,11 @@ class KerasActorDistributionNetwork(KerasNetwork):
         action_spec = tensor_spec.from_spec(action_spec)
         if not isinstance(action_spec, tf.TypeSpec):
             raise ConfigError("`action_spec` must be one spec, not a structure of them.")
+        if not action_spec.dtype.is_floating and action_spec.shape.rank != 0:
+            raise ConfigError(
+                f"Discrete actions must be one choice, not several. Received: {action_spec}."
+            )
+        check_number("initial_std", initial_std, above=0)
         self._set_untracked("action_spec", action_spec)
         self._set_untracked("log_std", None)
         if action_spec.dtype.is_floating:

@@ -46,13 +46,15 @@ class Policy:
 
     def batch(self, observations: Any) -> np.ndarray:
         """The actions for `(batch, ...)` observations."""
-        scores = np.asarray(self.scores(observations))
-        if isinstance(self.action_space, gymnasium.spaces.Discrete):
-            return self.action_space.start + np.argmax(scores, axis=-1)
-        shape = (len(scores), *self.action_space.shape)
-        if scores.size != np.prod(shape):
+        scores, space = np.asarray(self.scores(observations)), self.action_space
+        is_choice = isinstance(space, gymnasium.spaces.Discrete)
+        shape = (_length(observations), *([int(space.n)] if is_choice else space.shape))
+        # Those of a box may come without its inner axes.
+        if scores.shape != shape and (is_choice or scores.size != np.prod(shape)):
             raise DataError(f"The scores have shape {scores.shape}; the actions have {shape}.")
-        return np.clip(scores.reshape(shape), self.action_space.low, self.action_space.high)
+        if is_choice:
+            return space.start + np.argmax(scores, axis=-1)
+        return np.clip(scores.reshape(shape), space.low, space.high)
 
 
 def tflite_policy(path: str | os.PathLike[str], action_space: gymnasium.Space) -> Policy:
@@ -69,6 +71,13 @@ def _compiled(model: keras.Model) -> Callable[[Any], np.ndarray]:
     return lambda observations: run(
         tf.nest.map_structure(tf.convert_to_tensor, observations)
     ).numpy()
+
+
+def _length(observations: Any) -> int:
+    """How many there are."""
+    if isinstance(observations, dict):
+        return _length(next(iter(observations.values())))
+    return _length(observations[0]) if isinstance(observations, tuple) else len(observations)
 
 
 def _with_batch(observation: Any) -> Any:

@@ -13,10 +13,12 @@ from kerazoo.zoo.agent_config import AgentConfig, CategoricalDeepQ
 def policy_model(config: AgentConfig, network: keras.Model) -> keras.Model:
     """Observations `(batch, ...)` to scores `(batch, actions)`; shares the network's weights.
 
-    Q-values and logits are scores, means of continuous actions the actions themselves. Of C51 the
-    score is the expected return.
+    Q-values and logits are scores, means of continuous actions the actions themselves; of an actor
+    that returns its deviations too, the means alone. Of C51 the score is the expected return.
     """
     agent = config.reinforcement.agent
+    if isinstance(network.output, list | tuple):
+        return keras.Model(network.input, network.output[0], name=network.name)
     if not isinstance(agent, CategoricalDeepQ):
         return network
     actions, atoms = network.output_shape[1:]

@@ -14,8 +14,10 @@ from tf_agents.trajectories import TimeStep
 from kerazoo.errors import RunError
 from kerazoo.rl.agent_checkpoint import AgentCheckpoint
 from kerazoo.rl.evaluation import recipe_environment, run_episodes
-from kerazoo.rl.gymnasium_environment import NameOrEnv, gymnasium_environment
+from kerazoo.rl.gymnasium_environment import gymnasium_environment
 from kerazoo.rl.learners import make_learner
+from kerazoo.rl.make_environment import NameOrEnv
+from kerazoo.rl.own_environment import name_of
 from kerazoo.rl.policy import Policy
 from kerazoo.rl.policy_model import policy_model
 from kerazoo.rl.progress import ShowProgress
@@ -37,7 +39,7 @@ class Result:
     Attributes:
         policy: greedy, with the weights of the best evaluation; acts on NumPy arrays.
         model: the network of the policy, as the recipe's builder makes it.
-        metrics: of that evaluation: "mean_return", "standard_error"; "steps" it took; "solved".
+        metrics: of that evaluation: "mean_return", "standard_error"; "steps" it took.
         run_dir: the run folder; training/run_folder.py says what is in it.
         history: name -> one value per evaluation: "steps", "mean_return", "standard_error",
             "collected_return" (with exploration), "loss", "updates".
@@ -54,11 +56,11 @@ class Run:
     """A recipe, its environments and its folder."""
 
     def __init__(self, config: AgentConfig, folder: RunFolder, env: NameOrEnv | None):
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.env = config, folder, env
         self.recipe = config.reinforcement
         keras.utils.set_random_seed(self.recipe.seed)
         self.model = build_model(config)
-        self.environment = self._batched(env)
+        self.environment = self._batched()
         self.learner = make_learner(
             self.model, self.recipe, self.environment, seed=self.recipe.seed
         )
@@ -111,7 +113,7 @@ class Run:
         inside = self.environment.pyenv
         progress = self.checkpoint.restore(self.learner, inside)
         if progress is None:
-            self.folder.write_environment(seed=self.recipe.seed)
+            self.folder.write_environment(seed=self.recipe.seed, env=name_of(self.env))
             inside.reset()
         else:
             self.history = progress["history"]
@@ -191,10 +193,10 @@ class Run:
         self.folder.write_model(self.model)  # last: its presence says that the run is complete
         return Result(self.policy, self.model, metrics, self.folder.path, self.history)
 
-    def _batched(self, env: NameOrEnv | None) -> Any:
+    def _batched(self) -> Any:
         recipe = self.recipe.environment
         return gymnasium_environment(
-            recipe.name if env is None else env,
+            recipe.name if self.env is None else self.env,
             batch=recipe.batch,
             seed=self.recipe.seed,
             time_limit=recipe.time_limit,

@@ -76,7 +76,10 @@ class RunningNormalization:
     def layer(self) -> keras.layers.Layer:
         """The same for a model that is to take raw observations, such as an exported policy.
         Without the limit: it is for outliers while the statistics are young."""
-        return keras.layers.Normalization(mean=self.mean, variance=self.variance + self.epsilon)
+        axes = tuple(range(1, self.mean.ndim + 1)) or None  # each element has numbers of its own
+        return keras.layers.Normalization(
+            axis=axes, mean=self.mean, variance=self.variance + self.epsilon
+        )
 
     def spec_of(self, space: gymnasium.Space) -> array_spec.ArraySpec:
         """Of a normalized observation. Raises `ConfigError` for anything but a box."""

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.notices import notice
-from kerazoo.rl.evaluation import as_agent, check_makes_environments
-from kerazoo.rl.gymnasium_environment import NameOrEnv
+from kerazoo.rl import own_environment
+from kerazoo.rl.evaluation import check_makes_environments
+from kerazoo.rl.make_environment import NameOrEnv
 from kerazoo.rl.run import Result, Run
+from kerazoo.rl.trained_agent import as_agent
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.zoo.agent_config import AgentConfig
 from kerazoo.zoo.catalogue import find_or_read
@@ -39,7 +41,8 @@ def train(
         name_or_config: the name of an agent of the zoo, a YAML file, or a config.
         steps: of all environments together, instead of the recipe's, 1 or above.
         env: another environment with the same spaces: Gymnasium's name, or a function or class that
-            makes one.
+            makes one. The folder remembers the name of that function: a run is not continued in
+            another one.
         output_dir: the run folder; "runs/NAME" if None.
         seed: instead of the recipe's, 0 to 2**31 - 1: of weights, environments and actions.
         resume: False throws away what an earlier run left in the folder.
@@ -70,6 +73,7 @@ def train(
     run = Run(config, folder, None if isinstance(env, str) else env)
     with folder.alone():
         folder.open(config, resume=resume)
+        own_environment.check_same(folder, env)
         if folder.is_complete:
             notice(
                 f"{folder.path} is complete: loaded, not trained again (resume=False trains anew)."

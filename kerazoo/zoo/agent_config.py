@@ -123,11 +123,12 @@ class AgentOptimizer(Section):
 class AgentEvaluation(Section):
     """`episodes` greedy ones every so many steps, on environments of their own; the best is kept.
 
-    `solved`: the mean return at which the training ends early.
+    Two or more, for the standard error of their mean. `solved`: the mean return at which the
+    training ends early.
     """
 
     every: Count
-    episodes: Count = 20
+    episodes: Annotated[int, Meta(ge=2)] = 20
     solved: float | None = None
 
 

@@ -164,6 +164,12 @@ def test_weights_only_by_name_and_else_in_order(tmp_path):
     in_order = convert(path, model=small_model("one", "two"))
     np.testing.assert_array_equal(in_order.get_layer("one").kernel, first["kernel"])
     np.testing.assert_array_equal(in_order.get_layer("two").bias, second["bias"])
+    some = small_model("b", "c")  # in order, b would get the weights of a
+    before = some.get_weights()
+    with pytest.raises(ConversionError, match="none for c; it has a, b. Name all layers"):
+        convert(path, model=some)
+    for old, new in zip(before, some.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_weights_only_of_files_without_a_model():
@@ -181,7 +187,7 @@ def test_weights_only_of_files_without_a_model():
 
 def test_weights_that_do_not_fit_leave_the_model_alone(tmp_path):
     path = write_h5(tmp_path / "old.h5", "{}", {"a": dense_weights(units=4)})
-    model = small_model("a", "b")
+    model = small_model("b", "c")
     before = model.get_weights()
     with pytest.raises(ConversionError, match="2 layers with weights, the file 1"):
         convert(path, model=model)

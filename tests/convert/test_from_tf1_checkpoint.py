@@ -1,5 +1,7 @@
 """What `tf.train.Saver` saved, in a Keras model, against what the old graph says itself."""
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
@@ -64,6 +66,24 @@ def test_another_architecture_is_noticed_and_the_model_left_alone(saved):
         from_tf1_checkpoint(saved[0], model, **PROOF)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_what_stops_the_proof_leaves_the_model_alone(saved, monkeypatch):
+    plain = new_model()
+    two = keras.Model(plain.inputs, [plain.output, plain.inputs[0]])
+    before = plain.get_weights()
+    with pytest.raises(ConversionError, match="models of one output. Received: one of 2"):
+        from_tf1_checkpoint(saved[0], two, **PROOF)
+    module = import_module("kerazoo.convert.from_tf1_checkpoint")  # the name gives the function
+    monkeypatch.setattr(module, "run_tf1_graph", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        from_tf1_checkpoint(saved[0], plain, **PROOF)
+    for old, new in zip(before, plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_program_that_reads_files_is_not_run(saved):

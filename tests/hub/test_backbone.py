@@ -160,6 +160,10 @@ def test_what_cannot_be_fetched_is_one_line(monkeypatch):
         ({"name_or_handle": "linear_regression"}, "'linear_regression' is no backbone"),
         ({"name_or_handle": "VGG16", "input_shape": (8, 8, 3)}, "VGG16 does not take images of sh"),
         ({"name_or_handle": "VGG16", "input_shape": (64, 64)}, "`input_shape` must be .height"),
+        (
+            {"name_or_handle": "MobileNetV2", "input_shape": (64, 64, 1)},
+            r"3 channels. Received: input_shape=\(64, 64, 1\)",
+        ),
         ({"name_or_handle": "./net"}, "does not tell the size"),
         ({"name_or_handle": "./net", "weights": None}, "comes with its `weights`"),
     ],

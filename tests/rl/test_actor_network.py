@@ -14,6 +14,7 @@ from tf_agents.specs import BoundedTensorSpec, TensorSpec
 from tf_agents.trajectories import StepType, Trajectory, time_step_spec
 
 import kerazoo.rl as rl
+from kerazoo.errors import ConfigError
 
 OBSERVATION = TensorSpec((4,), tf.float32)
 DISCRETE = BoundedTensorSpec((), tf.int64, 0, 2)
@@ -69,6 +70,19 @@ def test_a_model_of_two_outputs_decides_on_the_deviation_itself(small_model):
     np.testing.assert_allclose(distribution.mean(), means, rtol=1e-6)
     np.testing.assert_allclose(distribution.stddev(), np.exp(log_std), rtol=1e-5)
     assert len(actor.trainable_variables) == 4
+
+
+@pytest.mark.parametrize(
+    ("action", "options", "words"),
+    [
+        (BoundedTensorSpec((2,), tf.int64, 0, [2, 2]), {}, "one choice, not several"),
+        (BoundedTensorSpec((3,), tf.int8, 0, 1), {}, "one choice, not several"),
+        (CONTINUOUS, {"initial_std": 0}, "`initial_std` must be .* above 0. Received: 0"),
+    ],
+)
+def test_what_is_no_actor_is_one_clear_error(small_model, action, options, words):
+    with pytest.raises(ConfigError, match=words):
+        rl.KerasActorDistributionNetwork(small_model(3), OBSERVATION, action, **options)
 
 
 @pytest.mark.parametrize("action", [DISCRETE, CONTINUOUS])

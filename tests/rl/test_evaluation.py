@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 import kerazoo.rl as rl
-from kerazoo.errors import ConfigError, UnknownNameError
+from kerazoo.errors import ConfigError, DataError, UnknownNameError
 from kerazoo.rl.evaluation import open_policy
 
 
@@ -101,6 +101,56 @@ def test_recording_closes_what_it_made(counted, fails, tmp_path):
     assert rl.record(lambda _: 0, given, path) == 1.0
     assert counted.open == 1  # its owner closes it
     assert path.exists()
+
+
+class Endless(Counted):
+    """Without `render`, and without an end."""
+
+    render = gymnasium.Env.render
+
+    def step(self, action):
+        return np.zeros(4, np.float32), 1.0, False, False, {}
+
+
+def test_an_episode_without_end_is_an_error_or_has_a_limit(tmp_path, monkeypatch):
+    class Shown(Endless):
+        render = Counted.render
+
+    monkeypatch.setattr("kerazoo.rl.make_environment._MOST_STEPS", 50)
+    path = tmp_path / "sheet.png"
+    with pytest.raises(ConfigError, match="not over after 50 steps.*Pass `time_limit`"):
+        rl.evaluate(POLICY, Endless, episodes=2)
+    with pytest.raises(ConfigError, match="not over after 50 steps.*Pass `time_limit`"):
+        rl.record(POLICY, Shown(), path)
+    assert rl.evaluate(POLICY, Endless, episodes=2, time_limit=70)["mean_return"] == 70.0
+    given = Shown()
+    opened = Counted.open
+    assert rl.record(POLICY, given, path, time_limit=70) == 70.0
+    assert Counted.open == opened  # its owner closes it, in a limit or not
+    limited = lambda: gymnasium.wrappers.TimeLimit(Endless(), 70)  # noqa: E731
+    assert rl.evaluate(POLICY, limited, episodes=2)["mean_return"] == 70.0
+
+
+def test_a_limit_goes_before_the_recipes():
+    assert rl.evaluate("dqn_cartpole", episodes=2, time_limit=7)["mean_return"] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("space", "scores"),
+    [
+        (gymnasium.spaces.Discrete(2), (3, 4)),
+        (gymnasium.spaces.Discrete(2), (3, 2, 51)),
+        (gymnasium.spaces.Discrete(2), (1, 2)),
+        (gymnasium.spaces.Discrete(2), ()),
+        (gymnasium.spaces.Box(-1, 1, (2,)), (3, 1)),
+        (gymnasium.spaces.Box(-1, 1, (2,)), ()),
+    ],
+)
+def test_scores_of_another_shape_than_the_actions_are_an_error(space, scores):
+    policy = rl.Policy(lambda _: np.zeros(scores), space)
+    for observations in (np.zeros((3, 4)), {"a": (np.zeros((3, 4)), np.zeros(3))}):
+        with pytest.raises(DataError, match=r"have shape \(.*the actions have \(3, 2\)"):
+            policy.batch(observations)
 
 
 def test_recording_in_an_unknown_environment_names_the_nearest(tmp_path):

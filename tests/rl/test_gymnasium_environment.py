@@ -156,6 +156,57 @@ def test_composed_observations_and_actions_that_do_not_count_from_0():
     assert step.observation["picture"].dtype == "uint8"
 
 
+class Offset(gymnasium.Env):
+    """Actions, and what is shown, in spaces with starts of their own, one in another."""
+
+    observation_space = spaces.Dict(
+        {"pair": spaces.MultiDiscrete([3, 4], start=[2, -1]), "one": spaces.Discrete(3, start=-1)}
+    )
+    action_space = spaces.Tuple(
+        (
+            spaces.MultiDiscrete([3, 4], start=[2, -1]),
+            spaces.Dict({"one": spaces.Discrete(3, start=-1), "speed": spaces.Box(-1, 1, (2,))}),
+        )
+    )
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return {"pair": np.array([2, -1]), "one": np.int64(-1)}, {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        return {"pair": action[0], "one": action[1]["one"]}, 0.0, False, False, {}
+
+
+def test_starts_of_several_choices_and_of_inner_ones():
+    environment = rl.gymnasium_environment(Offset, batch=2).pyenv
+    shown = environment.reset().observation
+    assert shown["pair"].tolist() == [[0, 0]] * 2
+    assert shown["one"].tolist() == [0, 0]
+    pairs, ones = np.array([[0, 0], [2, 3]]), np.array([0, 2])
+    speeds = np.full((2, 2), 7.0, np.float32)  # clipped, or the space would not have it
+    shown = environment.step((pairs, {"one": ones, "speed": speeds})).observation
+    np.testing.assert_array_equal(shown["pair"], pairs)
+    np.testing.assert_array_equal(shown["one"], ones)
+
+
+def test_several_choices_that_do_not_count_from_0():
+    class Alone(Offset):
+        action_space = Offset.action_space[0]
+        observation_space = action_space
+
+        def reset(self, *, seed=None, options=None):
+            return super().reset(seed=seed)[0]["pair"], {}
+
+        def step(self, action):
+            assert self.action_space.contains(action), action
+            return action, 0.0, False, False, {}
+
+    environment = rl.gymnasium_environment(Alone).pyenv
+    environment.reset()
+    assert environment.step(np.array([[1, 3]])).observation.tolist() == [[1, 3]]
+
+
 def test_continuous_actions_are_clipped():
     environment, other = (rl.gymnasium_environment("Pendulum-v1").pyenv for _ in range(2))
     environment.reset(), other.reset()
@@ -187,6 +238,15 @@ def test_normalization_is_that_of_all_that_was_seen():
     assert normalization.count == len(seen)
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 1)])
+def test_normalization_as_a_layer_takes_observations_of_any_rank(shape):
+    normalization = rl.RunningNormalization()
+    seen = np.random.default_rng(0).normal(2.0, 3.0, (50, *shape)).astype("float32")
+    normalization.update(seen)
+    expected = (seen - seen.mean(axis=0)) / seen.std(axis=0)
+    np.testing.assert_allclose(normalization.layer()(seen), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -194,6 +254,7 @@ def test_normalization_is_that_of_all_that_was_seen():
         (("CartPoll-v1",), UnknownNameError, "CartPole-v1"),
         ((3,), ConfigError, "must be a name"),
         ((lambda: 3,), ConfigError, "Received: builtins.int"),
+        (("nomodule:CartPole-v1",), ConfigError, "cannot make 'nomodule:CartPole-v1'.*nomodule"),
     ],
 )
 def test_what_is_no_environment_is_one_clear_error(arguments, error, words):
@@ -205,5 +266,12 @@ def test_what_is_no_environment_is_one_clear_error(arguments, error, words):
 def test_one_environment_makes_no_batch():
     with pytest.raises(ConfigError, match="a function that makes environments"):
         rl.gymnasium_environment(gymnasium.make("CartPole-v1"), batch=2)
-    with pytest.raises(ConfigError, match="`batch` must be 1 or above"):
-        rl.gymnasium_environment("CartPole-v1", batch=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch", 0), ("batch", 1.5), ("seed", -1), ("time_limit", 0), ("frame_stack", 0)],
+)
+def test_an_argument_out_of_range_is_one_clear_error(name, value):
+    with pytest.raises(ConfigError, match=f"`{name}` must be an integer of .* Received: {value}"):
+        rl.gymnasium_environment("CartPole-v1", **{name: value})

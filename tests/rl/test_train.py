@@ -18,7 +18,7 @@ import kerazoo.rl as rl
 from kerazoo.errors import ConfigError, RunError, UnknownNameError
 from kerazoo.rl.agent_checkpoint import AgentCheckpoint
 from kerazoo.rl.progress import ShowProgress
-from kerazoo.zoo.config_file import to_config
+from kerazoo.zoo.config_file import to_config, with_overrides
 
 NETWORK = {"observation_shape": [4], "outputs": 2, "hidden_units": [16]}
 VALUE_MODEL = {"builder": "observation_mlp", "arguments": {**NETWORK, "outputs": 1}}
@@ -179,6 +179,76 @@ def test_an_environment_of_ones_own(tmp_path):
     assert rl.evaluate(result.policy, Light, episodes=50)["mean_return"] == 1.0
 
 
+def make_cartpole():
+    return gymnasium.make("CartPole-v1")
+
+
+def make_short_cartpole():
+    return gymnasium.make("CartPole-v1", max_episode_steps=5)
+
+
+def test_a_run_is_not_continued_in_another_environment(tmp_path):
+    recipe = config(steps=200)
+    result = train(recipe, tmp_path / "run", env=make_cartpole)
+    assert train(recipe, tmp_path / "run", env=make_cartpole).history == result.history
+    for env, now in ((make_short_cartpole, "make_short_cartpole"), (None, "the recipe's")):
+        with pytest.raises(RunError, match=f"test_train.make_cartpole there, .*{now} now"):
+            train(recipe, tmp_path / "run", env=env)
+    short = train(recipe, tmp_path / "run", env=make_short_cartpole, resume=False)
+    assert short.metrics["mean_return"] == 5.0
+    # Nor is its policy asked in another one by mistake.
+    with pytest.raises(ConfigError, match="trained in .*make_short_cartpole.* pass it as `env`"):
+        rl.evaluate(tmp_path / "run", episodes=2)
+    found = rl.evaluate(tmp_path / "run", make_short_cartpole, episodes=2)
+    assert found["mean_return"] == 5.0
+
+
+def test_what_a_run_found_is_evaluated_and_exported(tmp_path):
+    """The folder's, not the published weights of the recipe's name."""
+    recipe = with_overrides(config("c51", steps=200), {"name": "dqn_cartpole"})
+    result = train(recipe, tmp_path / "run")
+    found = rl.evaluate(tmp_path / "run", episodes=10)
+    assert found == rl.evaluate(result.policy, "CartPole-v1", episodes=10)
+    assert found != rl.evaluate("dqn_cartpole", episodes=10)
+    rl.export(tmp_path / "run", tmp_path / "policy.tflite")
+    assert rl.evaluate(tmp_path / "policy.tflite", episodes=10) == found
+    (tmp_path / "run" / "model.keras").unlink()
+    with pytest.raises(RunError, match="is not complete: go on with `kerazoo train"):
+        rl.evaluate(tmp_path / "run", episodes=10)
+
+
+def test_an_actor_that_decides_on_its_deviation_acts_by_its_means(tmp_path):
+    @kerazoo.register("means_and_deviations")
+    def build():
+        inputs = keras.Input((3,))
+        heads = [keras.layers.Dense(1, name=name)(inputs) for name in ("mean", "log_std")]
+        return keras.Model(inputs, heads)
+
+    values = {"observation_shape": [3], "outputs": 1, "hidden_units": [16]}
+    agent = {**AGENTS["ppo"], "value_model": {**VALUE_MODEL, "arguments": values}}
+    recipe = config("ppo", "Pendulum-v1", agent=agent, steps=200)
+    changes = {"model.builder": "means_and_deviations", "model.arguments": {}}
+    result = train(with_overrides(recipe, changes), tmp_path / "run")
+    observations = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    means = np.clip(result.model.predict(observations, verbose=0)[0], -2, 2)
+    np.testing.assert_allclose(result.policy.batch(observations), means, rtol=1e-5, atol=1e-6)
+    found = rl.evaluate(tmp_path / "run", episodes=2)
+    assert found == rl.evaluate(result.policy, "Pendulum-v1", episodes=2)
+
+
+class Choices(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(0, 1, (4,), np.float32)
+    action_space = gymnasium.spaces.Discrete(3)
+
+
+class Switches(Choices):
+    action_space = gymnasium.spaces.MultiBinary(3)
+
+
+class Pairs(Choices):
+    action_space = gymnasium.spaces.MultiDiscrete([3, 3])
+
+
 def test_continuous_actions_are_learned_by_ppo_alone(tmp_path):
     model = {"observation_shape": [3], "outputs": 1, "hidden_units": [16]}
     agent = {**AGENTS["ppo"], "value_model": {**VALUE_MODEL, "arguments": model}}
@@ -204,6 +274,23 @@ def test_continuous_actions_are_learned_by_ppo_alone(tmp_path):
             "environments of their own",
         ),
         (lambda folder: kerazoo.train("dqn_cartpole", output_dir=folder), ConfigError, "rl.train"),
+        (
+            lambda folder: train(config(), folder, env=Choices),
+            ConfigError,
+            r"Q-values \(batch, 3\)",
+        ),
+        (
+            lambda folder: train(config("c51"), folder, env=Choices),
+            ConfigError,
+            r"logits \(batch, 3, atoms\)",
+        ),
+        (lambda folder: train(config("ppo"), folder, env=Switches), ConfigError, "one choice"),
+        (lambda folder: train(config("ppo"), folder, env=Pairs), ConfigError, "one choice"),
+        (
+            lambda folder: config(evaluation={"every": 200, "episodes": 1}),
+            ConfigError,
+            "Expected `int` >= 2 at field `reinforcement.evaluation.episodes`",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_one_clear_error(call, error, words, tmp_path):
