@@ -1,9 +1,10 @@
-"""Checks of numbers that constructors take: the argument, the rule and the value in one line."""
+"""Checks of what constructors take: the argument, the rule and the value in one line."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 from kerazoo.errors import ConfigError
@@ -43,6 +44,33 @@ def check_number(
     raise ConfigError(
         f"`{name}` must be a finite number {rule}".rstrip() + f". Received: {value!r}."
     )
+
+
+def check_list(name: str, value: Any, *, shortest: int = 0) -> list[Any]:
+    """`value`, a list, tuple or array, as a list.
+
+    Raises:
+        ConfigError: it is one thing alone, a text or a dictionary, or shorter than `shortest`.
+    """
+    try:
+        values = None if isinstance(value, (str, bytes, Mapping)) else list(value)
+    except TypeError:  # not to be gone through, as an array without axes
+        values = None
+    if values is None or len(values) < shortest:
+        length = f" of {shortest} or more" if shortest else ""
+        raise ConfigError(f"`{name}` must be a list{length}. Received: {value!r}.")
+    return values
+
+
+def check_integers(name: str, value: Any, *, least: int = 1, shortest: int = 0) -> list[int]:
+    """`value` as a list of ints: `check_list`, and `check_integer` of each.
+
+    Raises:
+        ConfigError: it is no list, too short, or one of it no integer or below `least`.
+    """
+    return [
+        check_integer(name, one, least=least) for one in check_list(name, value, shortest=shortest)
+    ]
 
 
 def _is_within(

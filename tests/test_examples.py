@@ -17,11 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 SAYS = {
     "name_to_tflite.py": "integer only",
-}
-SAYS_LATER = {
     "tf1_mnist_to_keras3.py": "same predictions on 100.0% of 1000 test images",
 }
-"""Likewise, in the slow tests. These two have no page."""
+"""These two have no page."""
 TOPICS = {path.name.replace(".md", ".py") for path in (ROOT / "docs" / "topics").glob("[!i]*.md")}
 ELSEWHERE = {"reinforcement_learning.py"}
 """Runs in tests/rl, with the extra that it needs."""
@@ -52,19 +50,14 @@ pages = load(ROOT / "tools" / "docs" / "pages.py")
 
 
 def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*SAYS, *SAYS_LATER, *TOPICS}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*SAYS, *TOPICS}
     assert len(TOPICS) == 20
 
 
-@pytest.mark.parametrize("script", sorted(SAYS))
-def test_example(script, tmp_path):
-    assert SAYS[script] in run(script, tmp_path)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("script", sorted(SAYS_LATER))
+@pytest.mark.parametrize("script", sorted(SAYS))
 def test_example_without_a_page(script, tmp_path):
-    assert SAYS_LATER[script] in run(script, tmp_path)
+    assert SAYS[script] in run(script, tmp_path)
 
 
 @pytest.mark.slow

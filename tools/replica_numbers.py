@@ -56,6 +56,7 @@ def train(recipe: str, strategy: str, options: argparse.Namespace, file: Path) -
     if options.float64:
         keras.config.set_floatx("float64")
         keras.config.set_dtype_policy("float64")
+        keras.src.backend.tensorflow.image.resize = _resize_in_float64
 
     from kerazoo.datasets.arrays import count, rows
     from kerazoo.distribute.workers import Workers
@@ -100,6 +101,18 @@ def train(recipe: str, strategy: str, options: argparse.Namespace, file: Path) -
 
 def _in_float64(layer: Any) -> Any:
     return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+
+
+def _resize_in_float64(images: Any, size: Any, interpolation: str, **_: Any) -> Any:
+    """Keras's resize, which TensorFlow computes in float32, as two products of matrices."""
+    import tensorflow as tf
+
+    def matrix(length: int, wanted: int) -> Any:
+        rows = tf.image.resize(np.eye(length)[None, ..., None], (wanted, length), interpolation)
+        return tf.cast(rows[0, ..., 0], tf.float64)
+
+    rows, columns = (matrix(*pair) for pair in zip(images.shape[1:3], size, strict=True))
+    return tf.einsum("yh,bhwc,xw->byxc", rows, tf.cast(images, tf.float64), columns)
 
 
 def _named(prefix: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,13 @@ class QuantizedLayer(keras.layers.Wrapper):
         self, name: str, *, members: int = 1, fixed_range: tuple[float, float] | None = None
     ) -> FakeQuantize:
         """A FakeQuantize of this layer's scheme; passes on where activations stay in float."""
-        return activation_quantizer(self.scheme, name, members=members, fixed_range=fixed_range)
+        return activation_quantizer(
+            self.scheme,
+            name,
+            members=members,
+            fixed_range=fixed_range,
+            trainable=self.trainable,  # which comes from a file before its parts are there
+        )
 
     def cast(self, tensor: Any) -> Any:
         """`tensor` in the compute dtype of the wrapped layer."""
@@ -101,6 +107,7 @@ def activation_quantizer(
     *,
     members: int = 1,
     fixed_range: tuple[float, float] | None = None,
+    trainable: bool = True,
 ) -> FakeQuantize:
     """A FakeQuantize as `scheme` wants it; it passes values on if it wants no activations."""
     if fixed_range is not None and scheme.activation_bits == 16:
@@ -112,6 +119,7 @@ def activation_quantizer(
         scheme.percentile,
         fixed_range=fixed_range,
         name=name,
+        trainable=trainable,
     )
 
 

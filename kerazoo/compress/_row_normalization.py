@@ -35,7 +35,8 @@ class RowNormalization(keras.layers.Layer):
         self.center, self.epsilon, self.scheme = center, epsilon, as_scheme(scheme)
         names = ["squares", "shifted", "reciprocal", "normalized"]
         for name in ["mean", "centered", *names] if center else names:
-            setattr(self, f"{name}_quantizer", activation_quantizer(self.scheme, name))
+            quantizer = activation_quantizer(self.scheme, name, trainable=self.trainable)
+            setattr(self, f"{name}_quantizer", quantizer)
 
     def build(self, input_shape):
         for layer in self._flatten_layers(include_self=False, recursive=False):

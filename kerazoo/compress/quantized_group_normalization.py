@@ -26,7 +26,10 @@ class QuantizedGroupNormalization(QuantizedLayer):
     def __init__(self, layer: keras.Layer, scheme: Any = None, **kwargs: Any):
         super().__init__(layer, scheme, **kwargs)
         self.normalize = RowNormalization(
-            epsilon=self.inner.epsilon, scheme=self.scheme, name="normalize"
+            epsilon=self.inner.epsilon,
+            scheme=self.scheme,
+            trainable=self.trainable,
+            name="normalize",
         )
 
     def build(self, input_shape):

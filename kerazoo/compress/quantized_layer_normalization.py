@@ -32,7 +32,11 @@ class QuantizedLayerNormalization(QuantizedLayer):
         super().__init__(layer, scheme, **kwargs)
         is_rms = isinstance(self.inner, keras.layers.RMSNormalization)
         self.normalize = RowNormalization(
-            not is_rms, self.inner.epsilon, self.scheme, name="normalize"
+            not is_rms,
+            self.inner.epsilon,
+            self.scheme,
+            trainable=self.trainable,
+            name="normalize",
         )
 
     def build(self, input_shape):

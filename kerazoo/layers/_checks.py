@@ -28,10 +28,16 @@ def check_channels(layer: str, input_shape: tuple[int | None, ...]) -> None:
         )
 
 
-def check_sequence(layer: str, input_shape: tuple[int | None, ...]) -> None:
-    """Raise `DataError` unless the last axis of `input_shape`, the features, is counted."""
-    if input_shape[-1] is None:
+def check_sequence(
+    layer: str, input_shape: tuple[int | None, ...], *, may_have_heads: bool = False
+) -> None:
+    """Raise `DataError` unless `input_shape` is that of sequences whose features are counted."""
+    ranks: tuple[int, ...] = (3,)
+    shapes = "(batch, time, features)"
+    if may_have_heads:
+        ranks, shapes = (3, 4), f"{shapes} or (batch, time, heads, features)"
+    if len(input_shape) not in ranks or input_shape[-1] is None:
         raise DataError(
-            f"Layer {layer!r} takes (batch, time, ..., features) with a known number of features. "
+            f"Layer {layer!r} takes {shapes} with a known number of features. "
             f"Received: input_shape={tuple(input_shape)}."
         )

@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.layers._checks import check_sequence
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -67,6 +68,7 @@ class AttentionPooling(layers.Layer):
         self.value.build(input_shape)
         self.output_map = layers.Dense(features, dtype=self.dtype_policy, name="output")
         self.output_map.build((None, self.num_heads * self.key_dim))
+        freeze_parts_with(self)
 
     def attention_scores(self, inputs, mask=None):
         """a_ht: `(batch, time, heads)`, each at least 0, summing to 1 over the steps that count."""

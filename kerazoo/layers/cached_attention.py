@@ -8,7 +8,9 @@ import keras
 from keras import layers, ops
 
 from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.errors import DataError
 from kerazoo.layers._checks import check_sequence
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -30,7 +32,7 @@ class CachedAttention(layers.Layer):
 
     Call arguments:
         inputs: `(batch, time, features)`, what asks.
-        context: `(batch, steps, features)`, what is asked; None: `inputs`.
+        context: `(batch, steps, features)`, what is asked, of as many features; None: `inputs`.
         mask: bool, `(batch, time)`: which steps of the inputs there are; None: all.
         context_mask: bool, `(batch, steps)`: the same of the context.
 
@@ -38,7 +40,8 @@ class CachedAttention(layers.Layer):
 
     Shape: that of `inputs`. Masks pass. Softmax is taken in float32 at least.
 
-    Raises: ConfigError for arguments out of range; DataError if the features are not counted.
+    Raises: ConfigError for arguments out of range; DataError for inputs or a context of another
+    shape, or if the features are not counted.
 
     >>> layer = CachedAttention(num_heads=2, key_dim=4)
     >>> tuple(layer(np.ones((1, 3, 8))).shape)
@@ -68,10 +71,12 @@ class CachedAttention(layers.Layer):
 
     def build(self, input_shape):
         check_sequence(self.name, input_shape)
+        self.input_spec = layers.InputSpec(ndim=3, axes={-1: input_shape[-1]})
         for part in (self.query, self.key, self.value):
             part.build(input_shape)
         self.output_map = layers.Dense(input_shape[-1], dtype=self.dtype_policy, name="output")
         self.output_map.build((None, None, self.num_heads * self.key_dim))
+        freeze_parts_with(self)
 
     def call(self, inputs, context=None, mask=None, context_mask=None, training=None):
         if context is not None:  # Keras hands `mask` on as that of the output
@@ -87,6 +92,12 @@ class CachedAttention(layers.Layer):
 
     def keys_and_values(self, context):
         """Of each step: two of `(batch, heads, steps, key_dim)`."""
+        features, shape = self.output_map.units, tuple(context.shape)
+        if len(shape) != 3 or shape[-1] not in (features, None):
+            raise DataError(
+                f"Layer {self.name!r} takes a context (batch, steps, {features}), of as many "
+                f"features as its inputs. Received: shape {shape}."
+            )
         return self._split(self.key(context)), self._split(self.value(context))
 
     def attend(self, inputs, keys, values, mask=None, training=None):

@@ -12,6 +12,7 @@ from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.layers._checks import as_pair, check_channels
 from kerazoo.layers._initializers import fresh
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -141,6 +142,7 @@ class ConvNormAct(layers.Layer):
             )
         self.convolve.build(input_shape)
         self.normalize.build(self.convolve.compute_output_shape(input_shape))
+        freeze_parts_with(self)
 
     def call(self, inputs, training=None):
         x = self.normalize(self.convolve(inputs), training=training)

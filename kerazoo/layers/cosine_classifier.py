@@ -92,13 +92,13 @@ class CosineClassifier(layers.Layer):
         self.input_spec = layers.InputSpec(ndim=2)
 
     def build(self, input_shape):
-        if input_shape[-1] is None:
+        if len(input_shape) != 2 or input_shape[1] is None:
             raise DataError(
                 f"Layer {self.name!r} takes (batch, features) with a known number of features. "
                 f"Received: input_shape={tuple(input_shape)}."
             )
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, autocast=False, name="kernel"
+            (input_shape[1], self.units), self.kernel_initializer, autocast=False, name="kernel"
         )
 
     def call(self, features, labels=None, training=False):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerazoo.argument_checks import check_integer
+from kerazoo.argument_checks import check_integer, check_integers
 from kerazoo.errors import ConfigError, DataError
 
 _MOST = 6.0  # of a logarithm: exp(6) strides are beyond any image
@@ -41,14 +41,15 @@ class DecodeBoxes(layers.Layer):
 
     def __init__(self, grid: Sequence[int], stride: int = 8, **kwargs: Any):
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
-        self.grid = [check_integer("grid", size) for size in grid]
+        self.grid = check_integers("grid", grid)
         if len(self.grid) != 2:
-            raise ConfigError(f"`grid` must be rows and columns. Received: {list(grid)}.")
+            raise ConfigError(f"`grid` must be rows and columns. Received: {self.grid}.")
         self.stride = check_integer("stride", stride)
 
     def build(self, input_shape):
         rows, columns = self.grid
-        if len(input_shape) != 3 or input_shape[1] != rows * columns or input_shape[2] < 6:
+        fits = len(input_shape) == 3 and input_shape[1] == rows * columns
+        if not fits or (input_shape[2] or 0) < 6:
             raise DataError(
                 f"Layer {self.name!r} takes (batch, {rows * columns}, classes + 5). "
                 f"Received: input_shape={tuple(input_shape)}."

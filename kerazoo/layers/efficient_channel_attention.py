@@ -12,6 +12,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
 from kerazoo.layers._checks import check_channels
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -88,6 +89,7 @@ class EfficientChannelAttention(layers.Layer):
         self.spread = layers.Reshape((1, 1, channels), dtype=policy, name="spread")
         self.excite = layers.Multiply(dtype=policy, name="excite")
         self.convolve.build((None, 1, channels, 1))
+        freeze_parts_with(self)
 
     def call(self, inputs):
         gate = self.convolve(self.line_up(self.squeeze(inputs)))

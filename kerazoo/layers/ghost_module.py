@@ -12,6 +12,7 @@ from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError
 from kerazoo.layers._checks import as_pair, check_channels
 from kerazoo.layers._initializers import fresh
+from kerazoo.layers._trainable_parts import freeze_parts_with
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -121,6 +122,7 @@ class GhostModule(layers.Layer):
         intrinsic = self.primary.compute_output_shape(input_shape)
         self.ghost.build(intrinsic)
         self.ghost_normalize.build(self.ghost.compute_output_shape(intrinsic))
+        freeze_parts_with(self)
 
     def call(self, inputs, training=None):
         intrinsic = self.primary(inputs, training=training)

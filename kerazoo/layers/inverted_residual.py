@@ -11,6 +11,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import DataError
 from kerazoo.layers._checks import as_pair, check_channels
+from kerazoo.layers._trainable_parts import freeze_parts_with
 from kerazoo.layers.conv_norm_act import ConvNormAct
 from kerazoo.layers.drop_path import DropPath
 from kerazoo.layers.squeeze_excite import SqueezeExcite, bottleneck_width
@@ -121,6 +122,7 @@ class InvertedResidual(layers.Layer):
             self.drop_path_rate, self.seed, dtype=self.dtype_policy, name="drop_path"
         )
         self.add = layers.Add(dtype=self.dtype_policy, name="add")
+        freeze_parts_with(self)
 
     def _convolution(self, name, filters, kernel_size, strides=1, **arguments):
         arguments = {"activation": self.activation, **arguments}

@@ -41,7 +41,7 @@ class LayerScale(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        if input_shape[-1] is None:
+        if not input_shape or input_shape[-1] is None:
             raise DataError(
                 f"Layer {self.name!r} needs a known number of channels, the last axis. "
                 f"Received: input_shape={tuple(input_shape)}."

@@ -82,8 +82,7 @@ class LogMelSpectrogram(layers.Layer):
             )
 
     def build(self, input_shape):
-        samples = input_shape[-1]
-        if len(input_shape) != 2 or samples is None or samples < self.frame_length:
+        if len(input_shape) != 2 or (input_shape[1] or 0) < self.frame_length:
             raise DataError(
                 f"Layer {self.name!r} takes (batch, samples) with {self.frame_length} samples or "
                 f"more. Received: input_shape={tuple(input_shape)}."

@@ -66,8 +66,8 @@ class NonMaximumSuppression(layers.Layer):
         self.least_score = check_number("least_score", least_score, least=0, most=1)
 
     def build(self, input_shape):
-        is_enough = input_shape[1] is not None and input_shape[1] >= self.candidates
-        if len(input_shape) != 3 or not is_enough or input_shape[2] < 5:
+        fits = len(input_shape) == 3 and (input_shape[1] or 0) >= self.candidates
+        if not fits or (input_shape[2] or 0) < 5:
             raise DataError(
                 f"Layer {self.name!r} takes (batch, boxes, 4 + classes) with {self.candidates} "
                 f"boxes or more. Received: input_shape={tuple(input_shape)}."

@@ -10,6 +10,7 @@ from keras import layers, ops
 from kerazoo.argument_checks import check_integer
 from kerazoo.errors import DataError
 from kerazoo.layers._checks import as_pair, check_channels
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -84,6 +85,7 @@ class PatchEmbedding(layers.Layer):
                 keras.initializers.RandomNormal(stddev=0.02),
                 name="position_embedding",
             )
+        freeze_parts_with(self)
 
     def call(self, inputs):
         self._check_sides(inputs.shape)  # a layer built for one size may meet another

@@ -13,6 +13,7 @@ from kerazoo.errors import ConfigError
 from kerazoo.layers._branch_sum import branch_sum
 from kerazoo.layers._checks import as_pair, check_channels
 from kerazoo.layers._kernel_centers import crop_to_centers
+from kerazoo.layers._trainable_parts import freeze_parts_with
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -167,6 +168,7 @@ class ReparameterizableConv2D(layers.Layer):
                 name="identity_branch",
             )
             self.identity_branch.build(input_shape)
+        freeze_parts_with(self)
 
     def _fix_size(self, input_shape):
         """With strides, "same" padding and so the centers depend on the size: it has to stay."""

@@ -66,7 +66,7 @@ class RotaryEmbedding(layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        check_sequence(self.name, input_shape)
+        check_sequence(self.name, input_shape, may_have_heads=True)
         if input_shape[-1] % 2:
             raise DataError(
                 f"Layer {self.name!r} rotates pairs: the number of features must be even. "

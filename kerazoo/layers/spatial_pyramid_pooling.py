@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerazoo.argument_checks import check_integer, check_number
-from kerazoo.errors import ConfigError
+from kerazoo.argument_checks import check_integer, check_integers, check_number
 from kerazoo.layers._checks import check_channels
+from kerazoo.layers._trainable_parts import freeze_parts_with
 from kerazoo.layers.conv_norm_act import ConvNormAct
 
 
@@ -62,15 +62,8 @@ class SpatialPyramidPooling(layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not isinstance(dilation_rates, (list, tuple)) or not dilation_rates:
-            raise ConfigError(
-                f"`dilation_rates` must be a list of one integer or more. "
-                f"Received: {dilation_rates!r}."
-            )
         self.filters = check_integer("filters", filters)
-        self.dilation_rates = tuple(
-            check_integer("dilation_rates", rate) for rate in dilation_rates
-        )
+        self.dilation_rates = tuple(check_integers("dilation_rates", dilation_rates, shortest=1))
         self.momentum = check_number("momentum", momentum, least=0, most=1)
         self.epsilon = check_number("epsilon", epsilon, above=0)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -111,6 +104,7 @@ class SpatialPyramidPooling(layers.Layer):
         self.image.build((input_shape[0], 1, 1, input_shape[-1]))
         parts = len(self.dilated) + 2
         self.merge.build((*input_shape[:-1], parts * self.filters))
+        freeze_parts_with(self)
 
     def call(self, inputs, training=None):
         parts = [self.point(inputs, training=training)]

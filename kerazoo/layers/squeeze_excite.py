@@ -11,6 +11,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.layers._checks import check_channels
 from kerazoo.layers._initializers import fresh
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -84,6 +85,7 @@ class SqueezeExcite(layers.Layer):
         self.excite = layers.Multiply(dtype=self.dtype_policy, name="excite")
         self.reduce.build((None, 1, 1, channels))
         self.expand.build((None, 1, 1, width))
+        freeze_parts_with(self)
 
     def _pointwise(self, filters, activation, name):
         return layers.Conv2D(

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.layers._checks import check_sequence
+from kerazoo.layers._trainable_parts import freeze_parts_with
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -101,6 +102,7 @@ class TemporalConvBlock(layers.Layer):
         if input_shape[-1] != self.filters:
             self.shortcut = self._convolution(1, name="shortcut")
             self.shortcut.build(input_shape)
+        freeze_parts_with(self)
 
     def call(self, inputs, mask=None, training=None):
         inputs = _silence(inputs, mask)

@@ -10,6 +10,7 @@ from keras import layers, ops
 from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.layers._checks import check_sequence
+from kerazoo.layers._trainable_parts import freeze_parts_with
 from kerazoo.layers.cached_attention import CachedAttention
 
 
@@ -38,14 +39,15 @@ class TransformerBlock(layers.Layer):
 
     Call arguments:
         inputs: `(batch, time, features)`.
-        context: `(batch, steps, features)`, with `has_context` only.
+        context: `(batch, steps, features)`, of as many features, with `has_context` only.
         mask: bool, `(batch, time)`: which steps of the inputs there are; None: all.
         context_mask: bool, `(batch, steps)`: the same of the context.
 
     Shape: that of `inputs`. Masks pass.
 
-    Raises: ConfigError for arguments out of range, or heads that do not divide the features;
-    DataError for a context that is missing, or that the block has no use for.
+    Raises: ConfigError for arguments out of range, heads that do not divide the features, or a
+    method that the block is not made for; DataError for inputs or a context of another shape, and
+    for a context that is missing, or that the block has no use for.
 
     >>> block = TransformerBlock(num_heads=2, hidden_units=16, has_context=True)
     >>> tuple(block(np.ones((1, 3, 8)), context=np.ones((1, 5, 8))).shape)
@@ -75,6 +77,7 @@ class TransformerBlock(layers.Layer):
     def build(self, input_shape):
         check_sequence(self.name, input_shape)
         features = input_shape[-1]
+        self.input_spec = layers.InputSpec(ndim=3, axes={-1: features})
         if features % self.num_heads:
             raise ConfigError(
                 f"`num_heads` must divide the number of features. Received: "
@@ -101,6 +104,7 @@ class TransformerBlock(layers.Layer):
         for part in [*parts, self.hidden, self.dense_norm]:
             part.build(input_shape)
         self.output_map.build((*input_shape[:-1], self.hidden_units))
+        freeze_parts_with(self)
 
     def call(self, inputs, context=None, mask=None, context_mask=None, training=None):
         self._check_context(context)
@@ -116,7 +120,8 @@ class TransformerBlock(layers.Layer):
 
     def context_shares(self, inputs, context, context_mask=None):
         """How much each step attends to each of the context, mean over heads: `(batch, time,
-        steps)` of sum 1. Arguments as in `call`."""
+        steps)` of sum 1. Arguments as in `call`. Only for blocks with `has_context`."""
+        self._check_made_with("has_context", "context_shares")
         self._check_context(context)
         x = inputs + self.attention(self.attention_norm(inputs), training=False)
         keys, _ = self.context_attention.keys_and_values(context)
@@ -139,8 +144,9 @@ class TransformerBlock(layers.Layer):
             context: what `start` gave.
             context_mask: as in `call`.
 
-        Only for causal blocks: without later steps others would compute something else.
+        Only for blocks with `is_causal`: without later steps others would compute something else.
         """
+        self._check_made_with("is_causal", "step")
         inputs = ops.convert_to_tensor(inputs)
         asked = self.attention_norm(inputs)
         steps = ops.arange(ops.shape(cache[0])[2])
@@ -159,6 +165,13 @@ class TransformerBlock(layers.Layer):
 
     def _dense(self, x):
         return self.output_map(self.hidden(self.dense_norm(x)))
+
+    def _check_made_with(self, argument, method):
+        if not getattr(self, argument):
+            raise ConfigError(
+                f"`{method}` is for blocks with {argument}=True. Received: layer {self.name!r} "
+                f"with {argument}=False. Make the block with {argument}=True."
+            )
 
     def _check_context(self, context):
         if (context is not None) != self.has_context:

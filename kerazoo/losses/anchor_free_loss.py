@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.argument_checks import check_integer, check_integers, check_number
 from kerazoo.errors import ConfigError, DataError
 
 _MOST = 6.0  # of a predicted logarithm: exp(6) strides are beyond any image
@@ -67,9 +67,9 @@ class AnchorFreeLoss(keras.losses.Loss):
         dtype: Any = "float32",
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.grid = [check_integer("grid", size) for size in grid]
+        self.grid = check_integers("grid", grid)
         if len(self.grid) != 2:
-            raise ConfigError(f"`grid` must be rows and columns. Received: {list(grid)}.")
+            raise ConfigError(f"`grid` must be rows and columns. Received: {self.grid}.")
         self.stride = check_integer("stride", stride)
         self.radius = check_number("radius", radius, above=0)
         self.alpha = check_number("alpha", alpha, least=0, most=1)
@@ -97,7 +97,7 @@ class AnchorFreeLoss(keras.losses.Loss):
 
     def _check_shapes(self, boxes: tuple[Any, ...], cells: tuple[Any, ...]) -> None:
         rows, columns = self.grid
-        if len(boxes) != 3 or boxes[-1] != 5 or len(cells) != 3 or cells[-1] < 6:
+        if len(boxes) != 3 or boxes[-1] != 5 or len(cells) != 3 or (cells[-1] or 0) < 6:
             raise DataError(
                 f"Loss {self.name!r} takes y_true (batch, boxes, 5) and y_pred (batch, cells, "
                 f"classes + 5). Received: {boxes} and {cells}."

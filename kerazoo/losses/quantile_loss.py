@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerazoo.argument_checks import check_number
-from kerazoo.errors import ConfigError, DataError
+from kerazoo.argument_checks import check_list, check_number
+from kerazoo.errors import DataError
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -44,9 +44,8 @@ class QuantileLoss(keras.losses.Loss):
         dtype: Any = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        quantiles = check_list("quantiles", quantiles, shortest=1)
         self.quantiles = [check_number("quantiles", q, above=0, below=1) for q in quantiles]
-        if not self.quantiles:
-            raise ConfigError("`quantiles` must be one number or more. Received: none.")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)

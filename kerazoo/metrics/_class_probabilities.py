@@ -8,7 +8,7 @@ from keras import ops
 
 from kerazoo.errors import DataError
 from kerazoo.metrics._sample_weights import spread_weights, without_masked
-from kerazoo.metrics._shapes import agree, without_last_one
+from kerazoo.metrics._shapes import agree, check_is_batch, without_last_one
 
 
 class Predictions(NamedTuple):
@@ -45,6 +45,7 @@ def flat_predictions(
     """
     y_true = ops.convert_to_tensor(y_true)
     scores = ops.cast(ops.convert_to_tensor(y_pred), "float32")
+    check_is_batch("y_pred", tuple(scores.shape))
     binary = len(scores.shape) == 1 or scores.shape[-1] == 1
     one_hot = not binary and len(y_true.shape) == len(scores.shape) and y_true.shape[-1] != 1
     sample = scores if len(scores.shape) == 1 else scores[..., 0]

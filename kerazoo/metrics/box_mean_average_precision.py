@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.argument_checks import check_integers, check_list, check_number
 from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.metrics._box_batch import Detections, read_detections, read_objects
 from kerazoo.metrics._box_formats import TO_XYWH
@@ -94,12 +94,11 @@ class BoxMeanAveragePrecision(keras.metrics.Metric):
         self.bounding_box_format = bounding_box_format
         self.class_ids = self.iou_thresholds = None
         if class_ids is not None:
-            self.class_ids = tuple(
-                check_integer("class_ids", label, least=0) for label in class_ids
-            )
-        self.max_detections = tuple(check_integer("max_detections", n) for n in max_detections)
+            self.class_ids = tuple(check_integers("class_ids", class_ids, least=0))
+        self.max_detections = tuple(check_integers("max_detections", max_detections))
         _check_rising("max_detections", self.max_detections, most=65535)
         if iou_thresholds is not None:
+            iou_thresholds = check_list("iou_thresholds", iou_thresholds)
             self.iou_thresholds = tuple(check_number("iou_thresholds", t) for t in iou_thresholds)
         # Not `arange`: its 0.75 is a little more than 0.75.
         thresholds = np.linspace(0.5, 0.95, 10) if iou_thresholds is None else self.iou_thresholds

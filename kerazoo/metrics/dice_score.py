@@ -12,7 +12,7 @@ from kerazoo.errors import ConfigError, DataError, unknown_name
 from kerazoo.metrics._class_labels import check_label
 from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._sample_weights import spread_weights, without_masked
-from kerazoo.metrics._shapes import agree, without_last_one
+from kerazoo.metrics._shapes import agree, check_is_batch, without_last_one
 
 AVERAGES = ("micro", "macro")
 
@@ -88,6 +88,7 @@ class DiceScore(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        check_is_batch("y_pred", tuple(y_pred.shape))
         count = self._one_class_each if self.threshold is None else self._any_classes_each
         add_to(self.sums, ops.stack(count(y_true, y_pred, sample_weight)))
 

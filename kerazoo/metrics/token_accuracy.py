@@ -9,12 +9,13 @@ from keras import ops
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.errors import DataError
+from kerazoo.metrics._compensated_sum import add_to, value_of
 from kerazoo.metrics._sample_weights import spread_weights, without_masked
-from kerazoo.metrics._shapes import agree, without_last_one
+from kerazoo.metrics._shapes import agree, check_is_batch, without_last_one
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
-class TokenAccuracy(keras.metrics.Mean):
+class TokenAccuracy(keras.metrics.Metric):
     """Mean of argmax(y_pred) = y_true over all that is not labelled `ignore_class`.
 
     Source: `keras.metrics.SparseCategoricalAccuracy`, which counts all; changed: `ignore_class`.
@@ -47,8 +48,10 @@ class TokenAccuracy(keras.metrics.Mean):
             ignore_class = check_integer("ignore_class", ignore_class, least=0)
         self.ignore_class = ignore_class
         self._direction = "up"  # what mode="auto" of Keras's callbacks asks for
+        self.sums = self.add_variable((2, 2), "zeros", dtype="float32", name="sums")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        check_is_batch("y_pred", tuple(ops.convert_to_tensor(y_pred).shape))
         likeliest = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         shape = tuple(y_true.shape)
@@ -64,8 +67,11 @@ class TokenAccuracy(keras.metrics.Mean):
         weights = without_masked(spread_weights(sample_weight, is_right), y_pred)
         if self.ignore_class is not None:
             weights = ops.where(ops.equal(y_true, self.ignore_class), 0.0, weights)
-        # Flat: of rows Keras takes means first, and then a step of a long batch would count less.
-        super().update_state(ops.reshape(is_right, (-1,)), ops.reshape(weights, (-1,)))
+        add_to(self.sums, ops.stack([ops.sum(weights * is_right), ops.sum(weights)]))
+
+    def result(self) -> Any:
+        right, weight = ops.unstack(value_of(self.sums), axis=0)
+        return ops.cast(ops.divide_no_nan(right, weight), self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": self.ignore_class}

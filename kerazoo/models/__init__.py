@@ -6,7 +6,8 @@ known by its name. Conventions that all builders keep:
 - inputs are raw (pixels 0..255): scaling is a layer of the model;
 - the last layer of a classifier is called "logits", is float32 whatever the precision, and
   `classifier_activation` adds an activation after it;
-- layers have names that never change, since weights files name variables by them.
+- layers have names that never change, since weights files name variables by them;
+- an argument out of its range is a `ConfigError` in one line, before anything is built.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from kerazoo.errors import ConfigError
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._inverted_residual import Normalization, conv_norm
 from kerazoo.models.efficientnet_lite import efficientnet_lite
 
@@ -50,13 +51,15 @@ def anchor_free_detector(
     Args:
         input_shape: (height, width, 3), both multiples of 16; pixels 0..255 in.
         num_classes: 1 or more; the background is none of them.
-        filters: channels of neck and branches.
+        filters: channels of neck and branches, 1 or more.
         head_blocks: 3x3 convolutions in each branch before its last, 1 or more.
         drop_connect: of the backbone, as `efficientnet_lite` takes it.
 
-    Raises: ConfigError where height or width is no multiple of 16.
+    Raises: ConfigError for an argument out of its range.
     """
-    height, width = input_shape[:2]
+    check_counts(num_classes=num_classes, filters=filters, head_blocks=head_blocks)
+    check_dropped(drop_connect=drop_connect)
+    height, width, _ = check_shape(input_shape, "height", "width", "channels")
     if height % (2 * STRIDE) or width % (2 * STRIDE):
         raise ConfigError(
             f"`input_shape`: height and width must be multiples of {2 * STRIDE}. "

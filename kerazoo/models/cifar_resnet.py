@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers
+from kerazoo.models._arguments import check_counts, check_shape
 from kerazoo.models._head import classifier_head
 
 
@@ -27,13 +29,17 @@ def cifar_resnet(
     own CIFAR-10 networks pad the channels with zeros there.
 
     Args:
-        input_shape: (height, width, channels); pixels 0..255 in.
+        input_shape: (height, width, channels), sizes may be None; pixels 0..255 in.
         num_classes: width of the output, `(batch, num_classes)` logits.
         blocks: residual blocks per stage, 1 or more.
-        filters: of each stage; all but the first halve the image.
+        filters: of each stage, one or more; all but the first halve the image.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), name="image")
+    check_counts(num_classes=num_classes, blocks=blocks)
+    filters = check_integers("filters", filters, shortest=1)
+    inputs = keras.Input(
+        check_shape(input_shape, "height", "width", "channels", open_axes=2), name="image"
+    )
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
     x = layers.ReLU(name="stem_relu")(_conv_norm(x, filters[0], 3, name="stem"))
     for stage, width in enumerate(filters, start=1):

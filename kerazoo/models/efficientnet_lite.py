@@ -13,6 +13,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers, check_number
+from kerazoo.errors import ConfigError
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 from kerazoo.models._inverted_residual import Normalization, conv_norm, inverted_residual
 
@@ -52,23 +55,33 @@ def efficientnet_lite(
     | Lite4 | 300 | 1.4 | 1.8 | 0.3 |
 
     Args:
-        input_shape: (height, width, 3); pixels 0..255 in, scaled to (x - 127) / 128 inside. Any
-            size from 32 on; the weights do not depend on it.
+        input_shape: (height, width, 3); pixels 0..255 in, scaled to (x - 127) / 128 inside. Sizes
+            may be None, the weights do not depend on them; below 32 little is left of an image.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        width_coefficient: times the filters of each stage, to a multiple of 8.
-        depth_coefficient: times the blocks of each stage, rounded up; not the first and last stage.
-        dropout: fraction of the features dropped in training before the head.
-        drop_connect: fraction of samples for which the last block is left out in training; it grows
-            linearly from 0 at the first block.
+        width_coefficient: above 0; times the filters of each stage, to a multiple of 8.
+        depth_coefficient: above 0; times the blocks of each stage, rounded up; not the first and
+            last stage.
+        dropout: fraction of the features dropped in training before the head, 0 to below 1.
+        drop_connect: fraction of samples for which the last block is left out in training, 0 to
+            below 1; it grows linearly from 0 at the first block.
         classifier_activation: such as "softmax"; None leaves logits.
         resize_to: (height, width) that images are brought to inside, bilinearly; None leaves them.
             The five halvings leave little of a small image: weights of large ones serve it better
             once it is enlarged.
     """
-    inputs = keras.Input(tuple(input_shape), name="image")
+    check_counts(num_classes=num_classes)
+    check_number("width_coefficient", width_coefficient, above=0)
+    check_number("depth_coefficient", depth_coefficient, above=0)
+    check_dropped(dropout=dropout, drop_connect=drop_connect)
+    inputs = keras.Input(
+        check_shape(input_shape, "height", "width", "channels", open_axes=2), name="image"
+    )
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(inputs)
     if resize_to is not None:
-        x = layers.Resizing(*resize_to, interpolation="bilinear", name="resize")(x)
+        size = check_integers("resize_to", resize_to)
+        if len(size) != 2:
+            raise ConfigError(f"`resize_to` must be height and width. Received: {size}.")
+        x = layers.Resizing(*size, interpolation="bilinear", name="resize")(x)
     stem = layers.Conv2D(_STEM, 3, strides=2, padding="same", use_bias=False, name="stem")
     x = conv_norm(x, stem, _NORMALIZATION)
     depths = [_depth(number, depth_coefficient) for number in range(len(_STAGES))]

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer, check_number
 from kerazoo.layers import LogMelSpectrogram, SpecAugment
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 
 
@@ -31,17 +33,24 @@ def keyword_cnn(
     Args:
         input_shape: (samples,); a waveform, -1..1, in.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        rate: samples per second.
+        rate: samples per second, 80 or more.
         bands: of the mel spectrogram, 25 ms frames every 20 ms.
-        filters: of each convolution.
-        blocks: depthwise-separable convolutions, of which the first halves both sides, as in the
-            paper's larger networks.
-        noise: standard deviation of what is added to the spectrogram in training, in nepers.
-        masks: stripes of up to 6 frames, and as many of up to 6 bands, hidden in training.
+        filters: of each convolution, 1 or more.
+        blocks: 1 or more depthwise-separable convolutions, of which the first halves both sides, as
+            in the paper's larger networks.
+        noise: standard deviation of what is added to the spectrogram in training, in nepers, 0 to
+            1.
+        masks: 0 or more stripes of up to 6 frames, and as many of up to 6 bands, hidden in
+            training.
         dropout: fraction of the features dropped in training before the head, 0 to below 1.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), name="waveform")
+    check_integer("rate", rate, least=80)  # two samples or more in a frame of 25 ms
+    check_integer("masks", masks, least=0)
+    check_number("noise", noise, least=0, most=1)
+    check_counts(num_classes=num_classes, bands=bands, filters=filters, blocks=blocks)
+    check_dropped(dropout=dropout)
+    inputs = keras.Input(check_shape(input_shape, "samples"), name="waveform")
     spectrogram = LogMelSpectrogram(
         rate, frame_length=rate // 40, frame_step=rate // 50, bands=bands, name="log_mel"
     )

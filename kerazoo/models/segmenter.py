@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integer
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._inverted_residual import Normalization, conv_norm
 from kerazoo.models.efficientnet_lite import efficientnet_lite
 
@@ -41,12 +43,17 @@ def segmenter(
     Args:
         input_shape: (height, width, 3), 32 or more; sizes need not be multiples of anything. Pixels
             0..255 in.
-        num_classes: width of the output.
-        filters: channels of the decoder at 1/16 to 1/4 of the size.
-        fine_filters: channels at 1/2 of the size.
-        dropout: fraction of channels dropped in training before the logits.
+        num_classes: width of the output, 1 or more.
+        filters: channels of the decoder at 1/16 to 1/4 of the size, 1 or more.
+        fine_filters: channels at 1/2 of the size, 1 or more.
+        dropout: fraction of channels dropped in training before the logits, 0 to below 1.
         drop_connect: of the backbone, as `efficientnet_lite` takes it.
     """
+    check_counts(num_classes=num_classes, filters=filters, fine_filters=fine_filters)
+    check_dropped(dropout=dropout, drop_connect=drop_connect)
+    size = check_shape(input_shape, "height", "width", "channels")[:2]
+    for place, side in enumerate(size):
+        check_integer(f"input_shape[{place}]", side, least=32)
     backbone = efficientnet_lite(input_shape, 1, drop_connect=drop_connect)
     x = _gate(_conv(backbone.get_layer(_TOP).output, filters, 1, name="decoder_top"))
     for number, layer in enumerate(_SKIPS):
@@ -55,9 +62,7 @@ def segmenter(
         x = _merge(x, skip, width, name=f"decoder_{number + 1}")
     x = layers.SpatialDropout2D(dropout, name="dropout")(x)
     logits = layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
-    full_size = layers.Resizing(
-        *input_shape[:2], interpolation="bilinear", dtype="float32", name="full_size"
-    )
+    full_size = layers.Resizing(*size, interpolation="bilinear", dtype="float32", name="full_size")
     return keras.Model(backbone.input, full_size(logits))
 
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers
+from kerazoo.errors import ConfigError
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 
 
@@ -28,14 +31,24 @@ def sequence_cnn(
     Args:
         input_shape: (steps, features); floats of about mean 0 and variance 1.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        filters: of each convolution.
-        kernel_sizes: steps that each sees at once; as many as `filters`.
-        strides: steps between two outputs of a convolution.
+        filters: of each convolution, 1 or more.
+        kernel_sizes: steps that each sees at once, 1 or more; as many as `filters`.
+        strides: steps between two outputs of a convolution, 1 or more.
         dropout: fraction of the features dropped in training before the head, 0 to below 1.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), name="sequence")
-    x = layers.Reshape((1, *input_shape), name="one_row")(inputs)
+    check_counts(num_classes=num_classes, strides=strides)
+    check_dropped(dropout=dropout)
+    filters = check_integers("filters", filters)
+    kernel_sizes = check_integers("kernel_sizes", kernel_sizes)
+    if len(filters) != len(kernel_sizes):
+        raise ConfigError(
+            f"`kernel_sizes` must be as many as `filters`. Received: kernel_sizes={kernel_sizes}, "
+            f"filters={filters}."
+        )
+    shape = check_shape(input_shape, "steps", "features")
+    inputs = keras.Input(shape, name="sequence")
+    x = layers.Reshape((1, *shape), name="one_row")(inputs)
     for number, (width, size) in enumerate(zip(filters, kernel_sizes, strict=True), start=1):
         x = layers.Conv2D(
             width,

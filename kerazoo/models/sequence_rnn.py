@@ -8,7 +8,12 @@ from typing import Literal
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers
+from kerazoo.errors import unknown_name
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
+
+_CELLS = {"simple": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
 
 def sequence_rnn(
@@ -29,18 +34,22 @@ def sequence_rnn(
         input_shape: (steps, features); floats of about mean 0 and variance 1.
         num_classes: width of the output, `(batch, num_classes)` logits.
         cell: "simple" (Elman 1990, tanh), "lstm" or "gru" (Cho et al. 2014, arXiv:1406.1078).
-        units: of each layer, in each direction.
+        units: of each layer, in each direction, 1 or more.
         bidirectional: a second set of weights reads from the end.
-        dropout: fraction of the states dropped in training before each next layer.
+        dropout: fraction of the states dropped in training before each next layer, 0 to below 1.
         unroll: lay the steps out one after the other, as a .tflite file of builtin operators asks
             for; False makes a loop, which is made sooner. The numbers are the same.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    recurrent = {"simple": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[cell]
-    inputs = keras.Input(tuple(input_shape), name="sequence")
+    if cell not in _CELLS:
+        raise unknown_name("cell", cell, _CELLS)
+    check_counts(num_classes=num_classes)
+    check_dropped(dropout=dropout)
+    units = check_integers("units", units)
+    inputs = keras.Input(check_shape(input_shape, "steps", "features"), name="sequence")
     x = inputs
     for number, width in enumerate(units, start=1):
-        layer = recurrent(width, return_sequences=True, unroll=unroll, name=f"{cell}_{number}")
+        layer = _CELLS[cell](width, return_sequences=True, unroll=unroll, name=f"{cell}_{number}")
         if bidirectional:
             layer = layers.Bidirectional(layer, name=f"both_ways_{number}")
         x = layers.Dropout(dropout, name=f"dropout_{number}")(layer(x))

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers
+from kerazoo.errors import ConfigError
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 
 
@@ -27,13 +30,22 @@ def small_cnn(
     Args:
         input_shape: (height, width, channels); pixels 0..255 in.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        filters: convolution widths; each block halves height and width.
-        kernel_size: pixels per side of every convolution.
-        dense_units: width of the hidden dense layer.
+        filters: convolution widths, 1 or more; each block halves height and width.
+        kernel_size: pixels per side of every convolution, 1 or more.
+        dense_units: width of the hidden dense layer, 1 or more.
         dropout: fraction of its outputs dropped in training, 0 to below 1.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), name="image")
+    check_counts(num_classes=num_classes, kernel_size=kernel_size, dense_units=dense_units)
+    check_dropped(dropout=dropout)
+    filters = check_integers("filters", filters)
+    shape = check_shape(input_shape, "height", "width", "channels")
+    if min(shape[:2]) < 2 ** len(filters):
+        raise ConfigError(
+            f"`filters` must not halve the image to nothing. Received: {len(filters)} of them, "
+            f"input_shape={shape}."
+        )
+    inputs = keras.Input(shape, name="image")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     for block, width in enumerate(filters, start=1):
         x = layers.Conv2D(

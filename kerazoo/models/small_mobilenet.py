@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers, check_list
+from kerazoo.errors import ConfigError
+from kerazoo.models._arguments import check_counts, check_shape
 from kerazoo.models._head import classifier_head
 from kerazoo.models._inverted_residual import conv_norm, inverted_residual
 
@@ -26,15 +29,23 @@ def small_mobilenet(
     activations end at 6, and everything is a plain Keras layer.
 
     Args:
-        input_shape: (height, width, channels); pixels 0..255 in.
+        input_shape: (height, width, channels), sizes may be None; pixels 0..255 in.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        stem_filters: width of the first convolution.
-        stages: of each stage (expansion factor, filters, blocks, strides of its first block), the
-            columns t, c, n, s of the paper's table 2.
-        top_filters: width of the 1x1 convolution before the average.
+        stem_filters: width of the first convolution, 1 or more.
+        stages: of each stage (expansion factor, filters, blocks, strides of its first block), each
+            1 or more, the columns t, c, n, s of the paper's table 2.
+        top_filters: width of the 1x1 convolution before the average, 1 or more.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), name="image")
+    check_counts(num_classes=num_classes, stem_filters=stem_filters, top_filters=top_filters)
+    stages = [check_integers("stages", stage) for stage in check_list("stages", stages)]
+    if any(len(stage) != 4 for stage in stages):
+        raise ConfigError(
+            f"`stages` must be lists of expansion, filters, blocks, strides. Received: {stages}."
+        )
+    inputs = keras.Input(
+        check_shape(input_shape, "height", "width", "channels", open_axes=2), name="image"
+    )
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
     x = conv_norm(x, layers.Conv2D(stem_filters, 3, padding="same", use_bias=False, name="stem"))
     for stage, (expansion, filters, blocks, strides) in enumerate(stages, start=1):

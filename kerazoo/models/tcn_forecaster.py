@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_integers, check_number
 from kerazoo.layers import TemporalConvBlock
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._names import with_numbers
 
 
@@ -29,17 +31,23 @@ def tcn_forecaster(
 
     Args:
         input_shape: (steps, series); values in their own units.
-        horizon: steps ahead. The output is `(batch, horizon, quantiles)`, in the unit of the first
-            series, quantiles in ascending order.
+        horizon: steps ahead, 1 or more. The output is `(batch, horizon, quantiles)`, in the unit of
+            the first series, quantiles in ascending order.
         quantiles: how many, 1 or more; which, is the loss's affair.
         mean: of the series over the training data, in its unit.
         deviation: its standard deviation likewise, above 0.
-        filters: features of each step.
-        kernel_size: steps that a convolution sees; each block has two.
-        dilation_rates: one block each.
+        filters: features of each step, 1 or more.
+        kernel_size: steps that a convolution sees, 1 or more; each block has two.
+        dilation_rates: one block each, 1 or more.
         dropout: probability of dropping a feature in training, 0 to below 1.
     """
-    inputs = keras.Input(tuple(input_shape), name="series")
+    check_counts(horizon=horizon, quantiles=quantiles, filters=filters, kernel_size=kernel_size)
+    check_dropped(dropout=dropout)
+    mean = check_number("mean", mean)
+    deviation = check_number("deviation", deviation, above=0)
+    dilation_rates = check_integers("dilation_rates", dilation_rates)
+    shape = check_shape(input_shape, "steps", "series")
+    inputs = keras.Input(shape, name="series")
     # In float32: half precision cannot tell values far from zero apart.
     x = layers.Rescaling(
         1 / deviation, offset=-mean / deviation, dtype="float32", name="standardize"
@@ -50,7 +58,7 @@ def tcn_forecaster(
             filters, kernel_size, dilation_rate=rate, dropout=dropout, name=name
         )
         x = block(x)
-    x = layers.Cropping1D((input_shape[0] - 1, 0), name="last_step")(x)
+    x = layers.Cropping1D((shape[0] - 1, 0), name="last_step")(x)
     x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
     middle = layers.Dense(horizon, dtype="float32", name="middle")(x)
     standardized = layers.Reshape((horizon, 1), dtype="float32", name="middle_column")(middle)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kerazoo.argument_checks import check_integers, check_number
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 from kerazoo.models._names import with_numbers
 
@@ -29,21 +31,29 @@ def text_cnn(
     With its defaults the paper's CNN-rand: all word vectors are random at first and learned.
 
     Args:
-        input_shape: (words,); int32 word numbers in, 0 after the sentence's end.
+        input_shape: (words,), which may be None; int32 word numbers in, 0 after the sentence's end.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        vocabulary_size: word numbers that there are, 0 among them.
-        embedding_units: length of a word's vector.
-        kernel_sizes: words that a convolution sees at once.
-        filters: of each convolution.
-        word_range: word vectors are at first drawn evenly from -word_range..word_range. 0.25 is not
-            in the paper but in its author's program (github.com/yoonkim/CNN_sentence).
+        vocabulary_size: word numbers that there are, 0 among them; 1 or more.
+        embedding_units: length of a word's vector, 1 or more.
+        kernel_sizes: words that a convolution sees at once, 1 or more; one convolution or more.
+        filters: of each convolution, 1 or more.
+        word_range: 0 or more; word vectors are at first drawn evenly from -word_range..word_range.
+            0.25 is not in the paper but in its author's program (github.com/yoonkim/CNN_sentence).
         word_dropout: fraction of the words that are left out in training, 0 to below 1; the paper
             has none.
         dropout: fraction of the maxima dropped in training, 0 to below 1.
-        max_norm: upper limit of the length of each class's weights in the head (the paper's s).
+        max_norm: upper limit of the length of each class's weights in the head (the paper's s),
+            above 0.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), dtype="int32", name="words")
+    check_counts(num_classes=num_classes, vocabulary_size=vocabulary_size)
+    check_counts(embedding_units=embedding_units, filters=filters)
+    check_dropped(word_dropout=word_dropout, dropout=dropout)
+    check_number("word_range", word_range, least=0)
+    check_number("max_norm", max_norm, above=0)
+    kernel_sizes = check_integers("kernel_sizes", kernel_sizes, shortest=1)
+    shape = check_shape(input_shape, "words", open_axes=1)
+    inputs = keras.Input(shape, dtype="int32", name="words")
     x = layers.Embedding(
         vocabulary_size,
         embedding_units,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 
 
@@ -27,17 +28,23 @@ def text_lstm(
     harm: Keras 3.15.1 lays it the wrong way round over an unrolled layer that reads backwards.
 
     Args:
-        input_shape: (words,); int32 word numbers in, 0 after the sentence's end.
+        input_shape: (words,), which may be None without `unroll`; int32 word numbers in, 0 after
+            the sentence's end.
         num_classes: width of the output, `(batch, num_classes)` logits.
-        vocabulary_size: word numbers that there are, 0 among them.
-        embedding_units: length of a word's vector.
-        units: of the LSTM in each direction.
-        dropout: fraction of whole vectors' features, and of the maxima, dropped in training.
+        vocabulary_size: word numbers that there are, 0 among them; 1 or more.
+        embedding_units: length of a word's vector, 1 or more.
+        units: of the LSTM in each direction, 1 or more.
+        dropout: fraction of whole vectors' features, and of the maxima, dropped in training, 0 to
+            below 1.
         unroll: lay the steps out one after the other, as a .tflite file of builtin operators asks
             for; False makes a loop, which is made sooner. The numbers are the same.
         classifier_activation: such as "softmax"; None leaves logits.
     """
-    inputs = keras.Input(tuple(input_shape), dtype="int32", name="words")
+    check_counts(num_classes=num_classes, vocabulary_size=vocabulary_size)
+    check_counts(embedding_units=embedding_units, units=units)
+    check_dropped(dropout=dropout)
+    shape = check_shape(input_shape, "words", open_axes=0 if unroll else 1)
+    inputs = keras.Input(shape, dtype="int32", name="words")
     x = layers.Embedding(vocabulary_size, embedding_units, name="embedding")(inputs)
     x = layers.SpatialDropout1D(dropout, name="word_dropout")(x)
     lstm = layers.LSTM(units, return_sequences=True, unroll=unroll, name="lstm")

@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from kerazoo.layers import SinusoidalPositions, TransformerBlock
+from kerazoo.models._arguments import check_counts, check_dropped
 
 PADDING = 0
 
@@ -30,13 +31,16 @@ def translator(
     arXiv:2002.04745; tied weights of Press, Wolf 2017, arXiv:1608.05859.
 
     Args:
-        vocabulary_size: numbers of pieces that there are, padding among them.
+        vocabulary_size: numbers of pieces that there are, padding among them; 1 or more.
         units: features of a step, a multiple of `num_heads`.
-        blocks: of the encoder; the decoder has as many.
-        num_heads: of each attention.
-        hidden_units: width within a block.
+        blocks: of the encoder, 1 or more; the decoder has as many.
+        num_heads: of each attention, 1 or more.
+        hidden_units: width within a block, 1 or more.
         dropout: of embeddings and of what blocks add, in training, 0 to below 1.
     """
+    check_counts(vocabulary_size=vocabulary_size, units=units, blocks=blocks)
+    check_counts(num_heads=num_heads, hidden_units=hidden_units)
+    check_dropped(dropout=dropout)
     source = keras.Input((None,), dtype="int32", name="source")
     prefix = keras.Input((None,), dtype="int32", name="prefix")
     embedding = layers.ReversibleEmbedding(

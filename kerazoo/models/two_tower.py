@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
+from kerazoo.argument_checks import check_integers
 from kerazoo.layers.cosine_classifier import normalized
+from kerazoo.models._arguments import check_counts, check_dropped
 
 
 def two_tower(
@@ -27,14 +29,18 @@ def two_tower(
     sake of the others.
 
     Args:
-        items: how many there are. Inputs: `history` `(batch, items)`, 1 for what the user chose,
-            else 0; `item` int `(batch,)`, 0 to `items` - 1.
-        units: of a vector. The output is `(batch, 2 * units)`, the user's, then the item's.
-        hidden_units: of dense layers with tanh between history and user vector.
+        items: how many there are, 1 or more. Inputs: `history` `(batch, items)`, 1 for what the
+            user chose, else 0; `item` int `(batch,)`, 0 to `items` - 1.
+        units: of a vector, 1 or more. The output is `(batch, 2 * units)`, the user's, then the
+            item's.
+        hidden_units: each 1 or more, of dense layers with tanh between history and user vector.
         dropout: probability of dropping an item of the history in training, 0 to below 1.
 
     The layers "user_tower" and "item_tower" are models that answer alone.
     """
+    check_counts(items=items, units=units)
+    check_dropped(dropout=dropout)
+    hidden_units = check_integers("hidden_units", hidden_units)
     history = keras.Input((items,), name="history")
     item = keras.Input((), dtype="int32", name="item")
     others = history * (1 - ops.one_hot(item, items, dtype="float32"))

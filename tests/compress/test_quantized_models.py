@@ -202,6 +202,20 @@ def test_masked_attention_is_stripped():
     np.testing.assert_allclose(strip(nearly(model, x))(x), model(x), atol=0.01)
 
 
+def test_ranges_of_a_frozen_model_stay_once_it_is_loaded(tmp_path):
+    inputs = keras.Input((5, 4))
+    x = layers.LayerNormalization()(inputs)
+    x = layers.GroupNormalization(2)(layers.MultiHeadAttention(2, 4)(x, x))
+    quantized = calibrate(quantize_aware(keras.Model(inputs, x)), values(8, 5, 4))
+    quantized.trainable = False
+    quantized.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    before = loaded.get_weights()
+    loaded(3 * values(8, 5, 4), training=True)
+    for weight, old in zip(loaded.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, old, err_msg=weight.path)
+
+
 def test_masked_steps_are_not_in_the_statistics_of_a_folded_normalization():
     words = keras.Input((5,), dtype="int32")
     x = layers.Dense(4, name="dense")(layers.Embedding(10, 4, mask_zero=True)(words))

@@ -111,6 +111,15 @@ def test_arguments_out_of_range_are_refused(arguments, named):
         CachedAttention(**arguments)
 
 
-def test_features_must_be_counted():
+@pytest.mark.parametrize("shape", [(3, None), (FEATURES,), (3, 4, FEATURES)])
+def test_inputs_are_sequences_of_counted_features(shape):
     with pytest.raises(DataError, match="known number of features"):
-        CachedAttention(2, 3)(keras.Input((3, None)))
+        CachedAttention(2, 3)(keras.Input(shape))
+
+
+@pytest.mark.parametrize("shape", [(3, 6, FEATURES + 1), (3, FEATURES)])
+def test_a_context_has_the_features_of_the_inputs(shape):
+    layer = CachedAttention(HEADS, SIZE)
+    (inputs,) = sequences(4)
+    with pytest.raises(DataError, match=rf"steps, {FEATURES}\), .*Received: shape \(3, "):
+        layer(inputs, context=np.ones(shape, "float32"))

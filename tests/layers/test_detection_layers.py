@@ -108,8 +108,12 @@ def test_both_are_in_float32_in_models_of_less():
     [
         (lambda: DecodeBoxes([2, 2]), (5, 8)),
         (lambda: DecodeBoxes([2, 2]), (4, 5)),
+        (lambda: DecodeBoxes([2, 2]), (4, None)),
+        (lambda: DecodeBoxes([2, 2]), ()),
         (lambda: NonMaximumSuppression(4, 8), (7, 6)),
         (lambda: NonMaximumSuppression(4, 8), (8, 4)),
+        (lambda: NonMaximumSuppression(4, 8), (8, None)),
+        (lambda: NonMaximumSuppression(4, 8), ()),
     ],
 )
 def test_shapes_that_do_not_fit_are_one_line(make, shape):
@@ -121,6 +125,7 @@ def test_shapes_that_do_not_fit_are_one_line(make, shape):
     "make",
     [
         lambda: DecodeBoxes([3]),
+        lambda: DecodeBoxes(3),
         lambda: DecodeBoxes([3, 3], stride=0),
         lambda: NonMaximumSuppression(10, 9),
         lambda: NonMaximumSuppression(overlap=1.5),

@@ -412,6 +412,23 @@ def test_inference_repeats_itself_compiled_or_not(case, models):
 
 
 @every_case
+def test_a_frozen_layer_is_frozen_all_through(case, tmp_path):
+    """Keras hands on `trainable` where it is set, not what comes by a constructor."""
+    frozen = model_of(case, trainable=False)
+    frozen.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    for model in (frozen, keras.models.clone_model(frozen), loaded):
+        before = model.get_weights()
+        model(samples(case, 3), training=True)
+        for weight, old in zip(model.weights, before, strict=True):
+            np.testing.assert_array_equal(array(weight), old, err_msg=weight.path)
+        assert model.trainable_weights == []
+        layer = model.layers[-1]
+        layer.trainable = True
+        assert all(part.trainable for part in layer._flatten_layers())
+
+
+@every_case
 def test_build_makes_all_weights(case):
     layer = make(case)
     layer.build((None, *case.shape))

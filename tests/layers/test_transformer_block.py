@@ -122,3 +122,32 @@ def test_a_context_is_there_if_it_was_announced(has_context):
     context = None if has_context else inputs
     with pytest.raises(DataError, match=f"has_context={has_context}. Received: "):
         block(inputs, context=context)
+
+
+def test_inputs_are_sequences():
+    with pytest.raises(DataError, match=r"takes \(batch, time, features\) .*Received: .*\(3, 6\)"):
+        TransformerBlock(2, 8)(np.zeros((3, 6), "float32"))
+
+
+def test_a_context_has_the_features_of_the_inputs(scatter):
+    block = made(scatter, has_context=True)
+    (inputs,) = sequences(2)
+    with pytest.raises(DataError, match=r"of as many features as its inputs. Received: shape"):
+        block(inputs, context=np.zeros((3, 4, FEATURES - 1), "float32"))
+
+
+def test_only_causal_blocks_go_step_by_step(scatter):
+    block = made(scatter)
+    (inputs,) = sequences(1)
+    cache = [np.zeros((3, HEADS, 4, FEATURES // HEADS), "float32")] * 2
+    with pytest.raises(ConfigError, match="`step` is for blocks with is_causal=True. Received: "):
+        block.step(inputs, 0, cache)
+
+
+@pytest.mark.parametrize("has_context", [False, True])
+def test_shares_of_a_context_want_one(scatter, has_context):
+    block = made(scatter, has_context=has_context)
+    (inputs,) = sequences(2)
+    kind = DataError if has_context else ConfigError
+    with pytest.raises(kind, match="has_context=.*Received: "):
+        block.context_shares(inputs, None)

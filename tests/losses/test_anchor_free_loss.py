@@ -213,6 +213,7 @@ def test_config_has_every_argument():
     ("wrong", "argument"),
     [
         ({"grid": [6]}, "grid"),
+        ({"grid": 3}, "grid"),
         ({"grid": [6, 0]}, "grid"),
         ({"stride": 0}, "stride"),
         ({"radius": 0.0}, "radius"),

@@ -44,7 +44,7 @@ def test_config_has_every_argument():
     assert float(again(target, forecast)) == pytest.approx(3 * (0.2 + 0.7) / 2, rel=1e-2)
 
 
-@pytest.mark.parametrize("quantiles", [[], [0.0, 0.5], [1.0], ["half"]])
+@pytest.mark.parametrize("quantiles", [[], [0.0, 0.5], [1.0], ["half"], 0.5, "0.5"])
 def test_quantiles_out_of_range_are_refused(quantiles):
     with pytest.raises(ConfigError, match="`quantiles`"):
         QuantileLoss(quantiles)

@@ -80,3 +80,5 @@ def test_soft_labels_of_two_classes_count_as_they_are():
 def test_shapes_that_do_not_fit():
     with pytest.raises(DataError, match="`y_true` must hold one label for each prediction"):
         BrierScore().update_state([[1, 2, 0]], [[0.5, 0.5]])
+    with pytest.raises(DataError, match=r"`y_pred` must be a batch, .*Received: shape \(\)"):
+        BrierScore().update_state(1, 0.5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerazoo.metrics import MeanReciprocalRank, PrecisionAtK
+from kerazoo.metrics import MeanReciprocalRank, PrecisionAtK, TokenAccuracy
 from kerazoo.metrics._compensated_sum import add_to, value_of
 
 BACKEND = keras.backend.backend()
@@ -49,6 +49,7 @@ def test_adds_what_float32_rounds_away(mode):
     [
         (PrecisionAtK(1), ([0], [[0.9, 0.1]]), ([1], [[0.9, 0.1]])),
         (MeanReciprocalRank(1), ([[1, 0]], [[0.9, 0.1]]), ([[0, 1]], [[0.9, 0.1]])),
+        (TokenAccuracy(), ([0], [[0.9, 0.1]]), ([1], [[0.9, 0.1]])),
     ],
 )
 def test_a_metric_goes_on_beyond_2_to_the_24(metric, hit, miss):

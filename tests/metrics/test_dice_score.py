@@ -153,6 +153,8 @@ def test_arguments_out_of_range():
         (DiceScore(2), [[1, 2]], [[[0.1, 0.9]]], "must describe the same elements"),
         (DiceScore(2), [[[1, 0, 0]]], [[[0.1, 0.9]]], "must have `num_classes` 2"),
         (DiceScore(2, threshold=0), [[[1]]], [[[0.1, 0.9]]], "must describe the same elements"),
+        (DiceScore(2), 1, 0.9, "`y_pred` must be a batch"),
+        (DiceScore(2, threshold=0), 1, 0.9, "`y_pred` must be a batch"),
     ],
 )
 def test_shapes_that_do_not_fit(metric, y_true, y_pred, says):

@@ -113,6 +113,7 @@ def test_arguments_out_of_range():
     [
         ([1, 2], [[0.1, 0.9]], None, "Received: y_true (2,), y_pred (1, 2)"),
         ([[1, 0, 0]], [[0.1, 0.9]], None, "Received: y_true (1, 3), y_pred (1, 2)"),
+        (1, 0.9, None, "`y_pred` must be a batch"),
         ([1], [[0.1, 0.9]], [1.0, 2.0], "`sample_weight` must have one weight for each"),
         ([1], [[0.1, 0.9]], [[1.0, 2.0]], "`sample_weight` must have one weight for each"),
     ],

@@ -70,6 +70,11 @@ def test_labels_that_do_not_fit_are_refused(shape):
         metric.update_state(np.ones(shape, "int32"), np.ones((2, 3, 3), "float32"))
 
 
+def test_a_single_number_is_no_batch():
+    with pytest.raises(DataError, match="`y_pred` must be a batch"):
+        TokenAccuracy().update_state(1, 0.5)
+
+
 def test_nothing_that_counts_is_zero():
     metric = TokenAccuracy(ignore_class=0)
     metric.update_state(np.zeros((2, 3), "int32"), np.ones((2, 3, 4), "float32"))

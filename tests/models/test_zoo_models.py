@@ -118,6 +118,7 @@ def test_fit_evaluate_predict(name):
     assert outputs.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_saved_files_load_with_import_kerazoo_alone(tmp_path):
     """In a new process, in safe mode: the file must not need the code that made it."""
     expected = {}

@@ -234,6 +234,7 @@ SLOW_TO_MEASURE = {
     "cifar10_efficientnet_lite0",
     "cifar10_mobile",
     "cifar10_resnet20",
+    "fsdd_ctc",
     "multi30k_translator",
 }
 MEASURED = [  # agents are in tests/rl
