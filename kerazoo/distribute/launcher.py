@@ -28,6 +28,8 @@ KERAZOO_COMMANDS = (
     *("predict", "export", "convert", "benchmark", "graph", "profile", "verify", "launch"),
     *("doctor", "demo"),
 )
+# They beat in each step, and so soon after their start; the others do later, or never.
+_BEATING_COMMANDS = ("train", "fine-tune", "distill", "prune", "cluster")
 _END_WITHIN = 10.0  # seconds that the other workers have, once one has failed
 
 
@@ -61,8 +63,8 @@ def launch(
             `kerazoo train` goes on from its last checkpoint. Exit code 2, an error that would come
             again, gets none.
         progress_timeout: seconds without a `kerazoo.distribute.beat` of any worker after which all
-            are taken to hang; above 0, or None for never. A program that is no kerazoo command is
-            watched from its first beat on.
+            are taken to hang; above 0, or None for never. `train`, `fine-tune`, `distill`, `prune`
+            and `cluster` are watched from the start, all else from its first beat on.
         stop_timeout: seconds that workers have to save and end when the launcher is asked to stop.
         threads: of each worker, for TensorFlow's operations; None shares the cores out.
 
@@ -94,7 +96,7 @@ def launch(
     lock = threading.Lock()
     job = _Job(
         command=full_command(argv),
-        beats_at_once=argv[0] in KERAZOO_COMMANDS,
+        beats_at_once=argv[0] in _BEATING_COMMANDS,
         gpus=share_gpus(os.environ, workers=workers, each=devices_per_worker),
         threads=threads or fair_threads(workers),
         progress_timeout=progress_timeout,

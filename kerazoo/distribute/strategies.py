@@ -56,7 +56,8 @@ def strategy(
 
     Raises:
         UnknownNameError: no such kind or way of communication.
-        ConfigError: arguments that do not go together, or variables of a cluster that are wrong.
+        ConfigError: arguments that do not go together, variables of a cluster that are wrong, or a
+            TPU slice of several hosts.
         DataError: the machine has no such device, no TPU answers, or TensorFlow has started
             already and can no longer be set up so.
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.distribute.devices import available
-from kerazoo.errors import DataError
+from kerazoo.distribute.kubernetes import tpu_hosts
+from kerazoo.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -49,9 +50,13 @@ def connect_tpu(tpu: str) -> tf.distribute.TPUStrategy:
         tpu: its name in Google Cloud, its address "grpc://host:port", or "local" on a TPU VM.
 
     Raises:
+        ConfigError: "local" would be one host's part of a slice of several.
         DataError: it does not answer, or TensorFlow cannot use it.
     """
     import tensorflow as tf
+
+    if tpu == "local":
+        _check_is_whole()
 
     def connect() -> tf.distribute.TPUStrategy:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
@@ -62,6 +67,16 @@ def connect_tpu(tpu: str) -> tf.distribute.TPUStrategy:
         return tf.distribute.TPUStrategy(resolver)
 
     return _within(_START_SECONDS, tpu, connect)
+
+
+def _check_is_whole() -> None:
+    """Each host would train alone, and all of them in the same folder."""
+    if (fields := tpu_hosts(os.environ)) is not None:
+        raise ConfigError(
+            f"This host's TPU is a part of a slice of {len(fields['workers'])} hosts "
+            f"(TPU_WORKER_HOSTNAMES), and a training here takes those of one host. Take a slice of "
+            f"one host, or the strategy 'multi_worker', which trains on the hosts' CPUs."
+        )
 
 
 def _within(seconds: float, tpu: str, connect: Callable[[], Any]) -> Any:

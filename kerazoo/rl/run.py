@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.trajectories import TimeStep
 
+from kerazoo.distribute import beat
 from kerazoo.errors import RunError
 from kerazoo.rl.agent_checkpoint import AgentCheckpoint
 from kerazoo.rl.evaluation import recipe_environment, run_episodes
@@ -80,6 +81,7 @@ class Run:
             progress.move_to(self.steps, self._collected_return())
             while not self._is_over():
                 time_step, loss = self.learner.rounds(time_step, self._rounds_to_go())
+                beat(self.steps)
                 progress.move_to(self.steps, self._collected_return())
                 if self.steps >= self._next_evaluation() or not self._fits_another_round():
                     row = self._evaluate(float(loss))

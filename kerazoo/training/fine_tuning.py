@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerazoo.distribute import cluster_from_environment
 from kerazoo.errors import ConfigError, MissingDependencyError
 from kerazoo.labels_file import write_labels
 from kerazoo.losses import SmoothedCrossentropy
@@ -50,6 +51,7 @@ class FineTuning:
                 f"Fine-tuning runs on the TensorFlow backend; this is {keras.backend.backend()!r}. "
                 f"Set KERAS_BACKEND=tensorflow."
             )
+        _check_is_alone()
         self.settings = settings
         self.training, self.validation = parts(train, validation, settings.seed)
         self.num_classes = count_classes(self.training, self.validation, settings.num_classes)
@@ -243,6 +245,16 @@ class FineTuning:
             with contextlib.suppress(OSError):  # something is in it already
                 self.folder.path.rmdir()
             raise
+
+
+def _check_is_alone() -> None:
+    """Several workers would each train all of it, in the same folder."""
+    cluster = cluster_from_environment()
+    if cluster is not None and (count := sum(map(len, cluster.jobs.values()))) > 1:
+        raise ConfigError(
+            f"Fine-tuning is for one process. Received: {count} of them ({cluster.source}). Start "
+            f"it without `launch`, and under Slurm or Kubernetes as one task or pod."
+        )
 
 
 def _name_of(network: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -46,8 +47,13 @@ class StopRequest:
     def pass_on(self) -> None:
         """Let what was asked for happen now, as if nobody had listened. Returns only where the
         program has a handler of its own for it."""
-        if self._signal is not None:
-            signal.raise_signal(self._signal)
+        if self._signal is None:
+            return
+        signal.raise_signal(self._signal)
+        # The first process of a container outlives it: the kernel spares it signals that nobody
+        # handles. It ends with the code that a shell gives to those whom the signal killed.
+        if signal.getsignal(self._signal) == signal.SIG_DFL:
+            sys.exit(128 + self._signal)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

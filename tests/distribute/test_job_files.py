@@ -16,8 +16,9 @@ from kerazoo.distribute import cluster_from_environment
 
 JOBS = Path(__file__).parents[2] / "examples" / "jobs"
 
-# `srun` on one machine, with the variables that Slurm sets: it passes SIGTERM on, ends all tasks
-# when one fails, as --kill-on-bad-exit=1 asks for, and gives the largest exit code.
+# `srun` on one machine, with the variables that Slurm sets: it kills its tasks on SIGTERM (Slurm's
+# src/srun/libsrun/srun_job.c), ends all when one fails, as --kill-on-bad-exit=1 asks for, and gives
+# the largest exit code. The tasks' process ids are in files, for `scancel`.
 SRUN = """#!{python}
 import os, signal, subprocess, sys, time
 assert "--kill-on-bad-exit=1" in sys.argv and "--distribution=block" in sys.argv
@@ -25,21 +26,31 @@ assert os.environ["SRUN_CPUS_PER_TASK"] == os.environ["SLURM_CPUS_PER_TASK"]
 first = next(i for i, word in enumerate(sys.argv) if i and not word.startswith("--"))
 tasks = int(os.environ["FAKE_TASKS"])
 processes = []
-def end(*signal):
+def end(number):
     for process in processes:
-        process.terminate()
-signal.signal(signal.SIGTERM, end)
+        process.send_signal(number)
+signal.signal(signal.SIGTERM, lambda *_: end(signal.SIGKILL))
 for rank in range(tasks):
     step = {{"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0",
              "SLURM_STEP_ID": "0", "SLURM_STEP_NODELIST": "localhost",
              "SLURM_STEP_NUM_TASKS": str(tasks), "SLURM_STEP_TASKS_PER_NODE": str(tasks)}}
     processes.append(subprocess.Popen(sys.argv[first:], env={{**os.environ, **step}}))
+    open(f"task-{{processes[-1].pid}}", "w").close()
 while any(process.poll() is None for process in processes):
     if any(process.poll() for process in processes):
-        end()
+        end(signal.SIGTERM)
     time.sleep(0.05)
 codes = [process.returncode for process in processes]
 sys.exit(max(code if code >= 0 else 128 - code for code in codes))
+"""
+
+# `scancel --signal` signals the tasks of the job's steps, and not the batch script.
+SCANCEL = """#!{python}
+import os, signal, sys
+from pathlib import Path
+assert sys.argv[1:] == ["--signal=TERM", "41"]
+for task in Path().glob("task-*"):
+    os.kill(int(task.name[5:]), signal.SIGTERM)
 """
 
 # A `kerazoo` that writes down what it sees; the exit codes of its starts are in the file "codes".
@@ -65,10 +76,10 @@ sys.exit(code)
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
     """Call it with the exit codes of the job's starts: begins the batch script on a machine where
-    `srun`, `scontrol` and `kerazoo` are short programs; gives its process."""
+    `srun`, `scancel`, `scontrol` and `kerazoo` are short programs; gives its process."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in (("srun", SRUN), ("kerazoo", KERAZOO)):
+    for name, text in (("srun", SRUN), ("scancel", SCANCEL), ("kerazoo", KERAZOO)):
         (programs / name).write_text(text.format(python=sys.executable))
         (programs / name).chmod(0o755)
     (programs / "scontrol").write_text("#!/bin/sh\necho scontrol $*\n")
@@ -108,14 +119,14 @@ def test_slurm_starts_again_what_may_come_out_better(slurm, codes, starts):
     assert "requeue" not in out
 
 
-def test_slurm_puts_a_job_back_whose_time_is_over(slurm):
+def test_slurm_lets_a_job_save_and_puts_it_back_whose_time_is_over(slurm):
     process = slurm(None)
     until = time.monotonic() + 60
     while len(list(Path().glob("seen-*"))) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     process.terminate()
     out, _ = process.communicate(timeout=30)
-    assert process.returncode == 143
+    assert process.returncode == 143  # SIGTERM, which `kerazoo` saves on, and not 137
     assert out == "scontrol requeue 41\n"
 
 

@@ -163,6 +163,13 @@ def test_a_program_without_heartbeat_does_not_hang_by_being_slow(script):
     assert distribute.launch(script("time.sleep(1)"), workers=1, progress_timeout=0.1) == 0
 
 
+@pytest.mark.parametrize(("command", "code"), [("list", 0), ("train", 75)])
+def test_a_command_that_never_beats_does_not_hang_by_being_slow(script, command, code):
+    script("")  # for its folder
+    argv = [command, "mnist_mlp"]
+    assert distribute.launch(argv, workers=1, progress_timeout=0.1) == code
+
+
 def test_workers_that_ignore_the_signal_are_killed(script, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(launcher, "_END_WITHIN", 0.5)
     command = script("""

@@ -238,6 +238,17 @@ def test_a_tpu_is_connected_started_once_and_taken_by_auto(stand_in, monkeypatch
     assert stand_in == [(name, address) for name in ("resolve", "connect", "start", "strategy")]
 
 
+@pytest.mark.parametrize("arguments", [{}, {"kind": "tpu"}, {"tpu": "local"}])
+def test_a_host_of_a_slice_of_several_does_not_train_alone(stand_in, monkeypatch, arguments):
+    monkeypatch.setenv("TPU_WORKER_HOSTNAMES", "a,b")
+    monkeypatch.setenv("TPU_WORKER_ID", "1")
+    with pytest.raises(ConfigError, match="a slice of 2 hosts .* Take a slice of one host"):
+        strategy(**arguments)
+    assert stand_in == []
+    monkeypatch.setenv("TPU_WORKER_HOSTNAMES", "a")
+    assert strategy(**arguments) == "a TPU"
+
+
 def test_a_tpu_that_does_not_answer_is_a_line(stand_in, monkeypatch, notices):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

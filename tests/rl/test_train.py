@@ -15,6 +15,7 @@ import numpy as np
 
 import kerazoo
 import kerazoo.rl as rl
+from kerazoo.distribute.heartbeat import VARIABLE, last_beat
 from kerazoo.errors import ConfigError, RunError, UnknownNameError
 from kerazoo.rl.agent_checkpoint import AgentCheckpoint
 from kerazoo.rl.progress import ShowProgress
@@ -72,10 +73,12 @@ def train(recipe, folder, **options):
 
 
 @pytest.mark.parametrize("algorithm", ["ddqn", "c51", "ppo", "reinforce"])
-def test_a_run_leaves_a_policy_and_a_record(algorithm, tmp_path):
+def test_a_run_leaves_a_policy_and_a_record(algorithm, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "beat"))
     result = train(config(algorithm), tmp_path / "run")
     steps = result.history["steps"]
     assert steps == sorted(steps)
+    assert last_beat(tmp_path / "beat").step == steps[-1]  # `launch` saw it advance
     assert steps[-1] <= 600 + (4 * 500 if algorithm == "reinforce" else 0)  # whole episodes
     best = max(result.history["mean_return"])
     assert result.metrics["mean_return"] == best

@@ -88,6 +88,16 @@ def test_it_learns_and_reports_what_the_model_does(tune, tmp_path):
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == result.metrics
 
 
+def test_several_workers_are_refused_before_each_trains_all_of_it(tune, tmp_path, monkeypatch):
+    workers = ("127.0.0.1:1", "127.0.0.1:2")
+    monkeypatch.setenv("TF_CONFIG", kerazoo.distribute.Cluster(workers, index=1).tf_config())
+    with pytest.raises(ConfigError, match=r"one process. Received: 2 of them \(TF_CONFIG\)"):
+        tune(epochs=0, head_epochs=1)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("TF_CONFIG", kerazoo.distribute.Cluster(workers[:1], index=0).tf_config())
+    tune(epochs=0, head_epochs=1)  # as `launch --workers 1` starts it
+
+
 @pytest.mark.slow
 def test_mixed_samples_train_the_same_network(tune, monkeypatch):
     from kerazoo.training import fine_tuning
