@@ -32,5 +32,9 @@ def doctor(json: Json = False) -> None:
                 f"extra {extra!r}": f'lacks {", ".join(lacks)}: pip install "kerazoo[{extra}]"'
                 for extra, lacks in found.missing_extras.items()
             },
+            **{
+                f"extra {extra!r}": f"not for this Python: needs {condition}"
+                for extra, condition in found.unavailable_extras.items()
+            },
         }
     )

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerazoo.inspect._flop_count import needed
+from kerazoo.inspect._loops import is_loop
+from kerazoo.inspect._sized_functions import called_graphs
 from kerazoo.inspect._tracing import Trace
 
 _SAME_MEMORY = ("Identity", "StopGradient", "PreventGradient", "Reshape", "Squeeze", "ExpandDims")
@@ -36,25 +38,46 @@ def handed_on(trace: Trace) -> Iterator[tuple[Any, Any]]:
                 yield layer, tensor
 
 
-def peak_bytes(function: Any) -> int:
+def peak_bytes(graph: Any, is_called: bool = False) -> int:
     """The most bytes alive at once when the operations run in the order in which they were traced,
-    and a tensor is given back after its last reader."""
-    operations = needed(function.graph)
+    and a tensor is given back after its last reader.
+
+    `is_called`: by an operation of another graph, whose memory the arguments are.
+    """
+    operations = needed(graph)
     last: dict[str, int] = {}
     for index, operation in enumerate(operations):
         for tensor in operation.inputs:
             last[origin(tensor).name] = index
-    last.update({origin(tensor).name: len(operations) for tensor in function.outputs})
+    last.update({origin(tensor).name: len(operations) for tensor in graph.outputs})
     alive = peak = 0
     freed: Counter[int] = Counter()
     for index, operation in enumerate(operations):
+        before = alive
         for tensor in operation.outputs:
-            if operation.type not in (*_SAME_MEMORY, *_WEIGHTS):
+            if not (is_called and operation.type == "Placeholder") and _takes_memory(tensor):
                 alive += size_in_bytes(tensor)
                 freed[last.get(tensor.name, index)] += size_in_bytes(tensor)
-        peak = max(peak, alive)
+        beside = alive if is_loop(operation) else before  # a turn of it has other results
+        peak = max(peak, alive, beside + _peak_inside(operation))
         alive -= freed[index]
     return peak
+
+
+def _peak_inside(operation: Any) -> int:
+    """Of the functions that an operation calls, one after the other: the most that one takes."""
+    graphs = called_graphs(operation)
+    return max((peak_bytes(graph, is_called=True) for graph in graphs), default=0)
+
+
+def _takes_memory(tensor: Any) -> bool:
+    """Not the memory of another tensor, nor that of weights, as they are or in another dtype."""
+    source = origin(tensor)
+    if source is not tensor:
+        return False
+    while source.op.type == "Cast":
+        source = origin(source.op.inputs[0])
+    return source.op.type not in _WEIGHTS
 
 
 def origin(tensor: Any) -> Any:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+FIRST_ARGUMENT = {
+    **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), 0),
+    **dict.fromkeys(("While", "StatelessWhile"), 0),
+    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), 1),  # input 0 chooses
+}
+"""Operation that calls functions -> which of its inputs is their first argument."""
+
 
 def called(operation: Any) -> dict[str, str]:
     """Role -> name of each function that an operation calls: {"body": ..., "cond": ...}."""

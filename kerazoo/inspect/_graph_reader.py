@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from kerazoo.inspect._called_functions import called, function_graph
 from kerazoo.inspect._grappler import Optimized, optimize
+from kerazoo.inspect._operation_order import in_order
 from kerazoo.inspect._tracing import Trace
 from kerazoo.inspect.dataflow import Graph
 from kerazoo.inspect.graph_parts import Edge, Node, Tensor, Variable
@@ -59,7 +59,7 @@ def _read(
 ) -> Graph:
     """A graph of TensorFlow operations. `known`: the outputs of nodes whose shapes are known from
     before, since Grappler's own operations do not tell them."""
-    operations = _in_order(list(operations))
+    operations = in_order(operations)
     order = {operation.name: index for index, operation in enumerate(operations)}
     return Graph(
         nodes=tuple(_node(each, _scope(each.name, scopes, order), known) for each in operations),
@@ -75,29 +75,6 @@ def _read(
         ),
         **fields,
     )
-
-
-def _in_order(operations: list[Any]) -> list[Any]:
-    """Makers before takers, otherwise as they came; a written-out loop begins at its Merge."""
-    place = {id(operation): index for index, operation in enumerate(operations)}
-    takers: dict[int, list[int]] = {index: [] for index in range(len(operations))}
-    waiting = [0] * len(operations)
-    for index, operation in enumerate(operations):
-        makers = [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
-        for maker in makers:
-            if maker.type != "NextIteration":
-                takers[place[id(maker)]].append(index)
-                waiting[index] += 1
-    ready = [index for index, count in enumerate(waiting) if not count]
-    order = []
-    while ready:
-        index = heapq.heappop(ready)
-        order.append(operations[index])
-        for taker in takers[index]:
-            waiting[taker] -= 1
-            if not waiting[taker]:
-                heapq.heappush(ready, taker)
-    return order
 
 
 def _node(operation: Any, scope: str, known: Mapping[str, tuple[Tensor, ...]] | None) -> Node:

@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kerazoo.inspect._called_functions import FIRST_ARGUMENT
 from kerazoo.inspect.graph_parts import Edge, Node
 
 if TYPE_CHECKING:
     from kerazoo.inspect.dataflow import Graph
-
-_FIRST_ARGUMENT = {
-    **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), 0),
-    **dict.fromkeys(("While", "StatelessWhile"), 0),
-    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), 1),  # input 0 chooses
-}
-"""Operation that calls functions -> which of its inputs is their first argument."""
 
 
 def inline(graph: Graph) -> Graph:
@@ -52,11 +46,11 @@ def _add(
             replace(edge, source=prefix + edge.source, target=prefix + edge.target)
             for edge in taken.get(node.name, [])
         ]
-        first = _FIRST_ARGUMENT.get(node.op, 0)
+        first = FIRST_ARGUMENT.get(node.op, 0)
         called = {
             f"{prefix}{node.name}/{role}/": functions[function]
             for role, function in node.functions.items()
-            if node.op in _FIRST_ARGUMENT and function in functions
+            if node.op in FIRST_ARGUMENT and function in functions
         }
         for inside, function in called.items():
             for argument, edge in zip(function.inputs, given[first:], strict=False):

@@ -10,6 +10,10 @@ from typing import Any
 
 from kerazoo.errors import ConfigError, DataError
 
+Call = tuple[Any, str]
+"""(layer, its name scope). Each call has a scope of its own: "conv_1" is the first of the layer
+"conv", "conv_2" may be the second."""
+
 
 @dataclass
 class Trace:
@@ -18,32 +22,55 @@ class Trace:
     Attributes:
         name: of the model or function.
         function: TensorFlow's ConcreteFunction.
+        layer: the Keras model or layer that it calls; None for functions.
         layers: (name of a graph, name of an operation in it) -> the Keras layers that were being
-            called when it came to be, outermost first. Empty for functions.
+            called when it came to be, outermost first. Empty for functions. Not in it are calls of
+            functions, and what is in functions that were traced before.
         paths: id of a resource handle -> the Keras path of the variable behind it.
     """
 
     name: str
     function: Any
+    layer: Any = None
     layers: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)
     paths: dict[int, str] = field(default_factory=dict)
 
-    def calls(self, graph: str, operation: str) -> list[tuple[Any, str]]:
-        """(layer, its name scope) of each call around an operation, outermost first.
+    def calls(
+        self, graph: str, operation: str, around: tuple[Call, ...] = (), caller: str = ""
+    ) -> tuple[Call, ...]:
+        """The calls of layers around an operation, outermost first.
 
-        Each call has a scope of its own: "conv_1" is the first of the layer "conv", "conv_2" may
-        be the second.
+        In a function's graph they begin with those `around` the operation `caller` that calls it.
         """
         parts = operation.split("/")[:-1]
         names = [re.sub(r"_\d+$", "", part) for part in parts]
+        outside = tuple(layer for layer, _ in around)
+        layers = self.layers.get((graph, operation))
+        if layers is None or layers[: len(outside)] != outside:  # or noted for another caller
+            layers = (*outside, *self._named(parts, names, outside))
         found, depth = [], 0
-        for layer in self.layers.get((graph, operation), ()):
+        for layer in layers:
             for place in range(depth, len(parts)):
                 if layer.name in (parts[place], names[place]):
                     depth = place + 1
                     break
-            found.append((layer, "/".join(parts[:depth])))
+            found.append((layer, "/".join([caller, *parts[:depth]] if caller else parts[:depth])))
+        return (*around, *found[len(around) :])
+
+    def _named(self, parts: list[str], names: list[str], outside: tuple[Any, ...]) -> list[Any]:
+        """The layers, one in the other, that name scopes are called after."""
+        inside = _layers_in(outside[-1]) if outside else [self.layer]
+        found = []
+        for part, name in zip(parts, names, strict=True):
+            layer = next((each for each in inside if each.name in (part, name)), None)
+            if layer is not None:
+                found.append(layer)
+                inside = _layers_in(layer)
         return found
+
+
+def _layers_in(layer: Any) -> list[Any]:
+    return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
 def check_backend(what: str) -> None:
@@ -86,7 +113,7 @@ def trace_layer(layer: Any, arguments: Sequence[Any]) -> Trace:
     with _one_line(layer.name, arguments):
         function = tf.function(run, autograph=False).get_concrete_function(*arguments)
     paths = {id(variable.value.handle): variable.path for variable in layer.variables}
-    return Trace(layer.name, function, layers, paths)
+    return Trace(layer.name, function, layer, layers, paths)
 
 
 def tensor_specs(structure: Any) -> Any:

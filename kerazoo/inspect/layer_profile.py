@@ -52,7 +52,7 @@ class Profile:
     """Numbers in the weights that training would change."""
     peak_activation_bytes: int
     """The most that is alive at once, when one operation runs after the other and a result is given
-    back after its last reader; the inputs too, the weights not."""
+    back after its last reader; the inputs too, the weights not, in whatever dtype they are used."""
     uncounted: dict[str, int]
     """Operations on floating-point numbers that have no FLOPs here -> how often."""
     open_loops: tuple[str, ...]

@@ -28,12 +28,13 @@ def profile(model: Any, batch_size: int = 1, *, inputs: Any = None) -> Profile:
     a multiply-add is two. Counted as TensorFlow's profiler counts, on the traced graph: matrix
     products, convolutions, pooling, sums and means, biases, normalizations, products and sums of
     tensors, softmax (5 a number). A loop's body counts at each turn (the profiler: once), of
-    branches the dearest, and what no result depends on does not.
+    branches the dearest, and what no result depends on does not. What a `tf.function` or a
+    SavedModel (`HubLayer`) does inside counts for the layer that calls it.
 
     Not counted: activations (relu, sigmoid, tanh, erf, exp), square roots but for the reciprocal
     (2 a number), copies, reshapes, padding, casts, lookups, resizing, random numbers, integers.
-    What has no rule is named in `.uncounted`. Weights of zero count as others do. `compress.report`
-    counts kernels alone.
+    What has no rule, or a size known only when it runs, is named in `.uncounted`. Weights of zero
+    count as others do. `compress.report` counts kernels alone.
 
     Args:
         model: a Keras model, functional, Sequential or subclassed.
@@ -58,14 +59,14 @@ def profile(model: Any, batch_size: int = 1, *, inputs: Any = None) -> Profile:
     if not isinstance(model, keras.Model):
         raise ConfigError(f"`model` must be a keras.Model. Received: {model!r}.")
     trace = trace_layer(model, [_specs(model, batch_size, inputs)])
-    count = FlopCount(trace, model)
+    count = FlopCount(trace)
     return Profile(
         model=model.name,
         batch_size=batch_size,
         layers=tuple(_layers(model, trace, count)),
         parameter_bytes=sum(size_in_bytes(weight.value) for weight in model.weights),
         trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        peak_activation_bytes=peak_bytes(trace.function),
+        peak_activation_bytes=peak_bytes(trace.function.graph),
         uncounted=dict(count.uncounted.most_common()),
         open_loops=tuple(count.open_loops),
     )

@@ -38,8 +38,10 @@ class Environment(msgspec.Struct, frozen=True):
         cluster: what this process is of the cluster that its environment names, else "none"; or
             what is wrong with these variables.
         instruction_sets: of the processor, as Linux names them; empty elsewhere.
-        missing_extras: extra -> the requirements that are not installed; empty in a checkout that
-            is not installed, whose requirements nobody knows.
+        missing_extras: extra -> the requirements that are not installed and that pip would install
+            here; empty in a checkout that is not installed, whose requirements nobody knows.
+        unavailable_extras: extra that brings nothing here -> what it asks for, as in
+            'python_version < "3.12"'.
         data: where each dataset would come from.
     """
 
@@ -53,6 +55,7 @@ class Environment(msgspec.Struct, frozen=True):
     cluster: str
     instruction_sets: list[str]
     missing_extras: dict[str, list[str]]
+    unavailable_extras: dict[str, str]
     data: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,6 +71,7 @@ def environment() -> Environment:
     True
     """
     name, flags = _processor()
+    missing, unavailable = _extras()
     return Environment(
         python=platform.python_version(),
         machine=platform.platform(),
@@ -78,7 +82,8 @@ def environment() -> Environment:
         tpu=find_tpu() or "none",
         cluster=_cluster(),
         instruction_sets=[flag for flag in _INSTRUCTION_SETS if flag in flags],
-        missing_extras=_missing_extras(),
+        missing_extras=missing,
+        unavailable_extras=unavailable,
         data=_data(),
     )
 
@@ -126,15 +131,26 @@ def _requirements() -> list[str]:
         return []
 
 
-def _missing_extras() -> dict[str, list[str]]:
+def _extras() -> tuple[dict[str, list[str]], dict[str, str]]:
+    """(extra -> what it lacks, extra of which nothing is for this Python -> its condition)."""
+    from packaging.requirements import Requirement  # Keras and TensorFlow bring it along
+
     missing: dict[str, list[str]] = {}
-    for requirement in _requirements():
-        package, _, marker = requirement.partition(";")
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
-        name = re.match(r"[\w.-]+", package)
-        if extra and name and name[0] != "kerazoo" and _version(name[0]) is None:
-            missing.setdefault(extra[1], []).append(package.strip())
-    return missing
+    conditions: dict[str, str] = {}
+    available = set()
+    for text in _requirements():
+        requirement = Requirement(text)
+        marker = requirement.marker
+        extra = re.search(r'extra == "([\w-]+)"', str(marker))
+        if marker is None or extra is None or requirement.name == "kerazoo":
+            continue
+        if not marker.evaluate({"extra": extra[1]}):
+            conditions[extra[1]] = str(marker).replace(f" and {extra[0]}", "").strip("()")
+            continue
+        available.add(extra[1])
+        if _version(requirement.name) is None:
+            missing.setdefault(extra[1], []).append(text.partition(";")[0].strip())
+    return missing, {extra: conditions[extra] for extra in conditions if extra not in available}
 
 
 def _data() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The command line as a user meets it: answers on stdout, errors in one line, exit codes."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -144,6 +145,15 @@ def test_doctor_tells_versions(run):
     assert "CPU:0" in found["devices"]
 
 
+def test_doctor_advises_no_extra_that_brings_nothing(run, monkeypatch):
+    requires = ["absent; python_version < '3.10' and extra == 'rl'", "absent; extra == 'hub'"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: requires)
+    _, out, _ = run("doctor")
+    assert 'lacks absent: pip install "kerazoo[hub]"' in out
+    assert 'needs python_version < "3.10"' in out
+    assert "kerazoo[rl]" not in out
+
+
 def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")
@@ -161,7 +171,12 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
         ("predict", "linear_regression", str(text)): "pass a .npy file",
         ("export", "mnist_mlp", "x.tflite", "--quantize", "int9"): "'int8'",
         ("export", "mnist_mlp", "x.docx"): ".tflite",
-        ("evaluate", "mnist_mlp", "--batch-size", "-1"): "`batch_size` must be 1 or above",
+        (
+            "evaluate",
+            "mnist_mlp",
+            "--batch-size",
+            "-1",
+        ): "`batch_size` must be an integer of 1 or above",
         ("evaluate", "dqn_cartpole", "--split", "train"): "--split is not for agents",
         ("train", "dqn_cartpole", "--precision", "float32"): "--precision is not for agents",
         ("benchmark", "x.tflite", "--quantize", "int8"): "--quantize is not for a .tflite file",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerazoo
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.inspect import profile
 from tools.flops_table import LARGER, flops_of_frozen, flops_with_functions, networks, traced
@@ -108,6 +109,98 @@ def test_a_recurrent_layer_counts_every_step(recurrent):
     assert found.flops == pytest.approx(profiler_flops(unrolled), rel=0.01)
 
 
+def ten_products(inputs):
+    """A loop that ends on its own account, and has a last turn all the same."""
+
+    def turn(count, state):
+        return count + 1, state @ keras.ops.ones((4, 4))
+
+    start = (0, inputs)
+    return keras.ops.while_loop(lambda n, _: n < 10, turn, start, maximum_iterations=10)[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "flops"),
+    [
+        (ten_products, 10 * (2 * 8 * 4 * 4)),
+        (tf.function(ten_products), 10 * (2 * 8 * 4 * 4)),
+        (lambda inputs: keras.ops.map(lambda row: row * 2.0, inputs), 8 * 4),
+    ],
+    ids=["while_loop", "in a function", "map"],
+)
+def test_a_loop_in_a_layer_counts_every_turn(call, flops):
+    found = profile(keras.Sequential([keras.Input((4,)), KL.Lambda(call)]), batch_size=8)
+    assert found.flops == flops
+    assert found.uncounted == {}
+    if call is ten_products:
+        numbers = 8 * 4 * 4
+        state, turn = numbers + 3 * 4, numbers + 2 * 4  # two counts and a limit; two new counts
+        assert found.peak_activation_bytes == numbers + state + turn
+
+
+class Block(keras.Layer):
+    """Has a layer inside, and makes 1000 numbers of one on the way."""
+
+    def build(self, shape):
+        self.inner = KL.Dense(1, name="inner")
+        self.inner.build(shape)
+
+    def call(self, inputs):
+        wide = self.inner(inputs) * tf.ones((1, 1000))
+        return tf.reduce_sum(tf.square(wide), -1, keepdims=True)
+
+
+class FunctionBlock(Block):
+    """Keras traces the function as it builds the layer, for any batch."""
+
+    call = tf.function(Block.call)
+
+
+def test_a_layer_in_a_function_costs_what_it_costs_outside():
+    def build(block):
+        x = keras.Input((4,))
+        return keras.Model(x, block(block(x) + tf.zeros((4,))), name="twice")
+
+    plain, inside = (
+        profile(build(kind(name="block")), batch_size=8) for kind in (Block, FunctionBlock)
+    )
+    assert inside.flops == plain.flops == 2 * 8 * (2 * 4 + 1 + 3 * 1000 - 1) + 8 * 4
+    assert inside.uncounted == {}
+    figures = [
+        {each.name: (each.calls, each.flops, each.parameters) for each in found.layers}
+        for found in (plain, inside)
+    ]
+    assert figures[0] == figures[1]
+    assert rows(inside)["block"].output_shape == (8, 1)
+    assert rows(inside)["block"].activation_bytes == 2 * 8 * 4
+    # The caller holds a function's argument until it returns.
+    assert inside.peak_activation_bytes == plain.peak_activation_bytes + 8 * 4 * 4
+
+
+def test_a_saved_model_costs_what_it_cost_before(cnn, tmp_path):
+    cnn.export(tmp_path / "cnn", verbose=False)
+    hub = kerazoo.hub.HubLayer(tmp_path / "cnn", name="hub")
+    found = profile(keras.Sequential([keras.Input((12, 12, 1)), hub, KL.Dense(3)]), batch_size=8)
+    assert rows(found)["hub"].flops == profile(cnn, batch_size=8).flops
+    assert rows(found)["hub"].output_shape == (8, 10)
+    assert rows(found)["hub"].activation_bytes == 8 * 10 * 4
+    assert found.uncounted == {"Relu": 1}
+
+
+class Checked(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+    def __call__(self, inputs):
+        with tf.control_dependencies([tf.debugging.assert_less(inputs, 10.0)]):
+            return inputs @ tf.ones((4, 2))
+
+
+def test_a_saved_model_may_name_what_waits_before_what_it_waits_for(tmp_path):
+    tf.saved_model.save(Checked(), tmp_path / "checked")
+    hub = kerazoo.hub.HubLayer(tmp_path / "checked")
+    found = profile(keras.Sequential([keras.Input((4,)), hub]), batch_size=8)
+    assert found.flops == 8 * 4 + 2 * 8 * 4 * 2  # comparisons, products
+
+
 def test_attention_counts_the_products_that_the_profiler_does_not_see():
     x = keras.Input((6, 8))
     model = keras.Model(x, KL.MultiHeadAttention(2, 4, flash_attention=False)(x, x))
@@ -135,8 +228,14 @@ def test_one_layer_as_the_profiler_counts_it(layer):
 
 
 def test_grouped_and_three_dimensional_convolutions_by_hand():
-    grouped = keras.Sequential([keras.Input((8, 8, 4)), KL.Conv2D(8, 3, groups=4, use_bias=False)])
-    assert profile(grouped).flops == 2 * 6 * 6 * 8 * 9
+    grouped = keras.Sequential(
+        [keras.Input((8, 8, 4)), KL.Conv2D(8, 3, groups=4), KL.Conv2D(6, 3, groups=2)]
+    )
+    # Keras puts them into functions, which have the same name in TensorFlow.
+    assert [(layer.calls, layer.flops) for layer in profile(grouped).layers] == [
+        (1, 6 * 6 * 8 * (2 * 9 + 1)),
+        (1, 4 * 4 * 6 * (2 * 9 * 4 + 1)),
+    ]
     cube = keras.Input((4, 4, 4, 2))
     there = keras.Model(cube, KL.Conv3D(5, 2, use_bias=False)(cube))
     assert profile(there).flops == 2 * 27 * 5 * 8 * 2
@@ -150,6 +249,7 @@ def test_half_precision_halves_the_memory():
 
     half, full = profile(build("mixed_float16")), profile(build("float32"))
     assert half.activation_bytes == full.activation_bytes / 2
+    assert half.peak_activation_bytes == full.peak_activation_bytes / 2  # without cast weights
     assert half.parameter_bytes == full.parameter_bytes
     assert half.flops == full.flops
 

@@ -28,6 +28,21 @@ def test_a_missing_package_names_its_extra(monkeypatch):
     assert "hub" not in missing
 
 
+def test_what_is_for_other_pythons_is_not_missing(monkeypatch):
+    requires = [
+        "absent-a>=1",
+        "absent-b==0.19.0; (python_version < '3.10') and extra == 'rl'",
+        "absent-c>=1; (python_version < '3.10') and extra == 'mixed'",
+        "absent-d>=1,<2; (python_version >= '3.10') and extra == 'mixed'",
+        "kerazoo[rl]; extra == 'all'",
+        "absent-e[more]; extra == 'all'",
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda _: requires)
+    found = kerazoo.inspect.environment()
+    assert found.missing_extras == {"mixed": ["absent-d>=1,<2"], "all": ["absent-e[more]"]}
+    assert found.unavailable_extras == {"rl": 'python_version < "3.10"'}
+
+
 def test_a_checkout_that_is_not_installed_is_looked_at_too(monkeypatch):
     def absent(name):
         raise metadata.PackageNotFoundError(name)
@@ -36,7 +51,7 @@ def test_a_checkout_that_is_not_installed_is_looked_at_too(monkeypatch):
     monkeypatch.setattr(metadata, "requires", absent)
     found = kerazoo.inspect.environment()
     assert found.versions["kerazoo"] == "missing"
-    assert found.missing_extras == {}
+    assert found.missing_extras == found.unavailable_extras == {}
 
 
 def test_a_wrong_data_folder_is_part_of_the_answer(monkeypatch):
