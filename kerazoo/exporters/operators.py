@@ -54,6 +54,32 @@ def flex_operators(operators: list[Operator]) -> tuple[str, ...]:
     )
 
 
+def ends_in_probabilities(content: bytes) -> bool:
+    """Whether the first output is a softmax or a sigmoid, converted or reshaped at most.
+
+    Raises:
+        DataError: a damaged file.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:  # not by `unpack`, which takes seconds for a large file
+        model = schema.Model.GetRootAs(content)
+        graph = model.Subgraphs(0)
+        wanted = graph.Outputs(0)
+        for index in reversed(range(graph.OperatorsLength())):
+            operator = graph.Operators(index)
+            if wanted not in map(operator.Outputs, range(operator.OutputsLength())):
+                continue
+            code = model.OperatorCodes(operator.OpcodeIndex())
+            name = name_of_code(code.BuiltinCode(), code.DeprecatedBuiltinCode(), code.CustomCode())
+            if name not in ("DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE"):
+                return name in ("SOFTMAX", "LOGISTIC")
+            wanted = operator.Inputs(0)
+    except Exception as error:  # as in `flatbuffer.unpack`
+        raise damaged(error) from error
+    return False
+
+
 def operator_name(model: Any, operator: Any) -> str:
     """ "CONV_2D", or the custom name, of one operator of an unpacked file."""
     code = model.operatorCodes[operator.opcodeIndex]

@@ -15,6 +15,7 @@ from kerazoo.exporters.exact_cast import exact_cast
 from kerazoo.exporters.flatbuffer import check_bytes, damaged, read_bytes
 from kerazoo.exporters.interpreter import open_interpreter, resize, signature_details
 from kerazoo.exporters.metadata import read as read_metadata
+from kerazoo.exporters.operators import ends_in_probabilities
 from kerazoo.exporters.quantization import dequantize, quantize
 
 
@@ -87,6 +88,7 @@ class TFLiteModel:
         signature: its `inputs` and `outputs`, each with `name`, `shape` (batch first, None where
             the file leaves a size open), `dtype`, and real value = `scale` * (stored value -
             `zero_point`), with a scale of 0.0 where values are stored as they are.
+        gives_probabilities: whether the first output comes from a softmax or a sigmoid.
 
     Raises:
         kerazoo.errors.DataError: as `load_tflite`; in a call: inputs that are missing, have
@@ -118,6 +120,7 @@ class TFLiteModel:
             tuple(_info(name, detail) for name, detail in inputs.items()),
             tuple(_info(name, detail) for name, detail in outputs.items()),
         )
+        self.gives_probabilities = ends_in_probabilities(content)
         self._input_indices = [int(detail["index"]) for detail in inputs.values()]
         self._output_indices = [int(detail["index"]) for detail in outputs.values()]
         self._is_open = any(None in tensor.shape for tensor in self.signature.inputs)

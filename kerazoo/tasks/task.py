@@ -27,6 +27,8 @@ class Task:
             loss and metrics then cannot judge.
         says_where: whether answers are about places in an image; those about an image file are then
             given and drawn in the file's own pixels.
+        gives_probabilities: whether outputs from 0 to 1 are known to be probabilities, as behind a
+            sigmoid for each label; if not, those are that add up to 1, and others are logits.
 
     >>> import kerazoo, numpy as np
     >>> digits = kerazoo.datasets.info("digits")
@@ -39,6 +41,7 @@ class Task:
     measures: tuple[str, ...] = ()
     is_decoded: bool = False
     says_where: bool = False
+    gives_probabilities: bool = False
 
     def with_beams(self, beams: int) -> Task:
         """This task, with answers that are searched for with so many beams.
@@ -69,8 +72,18 @@ class Task:
         count = output.shape[-1]
         # One number is no share of its own sum: a value, even of a dataset with classes.
         is_regression = count == 1 or (data is not None and data.class_names is None)
-        scores = {} if is_regression else _scores(output, labels_or_numbers(data, count), top)
+        scores = {} if is_regression else self._scores(output, labels_or_numbers(data, count), top)
         return Prediction(source, scores, [float(value) for value in output.reshape(-1)])
+
+    def _scores(self, row: np.ndarray, labels: list[str], top: int) -> dict[str, float]:
+        import numpy as np
+
+        is_known = self.gives_probabilities and row.min() >= 0 and row.max() <= 1
+        if not (is_known or is_distribution(row)):  # logits
+            row = np.exp(row - row.max())
+            row = row / row.sum()
+        best = np.argsort(-row, kind="stable")[:top]
+        return {labels[number]: float(row[number]) for number in best}
 
     def resized(
         self, output: np.ndarray, before: Sequence[int], after: Sequence[int]
@@ -155,18 +168,15 @@ def labels_or_numbers(data: Dataset | None, count: int) -> list[str]:
     return names or [str(number) for number in range(count)]
 
 
-def _scores(row: np.ndarray, labels: list[str], top: int) -> dict[str, float]:
-    import numpy as np
-
-    if not is_distribution(row):  # logits
-        row = np.exp(row - row.max())
-        row = row / row.sum()
-    best = np.argsort(-row, kind="stable")[:top]
-    return {labels[number]: float(row[number]) for number in best}
-
-
 def is_distribution(outputs: np.ndarray) -> bool:
-    """Whether all rows are probabilities already, and not logits: none negative, the sum is 1."""
+    """Whether all rows are probabilities already, and not logits: from 0 to 1, the sum is 1.
+
+    In files of 8 bits they are rounded to 1/256, half of which the sum may err by for each class.
+    """
     import numpy as np
 
-    return bool(np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 1e-2))
+    error = max(1e-2, outputs.shape[-1] / 512)
+    return bool(
+        np.all((outputs >= 0) & (outputs <= 1 + 1e-2))
+        and np.all(np.abs(outputs.sum(axis=-1) - 1) <= error)
+    )

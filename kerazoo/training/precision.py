@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kerazoo.distribute.heartbeat import beat
+from kerazoo.errors import ConfigError
 from kerazoo.notices import notice
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def choose(
         return Choice(best, xla is True, times)
     try:
         step = _timed_step(best, True, make_model, batch)
-    except tf.errors.OpError as error:  # some operations it does not have: sparse updates, strings
-        reason = " ".join(error.message.split())[:100]
+    except (tf.errors.OpError, ConfigError) as error:  # it has no sparse updates, strings, ...
+        reason = " ".join(str(error).split())[:100]
         notice(f"XLA cannot compile this model, which trains without it: {reason}")
         return Choice(best, False, times)
     label = f"{best}+xla"

@@ -19,6 +19,7 @@ class ExportedModel:
         name: of the model that was exported; None for a file from elsewhere.
         task_name: of a zoo model.
         labels: one for each class; None where the file holds none.
+        gives_probabilities: whether the output comes from a softmax or a sigmoid.
         input_shape, output_shape: batch first, None where a size is open.
     """
 
@@ -33,6 +34,7 @@ class ExportedModel:
         self.name: str | None = file.metadata.get("name")
         self.task_name = str(file.metadata.get("task", ""))
         self.labels = file.labels
+        self.gives_probabilities = file.gives_probabilities
         self.input_shape, self.output_shape = inputs[0].shape, outputs[0].shape
 
     def predict(self, batch: np.ndarray, *, verbose: Any = None) -> np.ndarray:

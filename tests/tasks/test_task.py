@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 import kerazoo
 from kerazoo.datasets import registry as dataset_registry
 from kerazoo.datasets.dataset import Dataset
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.tasks import Task, find_task, inputs_for
+from kerazoo.tasks.task import is_distribution
 from kerazoo.zoo import catalogue
 from kerazoo.zoo import registry as model_registry
 
@@ -34,6 +36,18 @@ def test_one_number_is_a_value_whatever_the_dataset():
         assert (answer.scores, answer.values) == ({}, [0.25])
     answer = Task().prediction("", np.array([0.25, 0.75]), data, top=2)
     assert answer.scores == {"positive": 0.75, "negative": 0.25}
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 100, 1000])
+def test_rounded_probabilities_are_told_from_logits(classes):
+    logits = np.random.default_rng(0).normal(size=(50, classes))
+    for sharpness in (0.0, 0.3, 3.0, 30.0):
+        exact = softmax(sharpness * logits, axis=1)
+        in_bytes = np.clip(np.round(exact * 256), 0, 255) / 256  # as TFLite does
+        assert is_distribution(exact)
+        assert is_distribution(in_bytes)
+    assert not is_distribution(logits)
+    assert not is_distribution(np.abs(logits))
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (8, 8, 3), (40,), (36, 1)])

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerazoo.training import precision
 from kerazoo.training.precision import choose, dtype_policy
+from kerazoo.training.steps import LengthGroups
 
 
 @pytest.fixture
@@ -102,9 +103,19 @@ class InPython(keras.layers.Layer):
         return tf.ensure_shape(values, inputs.shape)
 
 
-def test_what_xla_refuses_trains_without_it(caplog):
+def in_python():
+    return keras.Sequential([keras.Input((2,)), InPython(), keras.layers.Dense(1)])
+
+
+def by_length():
+    """Does not even try."""
+    return LengthGroups(keras.Sequential([keras.Input((None,)), keras.layers.Embedding(2, 1)]))
+
+
+@pytest.mark.parametrize("make", [in_python, by_length])
+def test_what_xla_refuses_trains_without_it(make, caplog):
     def make_model(xla):
-        model = keras.Sequential([keras.Input((2,)), InPython(), keras.layers.Dense(1)])
+        model = make()
         model.compile("sgd", "mse", jit_compile=xla)
         return model
 

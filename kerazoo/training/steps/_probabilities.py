@@ -30,7 +30,7 @@ def check_from_logits(loss: Any, from_logits: bool) -> None:
         elif isinstance(part, keras.losses.Loss):
             declared = part.get_config().get("from_logits", from_logits)
         else:  # Keras's crossentropies, as functions, take probabilities
-            declared = False if "crossentropy" in _function_name(part) else from_logits
+            declared = False if "crossentropy" in _name_in_keras(part) else from_logits
         if declared != from_logits:
             raise ConfigError(
                 f"`from_logits` must be that of the compiled loss, {declared}. Received: "
@@ -66,8 +66,10 @@ def _resolved(loss: Any) -> Any:
 
 def _is_binary(loss: Any) -> bool:
     binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
-    return isinstance(loss, binary) or _function_name(loss).startswith("binary_")
+    return isinstance(loss, binary) or _name_in_keras(loss).startswith("binary_")
 
 
-def _function_name(loss: Any) -> str:
-    return getattr(loss, "__name__", "")
+def _name_in_keras(loss: Any) -> str:
+    """Of one of Keras's functions; what another function's name says is its author's business."""
+    is_kerass = str(getattr(loss, "__module__", "")).startswith("keras.")
+    return getattr(loss, "__name__", "") if is_kerass else ""

@@ -13,7 +13,8 @@ import keras
 from kerazoo.errors import ConfigError, MissingDependencyError
 
 _SEED = "random_state_"
-_REPLACED = ("train_step", "compute_loss")  # of the model inside, nobody calls these
+# Of the model inside, nobody calls these.
+_REPLACED = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 class TrainStepWrapper(keras.Model):
@@ -41,7 +42,7 @@ class TrainStepWrapper(keras.Model):
             raise ConfigError(
                 f"`model` must train as keras.Model does, since `{type(self).__name__}` brings a "
                 f"step of its own. Received: {type(model).__name__}, which overrides "
-                f"{' and '.join(own)}. Wrap the plain model, and train it by one step at a time."
+                f"{', '.join(own)}. Wrap the plain model, and train it by one step at a time."
             )
         # The model's precision decides whether `compile` scales the loss.
         super().__init__(dtype=kwargs.pop("dtype", model.dtype_policy), **kwargs)

@@ -9,7 +9,7 @@ from keras import ops
 
 from kerazoo.argument_checks import check_integer
 from kerazoo.datasets.pipeline import part_of
-from kerazoo.errors import DataError
+from kerazoo.errors import ConfigError, DataError
 from kerazoo.global_batch import means_of_their_own, share_of
 from kerazoo.training.steps._wrapper import TrainStepWrapper
 
@@ -19,9 +19,10 @@ class LengthGroups(TrainStepWrapper):
     """Divides each batch into groups of like length, and cuts each to its longest sample.
 
     Inputs, by name or one alone, and targets are numbers `(batch, time)`, padded at the end; inputs
-    and targets are cut each to their own longest. The gradients of the groups are added up, so the
-    step is the one of the whole batch, other random numbers in its dropout aside. The model must
-    take sequences of any length, and what is padding must not count in it or in the loss.
+    are cut each to their own longest, targets to the length of the model's outputs. The gradients
+    of the groups are added up, so the step is the one of the whole batch, other random numbers in
+    its dropout aside. The model must take sequences of any length, and what is padding must not
+    count in it or in the loss. No target may be longer than the input it belongs to.
 
     Args:
         model: with open time axes; `wrapper.model` is it, trained.
@@ -30,10 +31,12 @@ class LengthGroups(TrainStepWrapper):
         padding: the number that pads.
 
     The compiled loss must be a mean over the targets that are no padding, as
-    `kerazoo.losses.SmoothedCrossentropy` with `ignore_class` is.
+    `kerazoo.losses.SmoothedCrossentropy` with `ignore_class` is. XLA, which wants lengths that are
+    known before, is not used.
 
     Raises:
-        ConfigError: `groups` is not 1 or above, or `padding` not 0 or above.
+        ConfigError: `groups` is not 1 or above, or `padding` not 0 or above; compiled with
+            `jit_compile=True`.
         DataError: in a step: there are sample weights, or arrays of other shapes.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
@@ -50,6 +53,20 @@ class LengthGroups(TrainStepWrapper):
         super().__init__(model, **kwargs)
         self.groups = check_integer("groups", groups)
         self.padding = check_integer("padding", padding, least=0)
+        self.supports_jit = False  # lengths change from step to step: Keras's "auto" is without it
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """As of any model, but without XLA.
+
+        Raises:
+            ConfigError: `jit_compile` is True.
+        """
+        if kwargs.get("jit_compile") is True:
+            raise ConfigError(
+                "`jit_compile` must be False or 'auto': the lengths of `LengthGroups` change from "
+                "step to step, which XLA cannot compile. Received: True."
+            )
+        super().compile(*args, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         import tensorflow as tf
@@ -62,10 +79,13 @@ class LengthGroups(TrainStepWrapper):
         total = share_of(self._count(y))
 
         def add_group(number: Any, loss: Any, *gradients: Any) -> tuple[Any, ...]:
-            group_x, group_y = self._group(x, y, order, number, groups)
-            weight = ops.divide_no_nan(self._count(group_y), total)  # all may be padding
+            rows = self._rows(order, number, groups)
+            group_x = keras.tree.map_structure(lambda array: self._cut(array, rows), x)
             with tf.GradientTape() as tape:
                 outputs = self(group_x, training=True)
+                # A next token's target ends before its input does.
+                group_y = self._cut(y, rows, least=ops.shape(outputs)[1])
+                weight = ops.divide_no_nan(self._count(group_y), total)  # all may be padding
                 with means_of_their_own():
                     loss_of_group = self.compute_loss(group_x, group_y, outputs)
                 share = loss_of_group * weight
@@ -97,15 +117,15 @@ class LengthGroups(TrainStepWrapper):
                 f"Received: {shapes}{'' if sample_weight is None else ' and sample weights'}."
             )
 
-    def _group(self, x: Any, y: Any, order: Any, number: Any, groups: Any) -> tuple[Any, Any]:
-        """Inputs and targets of one group."""
+    def _rows(self, order: Any, number: Any, groups: Any) -> Any:
+        """The numbers of one group's samples."""
         first, stop = part_of(ops.shape(order)[0], number, groups)
-        rows = order[first:stop]
-        return keras.tree.map_structure(lambda array: self._cut(array, rows), (x, y))
+        return order[first:stop]
 
-    def _cut(self, array: Any, rows: Any) -> Any:
+    def _cut(self, array: Any, rows: Any, least: Any = 1) -> Any:
+        """These rows, to their longest; `least` steps in any case."""
         chosen = ops.take(array, rows, axis=0)
-        longest = ops.max(self._lengths(chosen), initial=1)
+        longest = ops.max(self._lengths(chosen), initial=least)
         return chosen[:, :longest]
 
     def _lengths(self, array: Any) -> Any:

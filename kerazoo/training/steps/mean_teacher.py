@@ -27,7 +27,8 @@ class MeanTeacher(TrainStepWrapper):
 
     of class probabilities, with L the compiled loss and t the optimizer's count of steps. L is
     summed over the labelled and divided by all samples of the batch, as in the authors' code: with
-    half of a batch labelled it counts half.
+    half of a batch labelled it counts half. The teacher moves whenever t does: where gradients are
+    accumulated over batches, with the last of them.
 
     Args:
         model: a classifier with one output, `(batch, classes)`, or `(batch, 1)` for two classes;
@@ -40,7 +41,8 @@ class MeanTeacher(TrainStepWrapper):
             to the model's dropout.
         from_logits: whether the outputs are logits, as in the compiled loss.
 
-    Data: `(x, y)` or `(x, y, sample_weight)` with integer labels, `(batch,)` or `(batch, 1)`.
+    Data: `(x, y)` or `(x, y, sample_weight)` with integer labels, `(batch,)` or `(batch, 1)`;
+    `fit` takes weights of classes, too, which do not concern samples without a label.
     `evaluate` leaves out samples with the label -1, too. Metrics are compiled as weighted
     ones, so that they do. Reports "consistency_loss", the mean square before w(t).
 
@@ -48,9 +50,11 @@ class MeanTeacher(TrainStepWrapper):
     the authors' teacher collects its own from each batch. Weights of integers are copied.
 
     Raises:
-        ConfigError: an argument is out of range; `from_logits` is not that of the compiled loss;
-            `model` holds weights below float32, in which an average stands still.
-        DataError: labels of a shape other than `(batch,)` or `(batch, 1)`, such as one-hot ones.
+        ConfigError: an argument is out of range; `augmentation` is no Keras layer; `from_logits` is
+            not that of the compiled loss; `model` holds weights below float32, in which an average
+            stands still.
+        DataError: labels of a shape other than `(batch,)` or `(batch, 1)`, such as one-hot ones;
+            weights of both classes and samples.
         MissingDependencyError: the Keras backend is not TensorFlow.
 
     >>> layers = keras.layers.Dropout(0.5), keras.layers.Dense(3)
@@ -77,6 +81,11 @@ class MeanTeacher(TrainStepWrapper):
     ):
         super().__init__(model, **kwargs)
         _check_precision(model)
+        if not (augmentation is None or isinstance(augmentation, keras.layers.Layer)):
+            raise ConfigError(
+                f"`augmentation` must be a Keras layer or model, or None. Received: "
+                f"{augmentation!r}. Put several into keras.Sequential([...])."
+            )
         self.decay = check_number("decay", decay, least=0, below=1)
         self.consistency_weight = check_number("consistency_weight", consistency_weight, least=0)
         self.ramp_up_steps = check_integer("ramp_up_steps", ramp_up_steps, least=0)
@@ -104,6 +113,15 @@ class MeanTeacher(TrainStepWrapper):
         weighted = [metric for metric in given if metric is not None] or None
         super().compile(optimizer, loss, loss_weights, weighted_metrics=weighted, **kwargs)
 
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As of any model. In a `tf.data.Dataset` Keras would look up the weight of class -1."""
+        import tensorflow as tf
+
+        class_weight = kwargs.get("class_weight")
+        if class_weight and isinstance(x, tf.data.Dataset):
+            x, kwargs["class_weight"] = _weighted_by_class(x, class_weight), None
+        return super().fit(x, *args, **kwargs)
+
     def training_loss(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         import tensorflow as tf
 
@@ -116,8 +134,11 @@ class MeanTeacher(TrainStepWrapper):
         return loss + self._ramped_weight() * consistency, (y, y_pred, sample_weight)
 
     def train_step(self, data: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        before = tf.identity(self.optimizer.iterations)
         logs = super().train_step(data)
-        self._follow()
+        self._follow(self.optimizer.iterations > before)
         return logs
 
     def compute_loss(
@@ -148,15 +169,17 @@ class MeanTeacher(TrainStepWrapper):
         progress = keras.ops.minimum(step / self.ramp_up_steps, 1.0)
         return self.consistency_weight * keras.ops.exp(-5 * (1 - progress) ** 2)
 
-    def _follow(self) -> None:
-        """Move the teacher towards the model, which has just been updated."""
+    def _follow(self, is_updated: Any) -> None:
+        """Move the teacher towards the model, if that has just been updated: it is not while
+        gradients are accumulated, nor where they overflow."""
         step = keras.ops.cast(self.optimizer.iterations, "float32")
         decay = keras.ops.minimum(1 - 1 / (step + 1), self.decay)
+        share = keras.ops.where(is_updated, 1 - decay, 0.0)
         for mine, its in zip(self.teacher.weights, self.model.weights, strict=True):
             if keras.backend.is_float_dtype(mine.dtype):
-                mine.assign(mine + keras.ops.cast(1 - decay, mine.dtype) * (its - mine))
+                mine.assign(mine + keras.ops.cast(share, mine.dtype) * (its - mine))
             else:  # counters and quantised kernels have no average
-                mine.assign(its)
+                mine.assign(keras.ops.where(is_updated, its, mine))
 
     def get_config(self) -> dict[str, Any]:
         names = ("decay", "consistency_weight", "ramp_up_steps", "from_logits")
@@ -177,6 +200,25 @@ def _known(y: Any, sample_weight: Any) -> tuple[Any, Any]:
     if sample_weight is not None:
         weight *= keras.ops.reshape(keras.ops.cast(sample_weight, "float32"), (-1,))
     return keras.ops.maximum(y, 0), weight
+
+
+def _weighted_by_class(data: Any, class_weight: dict[int, float]) -> Any:
+    """Batches with a weight for each sample; a class that is not named weighs 1."""
+    import tensorflow as tf
+
+    if len(data.element_spec) > 2:
+        raise DataError(
+            "`MeanTeacher` takes weights of classes or of samples. Received: both. Multiply the "
+            "samples' weights by those of their classes."
+        )
+    unnamed = max(class_weight) + 1
+    weights = tf.constant([float(class_weight.get(label, 1)) for label in range(unnamed + 1)])
+
+    def weigh(x: Any, y: Any) -> tuple[Any, Any, Any]:
+        labels = tf.cast(tf.reshape(y, [-1]), tf.int32)  # -1 may have any weight here
+        return x, y, tf.gather(weights, tf.clip_by_value(labels, 0, unnamed))
+
+    return data.map(weigh)
 
 
 def _is_one_label(y: Any) -> bool:

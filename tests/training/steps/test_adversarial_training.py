@@ -127,6 +127,7 @@ def small_cnn():
     )
 
 
+@pytest.mark.slow
 def test_a_net_trained_under_attack_stands_one_it_has_not_seen(digits):
     (x, y), (x_test, y_test) = digits
     plain, hardened = compiled(small_cnn()), small_cnn()

@@ -97,6 +97,7 @@ def test_losses_and_metrics_are_refused(given):
         wrapper.compile("sgd", **given)
 
 
+@pytest.mark.slow
 def test_a_linear_probe_does_better_on_pretrained_features(digits):
     (x, y), (x_test, y_test) = digits
     keras.utils.set_random_seed(0)

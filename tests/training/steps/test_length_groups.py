@@ -95,15 +95,59 @@ def test_a_batch_of_padding_alone_changes_nothing():
         np.testing.assert_array_equal(old, new)
 
 
+class Watching(keras.layers.Layer):
+    """Shows what goes through."""
+
+    def __init__(self, show):
+        super().__init__()
+        self.show = show
+
+    def call(self, numbers):
+        self.show(np.asarray(numbers))
+        return numbers
+
+    def compute_output_spec(self, numbers):
+        return keras.KerasTensor(numbers.shape, numbers.dtype)
+
+
 def test_groups_are_cut():
-    wrapper = LengthGroups(net(), groups=3)
-    order, seen = np.random.default_rng(1).permutation(11), []
-    for number in range(3):
-        inputs, targets = wrapper._group(INPUTS, TARGETS, order, number, 3)
-        assert np.asarray(inputs["source"])[:, -1].any()
-        assert np.asarray(targets)[:, -1].any()
-        seen += [row[row > 0].tolist() for row in np.asarray(targets)]
-    assert seen == [row[row > 0].tolist() for row in TARGETS[order]]
+    seen = []
+    numbers = keras.Input((None,), dtype="int32")
+    outputs = keras.layers.Embedding(12, 12)(Watching(seen.append)(numbers))
+    wrapper = LengthGroups(keras.Model(numbers, outputs), groups=3)
+    wrapper.compile("sgd", SmoothedCrossentropy(ignore_class=0), run_eagerly=True)
+    wrapper.train_on_batch(PREFIX, TARGETS)
+    assert all(group[:, -1].any() for group in seen)
+    rows = [row[row > 0].tolist() for group in seen for row in group]
+    assert [len(row) for row in rows] == sorted((PREFIX > 0).sum(axis=1))
+    assert sorted(rows) == sorted(row[row > 0].tolist() for row in PREFIX)
+
+
+def test_targets_may_be_shorter_than_inputs():
+    """Those of the next token: one less than inputs in each sample, as `[2, 3]` of `[1, 2, 3]`."""
+    following = np.pad(PREFIX[:, 1:], ((0, 0), (0, 1)))
+    wrapper = small(groups=3)
+    keras.utils.set_random_seed(1)
+    plain = compiled(keras.models.clone_model(wrapper.model))
+    plain.set_weights(wrapper.model.get_weights())
+    logs = [m.train_on_batch(PREFIX, following, return_dict=True) for m in (wrapper, plain)]
+    assert logs[0] == pytest.approx(logs[1], rel=1e-5)
+    for own, other in zip(wrapper.model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-6)
+
+
+def test_xla_is_never_used(monkeypatch):
+    wrapper = small()
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [FakeGPU])
+    wrapper.compile("sgd", SmoothedCrossentropy(ignore_class=0))
+    assert wrapper.jit_compile is False
+    assert keras.models.clone_model(wrapper.model)._resolve_auto_jit_compile() is True
+    with pytest.raises(ConfigError, match="`jit_compile` must be False or 'auto'.*Received: True"):
+        wrapper.compile("sgd", jit_compile=True)
+
+
+class FakeGPU:
+    device_type = "GPU"
 
 
 def test_weights_and_other_shapes_are_refused():

@@ -12,12 +12,16 @@ from tests.training.steps.conftest import X, Y, compiled, fit, make_net, noise, 
 SOME = np.where(np.arange(len(Y)) % 3 == 0, Y, -1)
 
 
-def test_the_teacher_is_the_moving_average_of_the_model():
+@pytest.mark.parametrize("accumulated", [None, 4])
+def test_the_teacher_is_the_moving_average_of_the_model(accumulated):
+    """Over its updates: while gradients are accumulated there are none."""
     net = make_net(norm=True)
-    wrapper = compiled(MeanTeacher(net, decay=0.7, from_logits=True))
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated)
+    wrapper = compiled(MeanTeacher(net, decay=0.7, from_logits=True), optimizer)
     expected = net.get_weights()
     for step in range(1, 6):
-        wrapper.train_on_batch(X, SOME)
+        for _ in range(accumulated or 1):
+            wrapper.train_on_batch(X, SOME)
         decay = min(1 - 1 / (step + 1), 0.7)
         expected = [
             decay * mine + (1 - decay) * its
@@ -50,6 +54,23 @@ def test_the_losses_are_those_of_the_formula():
         expected = supervised + penalty + 7.0 * ramp * consistency
         assert logs["loss"] == pytest.approx(expected, rel=1e-5)
         assert logs["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_classes_weigh_the_same_in_arrays_and_in_tf_data():
+    known, class_weight = SOME >= 0, {0: 0.2, 1: 3.0}  # of three classes
+    weight = np.select([Y == 0, Y == 1], [0.2, 3.0], 1.0)
+    net = make_net()
+    crossentropy = -np.log(softmax(net(X))[np.arange(len(Y)), Y])
+    expected = np.sum((weight * crossentropy)[known]) / len(Y) + float(sum(net.losses))
+    for labels in (SOME, SOME[:, None]):
+        data = tf.data.Dataset.from_tensor_slices((X, labels)).batch(len(X))
+        for given in ({"x": X, "y": labels, "batch_size": len(X)}, {"x": data}):
+            wrapper = compiled(MeanTeacher(make_net(), from_logits=True), run_eagerly=True)
+            history = wrapper.fit(**given, class_weight=class_weight, verbose=0).history
+            assert history["loss"] == pytest.approx([expected], rel=1e-5)
+    both = data.map(lambda x, y: (x, y, 1.0))
+    with pytest.raises(DataError, match="of classes or of samples. Received: both"):
+        wrapper.fit(both, class_weight=class_weight, verbose=0)
 
 
 def test_both_see_views_of_their_own():

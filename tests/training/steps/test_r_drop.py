@@ -114,6 +114,17 @@ def test_names_of_losses_are_read_as_keras_reads_them(name):
             wrapper.train_on_batch(x, y)
 
 
+@pytest.mark.parametrize("name", ["my_crossentropy", "binary_or_more"])
+def test_names_of_losses_of_ones_own_say_nothing(name):
+    def own(y_true, y_pred):
+        return SPARSE(y_true, y_pred)
+
+    own.__name__ = name
+    wrapper = RDrop(several_outputs(kind=3), from_logits=True)
+    wrapper.compile("sgd", own, run_eagerly=True)
+    assert np.isfinite(wrapper.train_on_batch(np.ones((2, 4)), np.zeros(2))).all()
+
+
 def test_a_loss_that_takes_nothing_but_logits_says_so_too():
     wrapper = RDrop(several_outputs(kind=3))
     wrapper.compile("sgd", SmoothedCrossentropy(), run_eagerly=True)

@@ -205,6 +205,10 @@ NET = make_net()
             "`consistency_weight` must be a finite number of at least 0",
         ),
         (
+            lambda: MeanTeacher(NET, augmentation=lambda x: x),
+            "`augmentation` must be a Keras layer",
+        ),
+        (
             lambda: MeanTeacher(NET, ramp_up_steps=-1),
             "`ramp_up_steps` must be an integer of 0 or above",
         ),
@@ -240,6 +244,14 @@ class OwnLoss(keras.Sequential):
         return 2 * super().compute_loss(*args, **kwargs)
 
 
+class OwnMetrics(keras.Sequential):
+    def test_step(self, data):
+        return super().test_step(data)
+
+    def compute_metrics(self, *args, **kwargs):
+        return {**super().compute_metrics(*args, **kwargs), "mine": 1.0}
+
+
 class OwnStep(keras.Sequential):
     def train_step(self, data):
         return super().train_step(data)
@@ -249,7 +261,8 @@ class OwnStep(keras.Sequential):
     ("make", "says"),
     [
         (lambda: AdversarialTraining(make_net(), 0.1), "AdversarialTraining, which overrides"),
-        (lambda: MeanTeacher(make_net()), "which overrides train_step and compute_loss. Wrap"),
+        (lambda: MeanTeacher(make_net()), "which overrides train_step, test_step, compute_loss, "),
+        (lambda: OwnMetrics(make_net().layers), "overrides test_step, compute_metrics. Wrap"),
         (lambda: OwnLoss(make_net().layers), "OwnLoss, which overrides compute_loss."),
         (lambda: OwnStep(make_net().layers), "OwnStep, which overrides train_step."),
     ],
