@@ -1,9 +1,9 @@
-"""Numbers that constructors take: accepted as plain Python numbers, or refused in one line."""
+"""What constructors take: accepted as plain Python numbers and lists, or refused in one line."""
 
 import numpy as np
 import pytest
 
-from kerazoo.argument_checks import check_integer, check_number
+from kerazoo.argument_checks import check_integer, check_integers, check_list, check_number
 from kerazoo.errors import ConfigError
 
 
@@ -38,3 +38,30 @@ def test_open_bounds_do_not_belong_to_the_range():
             check_number("x", value, above=0, below=1)
     with pytest.raises(ConfigError, match="`x` must be a finite number. Received: nan"):
         check_number("x", float("nan"))
+
+
+@pytest.mark.parametrize("value", [[3, 4], (3, 4), np.array([3, 4]), range(3, 5)])
+def test_lists_become_plain(value):
+    assert check_list("sizes", value) == [3, 4]
+    integers = check_integers("sizes", value, shortest=2)
+    assert integers == [3, 4]
+    assert {type(size) for size in integers} == {int}
+
+
+@pytest.mark.parametrize("value", [3, 0.5, None, "34", b"34", {3: 4}, np.array(3)])
+def test_what_is_no_list_is_refused(value):
+    for check in (check_list, check_integers):
+        with pytest.raises(ConfigError, match="^`sizes` must be a list. Received: "):
+            check("sizes", value)
+
+
+def test_lists_may_have_to_hold_something():
+    assert check_list("sizes", []) == []
+    with pytest.raises(ConfigError, match=r"`sizes` must be a list of 2 or more. Received: \[3\]"):
+        check_list("sizes", [3], shortest=2)
+
+
+@pytest.mark.parametrize("value", [[3, 0], [3, 1.5], [[3]], ["3"]])
+def test_lists_of_what_is_no_count_are_refused(value):
+    with pytest.raises(ConfigError, match="`sizes` must be an integer of 1 or above. Received: "):
+        check_integers("sizes", value)

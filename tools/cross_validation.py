@@ -30,6 +30,7 @@ from kerazoo.datasets.text import Vocabulary
 from kerazoo.models import builders
 from kerazoo.training import callbacks, checkpoint
 from kerazoo.training.fused_normalization import fuse_normalization
+from kerazoo.training.monitor import monitor_of
 from kerazoo.zoo.build import build_model
 from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.compilation import compile_model
@@ -108,14 +109,14 @@ def accuracy(
     xla = config.distribution.xla is True  # which "auto" of Keras would take, slower on CPUs
     compile_model(model, config.training, steps_per_epoch=steps, jit_compile=xla)
     stopping = config.training.early_stopping
-    monitor = stopping.monitor if stopping else "val_loss"
+    judge = monitor_of(config, validated=True)._asdict()
     with tempfile.TemporaryDirectory() as folder:
         best = Path(folder) / "best"
-        around = [callbacks.KeepBest(model, best, monitor, {})]
+        around = [callbacks.KeepBest(model, best, history={}, **judge)]
         if config.training.ema is not None:
             around.append(callbacks.EvaluateAveragedWeights())
         if stopping is not None:
-            around.append(callbacks.StopEarly(monitor, stopping.patience, {}))
+            around.append(callbacks.StopEarly(patience=stopping.patience, history={}, **judge))
         model.fit(
             train[0][kept],
             train[1][kept],

@@ -20,12 +20,24 @@ def as_arrays(given: Any) -> Arrays:
     """NumPy arrays of what may be lists or tensors.
 
     Raises:
-        DataError: named arrays that differ in length, or none.
+        DataError: named arrays that differ in length, or none; one value instead of samples; lists
+            that are not as long as each other.
     """
     import numpy as np
 
     if not isinstance(given, Mapping):
-        return np.asarray(given)
+        try:
+            array = np.asarray(given)
+        except ValueError as error:  # NumPy's text names dimensions of what it has read so far
+            raise DataError(
+                f"Samples must have one shape, to make an array. Received: a "
+                f"{type(given).__name__} whose parts differ in length. Pad them."
+            ) from error
+        if not array.ndim:
+            raise DataError(
+                f"Samples come as an array or a list. Received: one {type(given).__name__}."
+            )
+        return array
     named = {name: as_arrays(values) for name, values in given.items()}
     lengths = {name: count(values) for name, values in named.items()}
     if len(set(lengths.values())) != 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, get_args
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.datasets import arrays, pipeline
 from kerazoo.datasets.augment import Augment, check_augment
 from kerazoo.datasets.checksum import checksum
 from kerazoo.datasets.pipeline import LastBatch
-from kerazoo.errors import DataError, unknown_name
+from kerazoo.errors import ConfigError, DataError, unknown_name
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -35,8 +36,9 @@ class Batches:
             heeds the weights in losses and `weighted_metrics`, not in `metrics`.
 
     Raises:
-        DataError: the arrays differ in length or are empty, `batch_size` is below 1, all samples
-            would be dropped, or `augment` is out of its ranges or asked for what is no image.
+        ConfigError: `batch_size` is no integer of 1 or above, or `seed` is out of its range.
+        DataError: the arrays differ in length, are empty or none, all samples would be dropped, or
+            `augment` is out of its ranges or asked for what is no image.
         UnknownNameError: there is no such `last_batch`.
 
     >>> import kerazoo, numpy as np
@@ -67,8 +69,7 @@ class Batches:
                 f"Batches are made of as many inputs as targets, at least one. "
                 f"Received: {self.samples} and {arrays.count(self.targets)}."
             )
-        if batch_size < 1:
-            raise DataError(f"`batch_size` must be 1 or above. Received: {batch_size}.")
+        batch_size, seed = check_integer("batch_size", batch_size), _check_seed(seed)
         if last_batch not in get_args(LastBatch):
             raise unknown_name("last_batch", last_batch, get_args(LastBatch))
         if last_batch == "dropped" and self.samples < batch_size:
@@ -122,3 +123,9 @@ class Batches:
         data = checksum(*arrays.each(self.inputs), *arrays.each(self.targets))
         last = "" if self.last_batch == "smaller" else f" {self.last_batch}"
         return f"{data} {self.batch_size} {self.shuffle} {self.augment} {self.seed}{last}"
+
+
+def _check_seed(seed: Any) -> int:
+    if check_integer("seed", seed, least=0) >= 2**31:
+        raise ConfigError(f"`seed` must be an integer of 0 to 2**31 - 1. Received: {seed}.")
+    return int(seed)

@@ -19,5 +19,6 @@ def checksum(*arrays: np.ndarray) -> str:
         if array.dtype == object:  # its bytes are addresses
             result = zlib.crc32(repr(array.tolist()).encode(), result)
         else:
-            result = zlib.crc32(np.ascontiguousarray(array).data.cast("B"), result)
+            content = np.ascontiguousarray(array).reshape(-1).view("uint8")
+            result = zlib.crc32(content.data, result)
     return f"{result:08x}"

@@ -15,8 +15,8 @@ installed one does, and then what is named here can go:
 4. `predict_on_batch` gives the predictions of every replica, and each computes the whole batch.
    (The line that replaces it.)
 
-An instance gets a strategy that answers both, and steps of its own. Of Keras itself one function is
-replaced, which masked_means.py says more about.
+An instance gets a strategy that answers both, and steps of its own. Of Keras itself three functions
+are replaced, which masked_means.py and replica_seeds.py say more about.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.distribute.masked_means import count_over_replicas
 from kerazoo.distribute.replica_gradients import sum_gradients_first
+from kerazoo.distribute.replica_seeds import draw_by_replica
 from kerazoo.distribute.synchronized_normalization import synchronize_normalization
 from kerazoo.distribute.uneven_batches import Part, split_batches
 from kerazoo.errors import ConfigError
@@ -51,9 +52,13 @@ def prepare(model: keras.Model) -> keras.Model:
     `test_on_batch` likewise take the global batch on every worker, and every replica computes all
     of it. `fit` and `evaluate` give every worker the same results, `predict` all predictions.
 
-    Losses have to be means over samples, as Keras's are by default, or over what a mask or an
-    ignored class leaves of their elements. A loss that compares samples with each other sees those
-    of its replica; kerazoo's own that do (`InBatchSoftmaxLoss`, `kerazoo.distill`) see all.
+    Of several workers `fit` refuses what each would shuffle in its own way: call
+    `keras.utils.set_random_seed` with one number on all of them, or pass `shuffle=False`.
+
+    Losses have to be means over samples, as Keras's are by default, over what a mask or an ignored
+    class leaves of their elements, or over their weights. A loss that compares samples with each
+    other sees those of its replica; kerazoo's own that do (`InBatchSoftmaxLoss`, `kerazoo.distill`)
+    see all. Random draws, such as dropout's, are each replica's own.
 
     Args:
         model: made inside of `strategy.scope()`. Under other strategies nothing is done to it.
@@ -62,7 +67,8 @@ def prepare(model: keras.Model) -> keras.Model:
 
     Raises:
         ConfigError: the model was made in the scope of such a strategy, and its optimizer or a
-            metric was not; or the current strategy is such a one, and the model is not its.
+            metric was not; or the current strategy is such a one, and the model is not its. `fit`
+            raises it on several workers for a dataset without a seed, or without an order.
 
     >>> import kerazoo
     >>> strategy = kerazoo.distribute.strategy("cpu")
@@ -90,6 +96,7 @@ def prepare(model: keras.Model) -> keras.Model:
     if strategy.num_replicas_in_sync > 1:
         synchronize_normalization(model, strategy.num_replicas_in_sync)
         count_over_replicas()
+        draw_by_replica()
     model._distribute_strategy = TrainerStrategy(strategy)
     model.train_step = _on_part(model, model.train_step)
     model.test_step = _on_part(model, model.test_step)

@@ -83,6 +83,9 @@ class AsynchronousLoop:
     ) -> History:
         """Train for `epochs` epochs. Only at their ends do all workers wait for each other.
 
+        As in Keras, an optimizer with `use_ema` puts the averaged weights into the model at the
+        end; validations before see the weights themselves.
+
         Args:
             batches: of (x, y) or (x, y, sample_weight). They go to the workers through the chief.
             epochs: 1 or more.
@@ -112,6 +115,7 @@ class AsynchronousLoop:
                     function(epoch, logs)
             except tf.errors.OpError as error:
                 raise RunError(_what_broke_off(epoch, error)) from error
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         return history
 
     def _run_epoch(

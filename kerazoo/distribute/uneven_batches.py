@@ -17,6 +17,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kerazoo.datasets.dataset_chance import is_unordered, is_unseeded
+from kerazoo.errors import ConfigError
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -42,11 +45,16 @@ def split_batches(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) ->
     the replicas' predictions together: local replica j of worker w has part j * workers + w.
 
     Every worker goes through the whole dataset, and keeps its own parts.
+
+    Raises:
+        ConfigError: there are several workers, and each would have other batches.
     """
     import tensorflow as tf
 
     def local_parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
         replicas, workers = context.num_replicas_in_sync, context.num_input_pipelines
+        if workers > 1:
+            _check_is_the_same_everywhere(dataset)
         own = range(context.input_pipeline_id, replicas, workers)
 
         def split(*batch: Any) -> tf.data.Dataset:
@@ -70,6 +78,22 @@ def split_batches(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) ->
         return parts.prefetch(tf.data.AUTOTUNE)
 
     return strategy.distribute_datasets_from_function(local_parts)
+
+
+def _check_is_the_same_everywhere(dataset: tf.data.Dataset) -> None:
+    """Parts of batches that differ between workers are no batch: some samples twice, some never."""
+    if is_unseeded(dataset):
+        raise ConfigError(
+            "Each worker would take its part of other batches: the data is shuffled or drawn "
+            "without a seed (`fit` shuffles arrays), or runs Python that may. Call "
+            "keras.utils.set_random_seed(...) with one number on all workers before the dataset "
+            "is made and before `fit`, or pass shuffle=False."
+        )
+    if is_unordered(dataset):
+        raise ConfigError(
+            "Each worker would take its part of other batches: the dataset does not keep an "
+            "order. Remove deterministic=False from it and from its options."
+        )
 
 
 def _element(arguments: tuple[Any, ...]) -> Any:

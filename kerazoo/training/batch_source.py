@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.datasets.checksum import checksum
+from kerazoo.datasets.dataset_chance import is_unordered
 from kerazoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,9 +41,10 @@ class RepeatedDataset:
                 "tf.data.experimental.assert_cardinality to it, or, to train on, pass "
                 "`steps_per_epoch`."
             )
-        self.steps_per_epoch = self.length if steps_per_epoch is None else steps_per_epoch
-        if self.steps_per_epoch < 1:
-            raise DataError(f"An epoch has at least 1 step. Received: {self.steps_per_epoch}.")
+        if not self.length:
+            raise DataError("The dataset has no batches: an epoch takes at least 1.")
+        steps = self.length if steps_per_epoch is None else steps_per_epoch
+        self.steps_per_epoch = check_integer("steps_per_epoch", steps)
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -54,10 +57,11 @@ class RepeatedDataset:
         """Of the first batch and the length. Raises `DataError` if there is chance in it."""
         if _has_chance(self.dataset):
             raise DataError(
-                "The dataset shuffles, draws random numbers or runs Python, so that it may give "
-                "other batches in another process, and a killed run could not go on where it "
-                "stopped. Train on kerazoo.datasets.Batches(inputs, targets, batch_size=...), "
-                "whose order depends on seed and epoch alone, or without `checkpoints`."
+                "The dataset shuffles, draws random numbers, runs Python or keeps no order "
+                "(deterministic=False), so that it may give other batches in another process, and "
+                "a killed run could not go on where it stopped. Train on "
+                "kerazoo.datasets.Batches(inputs, targets, batch_size=...), whose order depends on "
+                "seed and epoch alone, or without `checkpoints`."
             )
         return f"{_checksum_of_first(self.dataset)} {self.length} {self.steps_per_epoch}"
 
@@ -67,6 +71,7 @@ def batch_source(batches: Any, steps_per_epoch: int | None = None) -> BatchSourc
 
     Raises:
         DataError: it is neither a `Batches` nor a `tf.data.Dataset`, or has no known length.
+        ConfigError: `steps_per_epoch` is no integer of 1 or above.
     """
     import tensorflow as tf
 
@@ -93,9 +98,11 @@ def _checksum_of_first(dataset: tf.data.Dataset) -> str:
 
 
 def _has_chance(dataset: tf.data.Dataset) -> bool:
-    """Whether it shuffles, or an operation in it keeps something between two passes."""
+    """Whether it shuffles, has no fixed order, or keeps something between two passes."""
     import tensorflow as tf
 
+    if is_unordered(dataset):
+        return True
     variant = tf.data.experimental.to_variant(dataset)
     try:  # tf.data knows: it refuses to write down what would lose state (policy 2: an error)
         text = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=2)

@@ -41,18 +41,26 @@ class KeepBest(keras.callbacks.Callback):
     `kept` is the model that is trained, or the one inside a train step or distiller. Stands before
     `EvaluateAveragedWeights` in the list, so as to save the averaged weights. `history` is that of
     the epochs before a resume. Epochs before number `first` do not count: their model is not yet
-    pruned as much as it shall be.
+    pruned as much as it shall be. `falls` is as in `best_epoch`.
     """
 
     def __init__(
-        self, kept: keras.Model, path: Path, monitor: str, history: History, first: int = 0
+        self,
+        kept: keras.Model,
+        path: Path,
+        monitor: str,
+        history: History,
+        first: int = 0,
+        *,
+        falls: bool | None = None,
     ):
         super().__init__()
         self.kept, self.path, self.monitor, self.first = kept, path, monitor, first
+        self.falls = falls_as_it_gets_better(monitor) if falls is None else falls
         before = history.get(monitor, ())
         self.epoch = len(before)
         is_any = self.epoch > first
-        self.best = before[best_epoch(history, monitor, first)] if is_any else None
+        self.best = before[best_epoch(history, monitor, first, falls=falls)] if is_any else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
@@ -61,7 +69,7 @@ class KeepBest(keras.callbacks.Callback):
         if self.epoch < self.first:
             return
         value = float(logs[self.monitor.removeprefix("val_")])
-        if self.best is None or is_better(value, self.best, self.monitor):
+        if self.best is None or is_better(value, self.best, falls=self.falls):
             self.best = value
             checkpoint.save_values(self.path, self.kept)
 
@@ -70,30 +78,40 @@ class StopEarly(keras.callbacks.Callback):
     """Stop when `monitor` has not been better than ever for `patience` epochs.
 
     `history` is that of the epochs before a resume: a resumed run stops where the unbroken one
-    would have. Epochs before number `first` do not count.
+    would have. Epochs before number `first` do not count. `falls` is as in `best_epoch`.
     """
 
-    def __init__(self, monitor: str, patience: int, history: History, first: int = 0):
+    def __init__(
+        self,
+        monitor: str,
+        patience: int,
+        history: History,
+        first: int = 0,
+        *,
+        falls: bool | None = None,
+    ):
         super().__init__()
-        self.monitor, self.patience, self.first = monitor, patience, first
+        self.monitor, self.patience, self.first, self.falls = monitor, patience, first, falls
         self.values = list(history.get(monitor, ()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.values.append(logs[self.monitor])
-        best = best_epoch({self.monitor: self.values}, self.monitor, self.first)
+        history = {self.monitor: self.values}
+        best = best_epoch(history, self.monitor, self.first, falls=self.falls)
         if epoch - best >= self.patience:
             self.model.stop_training = True
 
 
-def best_epoch(history: History, monitor: str, first: int = 0) -> int:
+def best_epoch(history: History, monitor: str, first: int = 0, *, falls: bool | None = None) -> int:
     """Number, from 0, of the first epoch with the best `monitor`, those before `first` left out;
-    the last one without it."""
+    the last one without it. `falls`: whether less is better; None goes by the monitor's name."""
     values = history.get(monitor)
     if values is None:
         return max((len(v) for v in history.values()), default=0) - 1
+    falls = falls_as_it_gets_better(monitor) if falls is None else falls
     best = min(first, len(values) - 1)
     for epoch, value in enumerate(values):
-        if epoch > best and is_better(value, values[best], monitor):
+        if epoch > best and is_better(value, values[best], falls=falls):
             best = epoch
     return best
 
@@ -104,11 +122,16 @@ _FALLING = (
 )
 
 
-def is_better(value: float, than: float, monitor: str) -> bool:
-    """Losses and errors fall as a model gets better; accuracies and scores rise. NaN is worst."""
+def falls_as_it_gets_better(name: str) -> bool:
+    """Losses and errors fall as a model gets better; accuracies and scores rise. `name`: of a
+    metric's class; what a recipe calls it may tell nothing."""
+    return any(word in name for word in _FALLING)
+
+
+def is_better(value: float, than: float, *, falls: bool) -> bool:
+    """NaN is worst."""
     if math.isnan(value) or math.isnan(than):
         return math.isnan(than) and not math.isnan(value)
-    falls = any(word in monitor for word in _FALLING)
     return value < than if falls else value > than
 
 

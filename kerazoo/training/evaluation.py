@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerazoo import datasets
+from kerazoo.argument_checks import check_integer
 from kerazoo.datasets import Dataset, arrays
 from kerazoo.datasets.loading import check_labels
 from kerazoo.errors import DataError
@@ -59,7 +60,8 @@ def evaluate(
     Raises:
         UnknownNameError: no such model, dataset or split.
         WeightsError: a model file is missing, damaged, or would run code.
-        ConfigError: the model is an agent: `kerazoo.rl.evaluate` is for those.
+        ConfigError: the model is an agent: `kerazoo.rl.evaluate` is for those; or `batch_size` is
+            no integer of 1 or above.
         DataError: the data cannot be had or does not fit, a `.tflite` file cannot be read, or the
             model is not in the zoo and no dataset was given.
 
@@ -67,8 +69,8 @@ def evaluate(
     >>> kerazoo.evaluate("linear_regression", "diabetes")["r2_score"] > 0.3
     True
     """
-    if batch_size is not None and batch_size < 1:
-        raise DataError(f"`batch_size` must be 1 or above, or None. Received: {batch_size}.")
+    if batch_size is not None:
+        batch_size = check_integer("batch_size", batch_size)
     model = _open(model_or_name)
     task, data = task_and_data(_name(model))
     if dataset is None:
@@ -183,7 +185,14 @@ def _answers(
 ) -> tuple[np.ndarray, np.ndarray]:
     """All outputs and all targets; the inputs come and go."""
     outputs, targets = [], []
-    for inputs, wanted in [dataset] if isinstance(dataset, tuple) else dataset:
+    for batch in [dataset] if isinstance(dataset, tuple) else dataset:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            parts = f"{len(batch)} parts" if isinstance(batch, tuple | list) else "inputs alone"
+            raise DataError(
+                f"A file, or a model that is not compiled, is judged on batches of (inputs, "
+                f"targets). Received: {parts}. Map the dataset to such pairs."
+            )
+        inputs, wanted = batch
         outputs.append(np.asarray(ask(inputs_for(names, inputs))))
         targets.append(np.asarray(wanted))
     return np.concatenate(outputs), np.concatenate(targets)

@@ -50,7 +50,7 @@ class Loop:
     first one writes and shows the progress; all stop in the same step when any is asked to.
 
     Raises:
-        ConfigError: the model is not compiled.
+        ConfigError: the model is not compiled, or was made under a parameter server strategy.
         MissingDependencyError: Keras runs on another backend than TensorFlow.
 
     >>> import keras, kerazoo, numpy as np
@@ -78,6 +78,11 @@ class Loop:
             )
         if not model.compiled:
             raise ConfigError(f"The model {model.name!r} is not compiled: call compile(...) first.")
+        if isinstance(model.distribute_strategy, tf.distribute.ParameterServerStrategy):
+            raise ConfigError(
+                f"The model {model.name!r} was made under a ParameterServerStrategy, whose workers "
+                f"do not step together. Train it by kerazoo.distribute.AsynchronousLoop."
+            )
         if checkpoint_every is not None:
             check_integer("checkpoint_every", checkpoint_every)
         self.model = prepare(model)
@@ -115,7 +120,8 @@ class Loop:
         Returns: name -> one value per epoch, "val_" before those of the validation.
 
         Raises:
-            ConfigError: `epochs` is below 1.
+            ConfigError: `epochs` or `steps_per_epoch` is no integer of 1 or above, or a dataset
+                would give other batches on each worker.
             DataError: the batches cannot be used, or cannot be repeated.
             RunError: the checkpoints are of another model or of other data, or cannot be written;
                 or SIGTERM stopped the run, and the program's own handler for it returned.

@@ -20,12 +20,13 @@ from kerazoo.training.checkpoint import Checkpoints, History
 from kerazoo.training.compression import enforce, first_pruned_epoch, make_model
 from kerazoo.training.fused_normalization import fuse_normalization
 from kerazoo.training.loop import Loop
+from kerazoo.training.monitor import monitor_of
 from kerazoo.training.precision import Choice, choose, dtype_policy
 from kerazoo.training.recipe_data import check_fit, rows_of_both, split_data
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.training.trainers import Trainer, make_trainer
 from kerazoo.zoo.compilation import compile_model
-from kerazoo.zoo.config import Metric, Training, ZooConfig
+from kerazoo.zoo.config import Training, ZooConfig
 from kerazoo.zoo.learning_rate_scaling import scaled_training
 
 
@@ -85,7 +86,8 @@ class Run:
         self.steps = len(self.batches) * config.training.epochs
         self.training = _with_an_average_in_time(config, self.steps)
         self.first_epoch = first_pruned_epoch(config, len(self.batches))
-        self._check_monitor()
+        monitor = monitor_of(config, validated=self.validation_data is not None)
+        self._judge = {**monitor._asdict(), "first": self.first_epoch}
         # As before the training: which channels go can depend on the initial weights.
         keras.utils.set_random_seed(config.training.seed)
         with dtype_policy("float32"):  # what every exporter and backend takes
@@ -222,9 +224,7 @@ class Run:
         if self.validation_data is not None:
             if writes:
                 chosen.append(
-                    callbacks.KeepBest(
-                        model, self.folder.best, self._monitor, history, self.first_epoch
-                    )
+                    callbacks.KeepBest(model, self.folder.best, history=history, **self._judge)
                 )
             if training.ema is not None:
                 chosen.append(callbacks.EvaluateAveragedWeights())
@@ -233,20 +233,15 @@ class Run:
             chosen.append(callbacks.WriteHistory(self.folder, history))
         if training.early_stopping is not None:
             patience = training.early_stopping.patience
-            chosen.append(callbacks.StopEarly(self._monitor, patience, history, self.first_epoch))
+            chosen.append(callbacks.StopEarly(patience=patience, history=history, **self._judge))
         if writes:
             chosen.append(callbacks.WriteEvents(self.folder.tensorboard))
         return chosen
 
-    @property
-    def _monitor(self) -> str:
-        stopping = self.config.training.early_stopping
-        return stopping.monitor if stopping else "val_loss"
-
     def _finish(self, history: History) -> TrainResult:
         self._load_best()
         validated = self.validation_data is not None
-        epoch = callbacks.best_epoch(history, self._monitor, self.first_epoch) if validated else -1
+        epoch = callbacks.best_epoch(history, **self._judge) if validated else -1
         metrics = {
             name: values[epoch]
             for name, values in history.items()
@@ -268,17 +263,6 @@ class Run:
                 f"cores. Received: {self.batches.batch_size}."
             )
 
-    def _check_monitor(self) -> None:
-        names = ["loss", *map(_metric_name, self.config.training.metrics)]
-        if self.validation_data is not None:
-            names = [f"val_{name}" for name in names]
-        stopping = self.config.training.early_stopping
-        if stopping is not None and stopping.monitor not in names:
-            raise ConfigError(
-                f"{self.config.name}: training.early_stopping.monitor must be one of "
-                f"{', '.join(names)}. Received: {stopping.monitor!r}."
-            )
-
 
 def _refuse_parameter_servers(config: ZooConfig) -> None:
     kind = config.distribution.strategy
@@ -288,10 +272,6 @@ def _refuse_parameter_servers(config: ZooConfig) -> None:
             f"{config.name}: recipes do not train with parameter servers, whose steps do not wait "
             f"for each other. Use kerazoo.distribute.AsynchronousLoop, or another strategy."
         )
-
-
-def _metric_name(metric: str | Metric) -> str:
-    return metric if isinstance(metric, str) else metric.arguments.get("name", metric.name)
 
 
 def _with_an_average_in_time(config: ZooConfig, steps: int) -> Training:

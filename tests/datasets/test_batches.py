@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerazoo.datasets import Augment, Batches
-from kerazoo.errors import DataError, UnknownNameError
+from kerazoo.datasets.checksum import checksum
+from kerazoo.errors import ConfigError, DataError, UnknownNameError
 
 NUMBERS = np.arange(23)
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 1)).astype("uint8")
@@ -74,7 +75,8 @@ def test_texts_have_fingerprints_too(dtype):
     [
         (IMAGES, NUMBERS[:-1], {}, "23 and 22"),
         (IMAGES[:0], NUMBERS[:0], {}, "0 and 0"),
-        (IMAGES, NUMBERS, {"batch_size": 0}, "`batch_size` must be 1 or above. Received: 0"),
+        (NUMBERS[0], NUMBERS, {}, "as an array or a list. Received: one int"),
+        ([[1], [1, 2]], [0, 1], {}, "Received: a list whose parts differ in length"),
         (NUMBERS, NUMBERS, {"augment": Augment(shift=0.1)}, "is for images"),
         (IMAGES, NUMBERS, {"augment": Augment(shift=0.9)}, "`augment`"),
     ],
@@ -82,6 +84,23 @@ def test_texts_have_fingerprints_too(dtype):
 def test_what_makes_no_batches_is_refused(inputs, targets, changes, says):
     with pytest.raises(DataError, match=says):
         Batches(inputs, targets, **{"batch_size": 4, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("batch_size", value) for value in (0, 2.5, "4", True)],
+        *[("seed", value) for value in (-1, 2**31, 2**70, None, 0.5)],
+    ],
+)
+def test_sizes_and_seeds_are_integers_in_their_range(name, value):
+    with pytest.raises(ConfigError, match=f"`{name}` must be an integer of .* Received: {value!r}"):
+        Batches(NUMBERS, NUMBERS, **{"batch_size": 4, name: value})
+
+
+@pytest.mark.parametrize("array", [np.zeros((3, 0)), np.zeros(3, "datetime64[s]")])
+def test_odd_arrays_have_checksums_too(array):
+    assert checksum(array) == checksum(array.copy()) != checksum(array[1:])
 
 
 @pytest.mark.parametrize(("size", "samples"), [(5, 23), (23, 23), (7, 3)])

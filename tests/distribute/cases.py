@@ -27,6 +27,7 @@ strategy = make_strategy()  # before anything else touches TensorFlow
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from kerazoo.distribute.workers import Workers  # noqa: E402
@@ -148,6 +149,59 @@ def fit_arrays():
     weights = np.linspace(0, 1, 41)
     history = model.fit(X, Y, sample_weight=weights, validation_split=0.2, **arguments).history
     return {"history": history, "weights": model.get_weights()}
+
+
+def weighted_mean():
+    """Over weights, whose sums differ between replicas."""
+    loss = keras.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+    weights = np.linspace(0, 1, 41) ** 2
+    data = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(8)
+    model = prepared(loss=loss, optimizer=lambda: keras.optimizers.SGD(0.1))
+    history = model.fit(data, epochs=2, verbose=0, validation_data=data).history
+    return {"history": history, "weights": model.get_weights()}
+
+
+def shuffled():
+    """By Keras: with one seed all workers have one order; without, the order is refused."""
+    model = prepared()
+    tf.random.set_seed(None)
+    if Workers(strategy).count > 1:
+        with pytest.raises(kerazoo.errors.ConfigError, match="set_random_seed"):
+            model.fit(X, Y, verbose=0)
+    keras.utils.set_random_seed(4)
+    history = model.fit(X, Y, batch_size=8, epochs=2, verbose=0).history
+    return {"history": history, "weights": model.get_weights()}
+
+
+class Noise(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(3)
+
+    def call(self, x):
+        return x + keras.random.uniform(keras.ops.shape(x), seed=self.seed_generator)
+
+
+def draws():
+    """Whether samples, on replicas one each, have noise of their own."""
+
+    def mean(_, noise):
+        return noise[:, 0]
+
+    def mean_square(_, noise):
+        return noise[:, 0] ** 2
+
+    def make():
+        return keras.Sequential(
+            [keras.Input((1,)), Noise(), keras.layers.Dense(1, trainable=False)]
+        )
+
+    model = prepared(make, loss=mean, metrics=[mean, mean_square])
+    model.layers[-1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    zeros = np.zeros((max(2, strategy.num_replicas_in_sync), 1))
+    logs = model.fit(zeros, zeros, shuffle=False, verbose=0).history
+    variance = logs["mean_square"][0] - logs["mean"][0] ** 2
+    return {"varies": variance > 1e-4, "drawn": model.layers[0].seed_generator.state.numpy()[1]}
 
 
 def several_steps_per_execution():

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.usefixtures("tensorflow_backend")
 FIT = [
     "fit",
     "masked",
+    "weighted_mean",
+    "shuffled",
+    "draws",
     "in_batch_negatives",
     "fit_arrays",
     "far_from_zero",
@@ -27,9 +30,9 @@ OPTIMIZER = ["accumulation", "loss_scale"]
 STEPS = ["sharpness_aware", "r_drop", "mean_teacher", "adversarial", "mixed_samples"]
 LOOP = ["loop", *STEPS, "distiller", "hub_layer", "quantization_aware"]
 ALL = [*FIT, *OPTIMIZER, *LOOP]
-ON_WORKERS = ["agreement", "fit", "masked", "in_batch_negatives", "several_steps_per_execution",
-              "on_batch", "accumulation", "loop", "distiller", "hub_layer",
-              "quantization_aware"]  # fmt: skip
+ON_WORKERS = ["agreement", "fit", "masked", "weighted_mean", "shuffled", "draws",
+              "in_batch_negatives", "several_steps_per_execution", "on_batch", "accumulation",
+              "loop", "distiller", "hub_layer", "quantization_aware"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +51,9 @@ def alone(tmp_path_factory):
 
 
 def test_two_replicas(alone, tmp_path):
-    (results,) = run_cases("mirrored2", tmp_path, ["fit"])
-    assert_same(results, alone(["fit"]))
+    names = ["fit", "weighted_mean", "draws"]
+    (results,) = run_cases("mirrored2", tmp_path, names)
+    assert_same(results, alone(names))
 
 
 @pytest.mark.slow

@@ -39,7 +39,18 @@ history = kerazoo.distribute.AsynchronousLoop(model).fit(
 plain = keras.models.clone_model(keras.Sequential(layers))
 plain.set_weights(model.get_weights())
 accuracy = float(np.mean(plain(x[400:]).numpy().argmax(1) == y[400:]))
-print(json.dumps({"steps": steps, "history": history, "accuracy": accuracy}))
+with kerazoo.distribute.strategy("parameter_server").scope():
+    model.compile(keras.optimizers.SGD(0.01, use_ema=True), loss, jit_compile=False)
+kerazoo.distribute.AsynchronousLoop(model).fit(batches, epochs=1)
+averages = model.optimizer._model_variables_moving_average
+pairs = zip(model.trainable_variables, averages)
+averaged = all(np.array_equal(weight.numpy(), average.numpy()) for weight, average in pairs)
+try:
+    kerazoo.training.Loop(model)
+except kerazoo.errors.ConfigError as error:
+    refused = str(error)
+print(json.dumps({"steps": steps, "history": history, "accuracy": accuracy,
+                  "averaged": averaged, "refused": refused}))
 """
 
 
@@ -88,6 +99,8 @@ def test_no_step_is_lost_the_loss_falls_and_all_processes_end():
         assert history["loss"][-1] < 0.5 * history["loss"][0]
         assert history["val_accuracy"][-1] == pytest.approx(found["accuracy"])
         assert found["accuracy"] > 0.9
+        assert found["averaged"]
+        assert "kerazoo.distribute.AsynchronousLoop" in found["refused"]
         for name, process in cluster.items():
             if name[0] != "chief":
                 end_of(process, name)

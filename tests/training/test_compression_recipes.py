@@ -28,6 +28,7 @@ def weights_of(model):
     return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
 
 
+@pytest.mark.slow
 def test_a_quantized_run_ends_in_a_model_that_exports_as_integers(short, tmp_path):
     result = train(short, QUANTIZED, tmp_path / "run")
     assert result.model.name == "mnist_mlp"

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss
 
 import kerazoo
-from kerazoo.errors import DataError, UnknownNameError, WeightsError
+from kerazoo.errors import ConfigError, DataError, UnknownNameError, WeightsError
 
 
 def test_metrics_are_those_of_the_outputs():
@@ -67,7 +67,7 @@ def test_labels_sizes_and_lengths_that_do_not_fit_are_one_line():
         kerazoo.evaluate(three, (images, labels))
     with pytest.raises(DataError, match="There are 1797 inputs and 5 targets"):
         kerazoo.evaluate("mnist_mlp", (images, labels[:5]))
-    with pytest.raises(DataError, match="`batch_size` must be 1 or above, or None. Received: 0"):
+    with pytest.raises(ConfigError, match=r"`batch_size` must be an integer of 1 .* Received: 0"):
         kerazoo.evaluate("mnist_mlp", "digits", batch_size=0)
 
 
@@ -81,6 +81,20 @@ def test_a_file_with_probabilities_is_judged_like_its_model(tmp_path):
     assert kerazoo.evaluate(tmp_path / "scores.tflite", "digits") == pytest.approx(
         expected, rel=1e-3
     )
+
+
+def test_probabilities_of_8_bits_are_judged_as_such(tmp_path):
+    """Of 100 classes the sums of rounded rows miss 1 by more than 0.01."""
+    model = kerazoo.get("mnist_mlp", num_classes=100, classifier_activation="softmax")
+    images, _ = kerazoo.datasets.load_numpy("digits", "test")
+    scores = model.predict(images, verbose=0)
+    path = tmp_path / "hundred.tflite"
+    kerazoo.export(model, path, quantize="int8", verify=False)
+    sums = kerazoo.load_tflite(path).predict(images).sum(axis=1)
+    assert np.abs(sums - 1).max() > 0.01
+    likeliest = scores.argmax(axis=1)
+    expected = log_loss(likeliest, scores.astype("float64"), labels=range(100))
+    assert kerazoo.evaluate(path, (images, likeliest))["loss"] == pytest.approx(expected, rel=0.1)
 
 
 @pytest.fixture
@@ -146,6 +160,8 @@ def test_of_a_classifier_that_nobody_compiled_the_accuracy_is_told(tmp_path):
         kerazoo.evaluate(stranger, (images, labels + (labels == 9)))
     with pytest.raises(DataError, match="By what to judge this model is unknown"):
         kerazoo.evaluate(stranger, (images, labels.astype("float32")))
+    with pytest.raises(DataError, match=r"batches of \(inputs, targets\). Received: 3 parts"):
+        kerazoo.evaluate(stranger, [(images, labels, np.ones(len(labels)))])
     with pytest.raises(DataError, match="takes samples of shape"):
         kerazoo.evaluate(stranger, "diabetes")
 

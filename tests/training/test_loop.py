@@ -403,6 +403,12 @@ def test_a_dataset_that_repeats_itself_resumes_exactly(tmp_path):
     assert_same_weights(resumed, whole)
 
 
+def unordered():
+    options = tf.data.Options()
+    options.deterministic = False
+    return options
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -411,6 +417,10 @@ def test_a_dataset_that_repeats_itself_resumes_exactly(tmp_path):
         lambda data: data.shuffle(100, reshuffle_each_iteration=False).batch(16),
         lambda data: tf.data.Dataset.range(2).flat_map(lambda _: data.shuffle(9)).batch(16),
         lambda data: data.batch(16).map(lambda x, y: (x + tf.random.uniform([]), y)),
+        lambda data: data.map(lambda x, y: (x, y), num_parallel_calls=2, deterministic=False).batch(
+            16
+        ),
+        lambda data: data.batch(16).with_options(unordered()),
     ],
 )
 def test_batches_with_chance_in_them_are_refused_where_it_matters(tmp_path, change):
@@ -449,6 +459,10 @@ def test_what_cannot_be_trained_is_refused():
         loop.fit(BATCHES, epochs=0)
     with pytest.raises(DataError, match="pass `steps_per_epoch`"):
         loop.fit(endless, epochs=1)
+    with pytest.raises(ConfigError, match=r"`steps_per_epoch` must be an integer .*: 2.5"):
+        loop.fit(endless, epochs=1, steps_per_epoch=2.5)
+    with pytest.raises(DataError, match="The dataset has no batches"):
+        loop.fit(endless.take(0), epochs=1)
     with pytest.raises(DataError, match="Received: tuple"):
         loop.fit((X, Y), epochs=1)
     with pytest.raises(DataError, match="Received: 3 with batches that know it: 7"):

@@ -16,6 +16,8 @@ from sklearn.linear_model import LinearRegression
 import kerazoo
 from kerazoo.errors import ConfigError, DataError, RunError, UnknownNameError
 from kerazoo.training import Loop, callbacks
+from kerazoo.training.recipe_data import split_data
+from kerazoo.zoo.catalogue import find_config
 from kerazoo.zoo.config_file import with_overrides
 
 
@@ -123,6 +125,28 @@ def test_early_stopping_stops(tiny, tmp_path):
     losses = history["val_loss"]
     assert len(losses) < 50
     assert len(losses) == int(np.nanargmin(losses)) + 1 + 2
+
+
+def test_an_error_falls_whatever_it_is_called(tmp_path):
+    changes = {
+        "training.metrics": [
+            {"name": "mean_absolute_percentage_error", "arguments": {"name": "gap"}}
+        ],
+        "training.early_stopping": {"monitor": "val_gap", "patience": 2},
+        "data.validation": 0.2,
+        "distribution.precision": "float32",
+        "distribution.xla": False,
+    }
+    config = with_overrides(find_config("linear_regression"), {**changes, "training.epochs": 4})
+    result = kerazoo.train(config, output_dir=tmp_path / "run", progress=False)
+    gaps = result.history["val_gap"]
+    assert len(gaps) == 4
+    assert gaps[0] == max(gaps)
+    assert result.metrics["val_gap"] == min(gaps)
+    inputs, targets = split_data(config)[1]
+    targets = targets.reshape(-1, 1)
+    error = np.abs((result.model.predict(inputs, verbose=0) - targets) / targets)
+    assert 100 * error.mean() == pytest.approx(min(gaps), rel=1e-4)
 
 
 def test_mixed_precision_ends_in_a_float32_model(tiny, tmp_path):
@@ -351,7 +375,7 @@ def test_what_a_killed_process_was_writing_is_removed(tiny, tmp_path):
     [
         ({"training.metrics": ["mean_io_u"]}, "'mean_io_u' cannot be made"),
         ({"training.loss.name": "ctc"}, "ctc"),
-        ({"model.arguments.num_classes": "x"}, "'mlp' refuses its arguments"),
+        ({"model.arguments.num_classes": "x"}, "`num_classes` must be an integer of 1 or above"),
         ({"model.arguments.classifier_activation": "sofmax"}, "sofmax"),
     ],
 )
