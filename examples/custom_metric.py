@@ -26,12 +26,14 @@ class HitsPerClass(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         classes = ops.one_hot(labels, self.num_classes)
+        if sample_weight is not None:
+            classes *= ops.reshape(ops.cast(sample_weight, classes.dtype), (-1, 1))
         hit = ops.cast(ops.in_top_k(labels, y_pred, k=self.k), classes.dtype)
         self.seen.assign_add(ops.sum(classes, axis=0))
         self.hits.assign_add(ops.sum(classes * hit[:, None], axis=0))
 
     def result(self):
-        return self.hits / ops.maximum(self.seen, 1)
+        return ops.divide_no_nan(self.hits, self.seen)
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes, "k": self.k}

@@ -82,6 +82,15 @@ def test_shortened(script, tmp_path, monkeypatch, capsys):
     assert_like_its_page(script, capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("weights", "share"), [(None, 0.5), ([1, 0], 1), ([0, 1], 0), ([0.125, 0.375], 0.25)]
+)
+def test_the_custom_metric_weighs_its_samples(weights, share):
+    metric = load(EXAMPLES / "custom_metric.py").HitsPerClass(2)
+    metric.update_state([0, 0], [[2.0, 1.0], [1.0, 2.0]], sample_weight=weights)  # a hit, a miss
+    assert [float(one) for one in metric.result()] == [share, 0]
+
+
 def run(script, folder):
     cache = folder / "cache"
     done = subprocess.run(

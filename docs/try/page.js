@@ -1,6 +1,6 @@
 // What the pages share: the line about the file, the answer as bars, and when a file is fetched.
 
-import { listFiles, load, softmax } from "./runtime.js";
+import { listFiles, load, once, softmax } from "./runtime.js";
 
 /** An element with attributes and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -36,19 +36,20 @@ export async function open(name, { count = 10 } = {}) {
   const link = make("a", { href: new URL(file.file, import.meta.url), download: `${name}.tflite` }, `${name}.tflite`);
   facts.append(link, `, ${file.kind}, ${Math.round(file.bytes / 1000).toLocaleString("en")} kB`);
 
-  let model;
-  async function run(sample) {
-    if (!model) say("Fetching the runtime and the file ...");
-    model ??= load(name);
-    return (await model).run(sample);
-  }
+  const model = once(() => {
+    say("Fetching the runtime and the file ...");
+    return load(name);
+  });
+  const run = async (sample) => (await model()).run(sample);
   async function answer(sample) {
     const { values, ms } = await run(sample);
     showBars(bars, file.labels, softmax(values), count);
     said.dataset.values = JSON.stringify([...values]); // for whoever wants more than rounded shares
     say(`One prediction took ${time(ms)} in this browser.`);
   }
-  const reporting = (work) => (...given) => work(...given).catch((error) => say(`That did not work: ${error.message}`));
+  const reporting = (work) => (...given) => work(...given).catch((error) => {
+    say(`That did not work: ${error.message ?? "a file was not fetched"}`); // of a script, an event
+  });
   const clear = () => { bars.replaceChildren(); say(""); };
   return { answer: reporting(answer), clear, run, reporting, say };
 }

@@ -1,6 +1,7 @@
 // "Try it": a sentence of a film review, judged by mr_text_cnn.
 
 import { latest, make, open } from "./page.js";
+import { get } from "./runtime.js";
 import { encode, numbersOf, splitWords } from "./words.js";
 
 const LENGTH = 60;
@@ -11,9 +12,12 @@ document.getElementById("try").append(unknown);
 let numbers;
 
 const judge = page?.reporting(async () => {
-  numbers ??= numbersOf(await (await fetch(new URL("words.txt", import.meta.url))).text());
+  numbers ??= numbersOf(await (await get("words.txt")).text());
   const words = splitWords(text.value);
-  if (!words.length) return page.clear();
+  if (!words.length) {
+    unknown.textContent = "";
+    return page.clear();
+  }
   await page.answer(encode(words, numbers, LENGTH));
   const strange = [...new Set(words.slice(0, LENGTH).filter((word) => !numbers.has(word)))];
   unknown.textContent = strange.length ? `Words it does not know: ${strange.join(", ")}` : "";

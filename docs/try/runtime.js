@@ -2,22 +2,37 @@
 // and files lie beside this script, where `python tools/docs try` puts them.
 
 const at = (path) => new URL(path, import.meta.url).href;
-let listed, engine;
 
-/** The files that the site was built with: name -> {file, kind, bytes, labels}. */
-export function listFiles() {
-  return (listed ??= fetch(at("files.json")).then((answer) => answer.json()));
-}
-
-/** LiteRT.js without threads: those need headers (COOP, COEP) that plain static hosting lacks. */
-function startEngine() {
-  return (engine ??= import(at("litert/index.js")).then(async (litert) => {
-    // Its log goes to stderr, which the console would show as errors; failures are exceptions.
-    self.Module = { printErr: (line) => console.debug(line) };
-    await litert.loadLiteRt(at("litert/wasm/"));
-    return litert;
+/** `work`, done by the first call only; but after a failure by the next one too. */
+export function once(work) {
+  let promise;
+  return () => (promise ??= work().catch((error) => {
+    promise = undefined;
+    throw error;
   }));
 }
+
+/** A file beside this script. */
+export async function get(path) {
+  const answer = await fetch(at(path));
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
+  return answer;
+}
+
+/** The files that the site was built with: name -> {file, kind, bytes, labels}. */
+export const listFiles = once(async () => (await get("files.json")).json());
+
+let starts = 0;
+
+/** LiteRT.js without threads: those need headers (COOP, COEP) that plain static hosting lacks. */
+const startEngine = once(async () => {
+  // Chromium does not ask a second time for a module that it could not fetch, unless its address is another.
+  const litert = await import(at(starts++ ? `litert/index.js?again=${starts}` : "litert/index.js"));
+  // Its log goes to stderr, which the console would show as errors; failures are exceptions.
+  self.Module = { printErr: (line) => console.debug(line) };
+  await litert.loadLiteRt(at("litert/wasm/"));
+  return litert;
+});
 
 /**
  * The file of a zoo model, ready to run: `await (await load("mnist_cnn")).run(pixels)`.

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from kerazoo.argument_checks import check_integers
-from kerazoo.models._arguments import check_counts, check_shape
+from kerazoo.models._arguments import check_counts
 from kerazoo.models._head import classifier_head
 
 
@@ -21,14 +21,15 @@ def mlp(
     """Dense layers with ReLU over the flattened input, then a dense head.
 
     Args:
-        input_shape: (height, width, channels); pixels 0..255 in.
+        input_shape: (height, width, channels) or another, of one axis or more; values 0..255 in.
         num_classes: width of the output, `(batch, num_classes)` logits.
         hidden_units: width of each hidden layer, 1 or more; an empty list leaves none.
         classifier_activation: such as "softmax"; None leaves logits.
     """
     check_counts(num_classes=num_classes)
     hidden_units = check_integers("hidden_units", hidden_units)
-    inputs = keras.Input(check_shape(input_shape, "height", "width", "channels"), name="image")
+    shape = check_integers("input_shape", input_shape, shortest=1)
+    inputs = keras.Input(tuple(shape), name="image")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     x = layers.Flatten(name="flatten")(x)
     for number, units in enumerate(hidden_units, start=1):

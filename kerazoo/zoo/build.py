@@ -12,9 +12,10 @@ from kerazoo.errors import ConfigError, KerazooError, WeightsError, nearest
 from kerazoo.notices import notice
 from kerazoo.zoo import registry
 from kerazoo.zoo.agent_config import AnyConfig
-from kerazoo.zoo.catalogue import find_any_config, list_models, weights_folder
+from kerazoo.zoo.catalogue import find_any_config, list_models, weights_file
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Weights, ZooConfig
+from kerazoo.zoo.keras_weights import load_keras_weights
 from kerazoo.zoo.package_weights import read_package_weights
 from kerazoo.zoo.weights import assign_matching, assign_weights, read_weights
 
@@ -42,6 +43,7 @@ def get(
             published tag; None, fresh weights; or a path to a `.safetensors`, `.keras` or
             `.weights.h5` file.
         compile: with the loss, metrics and optimizer of its recipe; an agent's network has none.
+            A loss of logits becomes that of probabilities where `classifier_activation` adds them.
         overrides: the builder's own arguments. `num_classes=5` keeps every published weight that
             fits and makes a fresh head, and says so.
 
@@ -49,7 +51,7 @@ def get(
 
     Raises:
         UnknownNameError: no such model, builder or builder argument.
-        ConfigError: the builder refuses the value of an override.
+        ConfigError: the builder refuses the value of an override, or is itself broken.
         WeightsError: the weights are missing, damaged, swapped, or do not fit the overrides.
         MissingDependencyError: the weights come in a package that is not installed.
 
@@ -72,7 +74,7 @@ def build_with_weights(
     arrays = _find_weights(config, weights)
     model = build_model(config, **overrides)
     if isinstance(arrays, Path):
-        _load_keras_file(model, arrays)
+        load_keras_weights(model, arrays)
     elif arrays is not None:
         fresh = assign_weights(
             model,
@@ -99,7 +101,7 @@ def build_with_layers_of(config: AnyConfig, backbone: str) -> keras.Model:
     published = find_any_config(backbone)
     if "default" not in published.weights:
         raise WeightsError(f"{config.name}: {backbone!r} has no published weights to begin with.")
-    arrays = _read_published(published.weights["default"])
+    arrays = _read_published(published, published.weights["default"])
     model = build_model(config)
     taken = assign_matching(model, arrays, source=f"The weights file of {backbone!r}")
     layers = {variable.path.split("/")[0] for variable in model.weights}
@@ -163,7 +165,14 @@ def _check_is_no_path(name: str) -> None:
 
 
 def build_model(config: AnyConfig, **overrides: Any) -> keras.Model:
-    """The fresh, uncompiled model of a config, named after it."""
+    """The fresh, uncompiled model of a config, named after it.
+
+    Raises:
+        UnknownNameError: no such builder, or argument of it.
+        ConfigError: the builder cannot be imported, refuses its arguments, or returns no model.
+    """
+    import keras
+
     builder = registry.find_builder(config.model.builder)
     arguments = {**config.model.arguments, **overrides}
     registry.check_arguments(builder, arguments)
@@ -176,6 +185,11 @@ def build_model(config: AnyConfig, **overrides: Any) -> keras.Model:
         raise ConfigError(
             f"{config.name}: the builder {config.model.builder!r} refuses its arguments: {reason}"
         ) from error
+    if not isinstance(model, keras.Model):
+        raise ConfigError(
+            f"{config.name}: the builder {config.model.builder!r} must return a keras.Model. "
+            f"Received: {type(model).__name__}."
+        )
     model.name = config.name
     return model
 
@@ -185,7 +199,7 @@ def _find_weights(config: AnyConfig, weights: Any) -> dict[str, Any] | Path | No
     if weights is None or (weights == "default" and not config.weights):
         return None
     if weights in config.weights:
-        return _read_published(config.weights[weights])
+        return _read_published(config, config.weights[weights])
     path = Path(weights)
     if not path.is_file():
         tags = list(config.weights)
@@ -204,15 +218,7 @@ def _find_weights(config: AnyConfig, weights: Any) -> dict[str, Any] | Path | No
     )
 
 
-def _read_published(published: Weights) -> dict[str, Any]:
+def _read_published(config: AnyConfig, published: Weights) -> dict[str, Any]:
     if published.package is not None:
         return read_package_weights(published.package, published.file, sha256=published.sha256)
-    return read_weights(weights_folder() / published.file, sha256=published.sha256)
-
-
-def _load_keras_file(model: keras.Model, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except Exception as error:  # Keras, h5py and zipfile each raise their own kinds
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(f"{path} does not fit the model {model.name!r}: {reason}") from error
+    return read_weights(weights_file(config, published), sha256=published.sha256)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kerazoo.zoo.agent_config import AgentConfig, AnyConfig
-from kerazoo.zoo.catalogue import configs_folder, find_any_config, weights_folder
+from kerazoo.zoo.catalogue import configs_folder, find_any_config, weights_file
 from kerazoo.zoo.weights import count_parameters
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def card_of(config: AnyConfig) -> ModelCard:
         environment=environment,
         builder=config.model.builder,
         arguments=dict(config.model.arguments),
-        parameters=count_parameters(weights_folder() / published.file) if published else None,
+        parameters=count_parameters(weights_file(config, published)) if published else None,
         metrics=dict(published.metrics) if published else {},
         standard_errors=_standard_errors(published) if published else {},
         published=msgspec.to_builtins(config.card.published),

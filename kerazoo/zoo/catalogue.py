@@ -12,12 +12,13 @@ from pathlib import Path
 
 from kerazoo.errors import ConfigError, unknown_name
 from kerazoo.zoo.agent_config import AnyConfig
-from kerazoo.zoo.config import ZooConfig
+from kerazoo.zoo.config import Weights, ZooConfig
 from kerazoo.zoo.config_file import read_config
 from kerazoo.zoo.package_configs import package_configs
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _added: dict[str, Path] = {}
+_read_alone: dict[str, Path] = {}  # name -> file of those that are used without being added
 
 
 def list_models(
@@ -75,7 +76,9 @@ def find_or_read(name_or_config: str | os.PathLike[str] | AnyConfig) -> AnyConfi
         return name_or_config
     text = str(name_or_config)
     if text.endswith(".yaml"):
-        return read_config(Path(text))
+        config = read_config(Path(text))
+        _read_alone[config.name] = Path(text).resolve()
+        return config
     if text.endswith(".yml"):
         raise ConfigError(f"A config's file ends in .yaml. Rename {text!r}.")
     if text.endswith((".keras", ".h5", ".tflite")):
@@ -149,6 +152,15 @@ def configs_folder() -> Path:
 def weights_folder() -> Path:
     """Where kerazoo's own weights files are."""
     return _PACKAGE / "weights"
+
+
+def weights_file(config: AnyConfig, published: Weights) -> Path:
+    """Where a published file of a config is: kerazoo's own in their folder, others beside the
+    config. The name of a file has no folder in it, so that it leads nowhere else."""
+    path = _paths().get(config.name) or _read_alone.get(config.name)
+    if path is None or path.parent == configs_folder():
+        return weights_folder() / published.file
+    return path.parent / published.file
 
 
 def _paths() -> dict[str, Path]:

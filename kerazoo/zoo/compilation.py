@@ -26,6 +26,9 @@ def compile_model(
 ) -> None:
     """Compile `model` as its recipe says.
 
+    A loss or metric `from_logits` takes probabilities from a model that ends in a softmax or a
+    sigmoid: recipes are for models without, to which `classifier_activation` adds one.
+
     Args:
         steps_per_epoch: lets a learning rate schedule run its course; without it the rate is
             constant at the schedule's peak, as fits a model that is trained by hand.
@@ -37,8 +40,8 @@ def compile_model(
     """
     model.compile(
         optimizer=_optimizer(training, steps_per_epoch),
-        loss=_loss(training),
-        metrics=[_metric(name) for name in training.metrics],
+        loss=_loss(training, model),
+        metrics=[_metric(name, model) for name in training.metrics],
         jit_compile=jit_compile,
         steps_per_execution=steps_per_execution,
     )
@@ -75,7 +78,7 @@ def learning_rate(config: Optimizer, epochs: int, steps_per_epoch: int | None) -
     )
 
 
-def _loss(training: Training) -> keras.losses.Loss:
+def _loss(training: Training, model: keras.Model) -> keras.losses.Loss:
     import keras
 
     import kerazoo.losses
@@ -83,10 +86,10 @@ def _loss(training: Training) -> keras.losses.Loss:
     known = {snake_case(k): v for k, v in _classes(keras.losses, keras.losses.Loss)}
     known |= {snake_case(k): getattr(kerazoo.losses, k) for k in kerazoo.losses.__all__}
     given = _given(training.loss, skip=("name", "arguments")) | training.loss.arguments
-    return make("loss", training.loss.name, known, given)
+    return make("loss", training.loss.name, known, _for_outputs(given, model))
 
 
-def _metric(metric: str | Metric) -> Any:
+def _metric(metric: str | Metric, model: keras.Model) -> Any:
     import keras
 
     import kerazoo.metrics
@@ -97,7 +100,31 @@ def _metric(metric: str | Metric) -> Any:
         metric = Metric(metric)
     known = {snake_case(k): v for k, v in _classes(keras.metrics, keras.metrics.Metric)}
     known |= {snake_case(k): getattr(kerazoo.metrics, k) for k in kerazoo.metrics.__all__}
-    return make("metric", metric.name, known, {"name": metric.name, **metric.arguments})
+    arguments = _for_outputs(metric.arguments, model)
+    return make("metric", metric.name, known, {"name": metric.name, **arguments})
+
+
+def _for_outputs(arguments: dict[str, Any], model: keras.Model) -> dict[str, Any]:
+    if arguments.get("from_logits") and gives_probabilities(model):
+        return {**arguments, "from_logits": False}
+    return arguments
+
+
+def gives_probabilities(model: keras.Model) -> bool:
+    """Whether the last layer is a softmax or a sigmoid."""
+    import keras
+
+    return last_activation(model) in (keras.activations.softmax, keras.activations.sigmoid)
+
+
+def last_activation(model: keras.Model) -> Any:
+    """The function at the end of the last layer; None where that has none."""
+    import keras
+
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.layers.Softmax):
+        return keras.activations.softmax
+    return getattr(last, "activation", None)
 
 
 def make(kind: str, name: str, known: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:

@@ -232,6 +232,7 @@ class FileFigures(Section):
 class Weights(Section):
     """One published weights file, and what `kerazoo evaluate` measured with it.
 
+    `file`: its name, without a folder; it lies beside the config, kerazoo's own in its `weights`.
     `metrics` and `trained` are written by tools/train_weights.py, `files` (kind of quantization ->
     figures) by tools/measure_files.py, never by hand.
     `package`: the Python package that brings the file, as PyTorch wrote it, in its folder `models`;

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kerazoo.argument_checks import check_integer
 from kerazoo.errors import ConfigError, DataError
 from kerazoo.labels_file import labels_beside
 from kerazoo.tasks import Prediction, Task, find_task, save_pictures
 from kerazoo.zoo.build import open_model
 from kerazoo.zoo.catalogue import find_config, list_models
+from kerazoo.zoo.compilation import gives_probabilities, last_activation
 from kerazoo.zoo.exported_model import ExportedModel
 from kerazoo.zoo.samples import Samples, read_samples
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 def predict(
     model_or_name: keras.Model | TFLiteModel | str | os.PathLike[str],
-    inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: np.ndarray | str | os.PathLike[str] | Sequence[Any],
     *,
     top: int = 5,
     invert: bool = False,
@@ -39,11 +42,12 @@ def predict(
         model_or_name: a zoo model's name (with its published weights), a `.keras` file, of which
             `fine_tune` writes the labels beside it, a `.tflite` file, which holds its own, the same
             loaded, or any Keras model with one `(batch, n)` output.
-        inputs: an array of raw samples `(batch, ...)`, or one or several paths of .npy arrays
-            (one sample or a batch each) or of what the model is for: image files (PNG, JPEG, GIF,
-            BMP, WebP), .wav files; for a model of texts, the texts themselves, or .txt files with
-            one text each; for one that recommends, titles or numbers.
-        top: how many labels to name, 1 or more.
+        inputs: an array or tensor of raw samples `(batch, ...)`, or several; one or several paths
+            of .npy arrays (one sample or a batch each) or of what the model is for: image files
+            (PNG, JPEG, GIF, BMP, WebP), .wav files; for a model of texts, the texts themselves, or
+            .txt files with one text each; for one that recommends, titles or numbers.
+        top: how many labels to name, 1 or more. Outputs of a softmax or a sigmoid are the labels'
+            probabilities, as are others that add up to 1; of logits the softmax is told.
         invert: exchange light and dark in image files.
         beams: of a model that translates, beginnings that are kept in the search; with 1, the
             likeliest piece follows each time.
@@ -53,9 +57,9 @@ def predict(
         UnknownNameError: no such model.
         WeightsError: a model file is missing, damaged, or would run code.
         MissingDependencyError: `pictures` without matplotlib (extra "plot").
-        DataError: a file cannot be read, or its array does not fit the model.
-        ConfigError: `beams` is below 1, or above for a model that does not translate; `invert`
-            without an image file; the model is an agent.
+        DataError: a file cannot be read, or an array does not fit the model.
+        ConfigError: `top` is no integer of 1 or above; `beams` is below 1, or above for a model
+            that does not translate; `invert` without an image file; the model is an agent.
         RunError: a picture cannot be written.
 
     >>> import kerazoo
@@ -65,6 +69,7 @@ def predict(
     """
     import numpy as np
 
+    top = check_integer("top", top)
     model, labels = _opened(model_or_name)
     task, data = _task_and_data(model, labels)
     is_file = isinstance(model, ExportedModel)
@@ -74,6 +79,10 @@ def predict(
         task = task.with_beams(beams)
     if data is not None and not is_file:  # which is what the model becomes there
         model = task.deployed(model, data)
+    are_known = model.gives_probabilities if is_file else gives_probabilities(model)
+    if are_known:
+        task = copy.copy(task)
+        task.gives_probabilities = True
     samples = read_samples(inputs, model, task, data, invert=invert)
     outputs = np.asarray(model.predict(samples.batch, verbose=0))
     is_second = not is_file and _is_second_of_two(model, data)
@@ -166,12 +175,11 @@ def _is_second_of_two(model: keras.Model, data: Dataset | None) -> bool:
     """Whether the output is one sigmoid, the probability of the second of two classes."""
     import keras
 
-    activation = getattr(model.layers[-1], "activation", None)
     return (
         data is not None
         and data.num_classes == 2
         and tuple(model.output_shape) == (None, 1)
-        and activation is keras.activations.sigmoid
+        and last_activation(model) is keras.activations.sigmoid
     )
 
 

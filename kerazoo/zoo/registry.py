@@ -55,14 +55,32 @@ def find_builder(name: str) -> Callable[..., keras.Model]:
 
     Raises:
         UnknownNameError: nothing is registered under it; the message has the nearest names.
+        ConfigError: the module of an installed package that brings it cannot be imported.
     """
     builders = _builders()
     if name in builders:
         return builders[name]
     points = _entry_points()
     if name in points:
-        return points[name].load()
+        return _load(points[name])
     raise unknown_name("builder", name, [*builders, *points])
+
+
+def _load(point: metadata.EntryPoint) -> Callable[..., Any]:
+    """What an entry point names; a package that is broken may raise anything."""
+    package = "unknown" if point.dist is None else point.dist.name
+    where = f"The builder {point.name!r}, {point.value!r} of the package {package}"
+    try:
+        builder = point.load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConfigError(
+            f"{where}, cannot be imported: {reason}. Repair or uninstall the package."
+        ) from error
+    if not callable(builder):
+        kind = type(builder).__name__
+        raise ConfigError(f"{where}, must be a function. Received: {kind}. Correct the package.")
+    return builder
 
 
 def check_arguments(builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ class Samples(NamedTuple):
 
 
 def read_samples(
-    inputs: np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: np.ndarray | str | os.PathLike[str] | Sequence[Any],
     model: keras.Model,
     task: Task,
     data: Dataset | None,
@@ -46,42 +46,79 @@ def read_samples(
     import numpy as np
 
     shape = tuple(model.input_shape[1:])
-    if isinstance(inputs, np.ndarray):
-        batch = _as_batch(inputs, shape, "the array")
-        if invert:
-            raise ConfigError(_NO_IMAGES)
-        return Samples(batch, [str(number) for number in range(len(batch))], [None] * len(batch))
-    given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    given = _listed(inputs, numbers_are_texts=data is not None and data.item_names is not None)
     if not given:
         raise DataError("No samples were given: pass an array, files or texts.")
     read = [_read(each, shape, task, data, invert) for each in given]
     if len({batch.shape[1:] for batch, _ in read}) > 1:
         raise DataError("The samples differ in size. Predict them one by one.")
-    sources, images = [], []
+    sources: list[str] = []
+    images: list[str | None] = []
     for each, (batch, image) in zip(given, read, strict=True):
-        many = len(batch) > 1
-        sources += [f"{each}[{row}]" if many else str(each) for row in range(len(batch))]
+        sources += _names(each, len(batch), start=len(sources))
         images += [image] * len(batch)
     if invert and not any(images):
         raise ConfigError(_NO_IMAGES)
-    return Samples(np.concatenate([batch for batch, _ in read]), sources, images)
+    batches = [batch for batch, _ in read]
+    whole = batches[0] if len(batches) == 1 else np.concatenate(batches)  # which copies them
+    return Samples(whole, sources, images)
+
+
+def _listed(inputs: Any, *, numbers_are_texts: bool) -> list[Any]:
+    """Arrays, paths and texts, one or several, as a list; a list of numbers is one array, or what
+    a model that recommends takes as texts."""
+    if _is_path_or_text(inputs) or _is_array(inputs):
+        return [inputs]
+    try:
+        given = list(inputs)
+    except Exception as error:  # TensorFlow has its own kinds
+        raise DataError(
+            f"An array, files or texts are expected, or a list of them. Received: {inputs!r:.80}."
+        ) from error
+    if numbers_are_texts:
+        given = [str(one) if isinstance(one, int) else one for one in given]
+    return given if all(_is_path_or_text(one) or _is_array(one) for one in given) else [given]
+
+
+def _is_path_or_text(given: Any) -> bool:
+    return isinstance(given, str | os.PathLike)
+
+
+def _is_array(given: Any) -> bool:
+    """NumPy's, and what it reads as such: tensors of all backends, but no single number."""
+    return hasattr(given, "__array__") and getattr(given, "ndim", 0) != 0
+
+
+def _names(given: Any, count: int, *, start: int) -> list[str]:
+    """Samples of files and texts are named after them, others by their row in the whole batch."""
+    if not _is_path_or_text(given):
+        return [str(start + row) for row in range(count)]
+    return [f"{given}[{row}]" for row in range(count)] if count > 1 else [str(given)]
 
 
 def _read(
     given: Any, shape: tuple[int, ...], task: Task, data: Dataset | None, invert: bool
 ) -> tuple[np.ndarray, str | None]:
     """An array, a path or a text as a batch, and the path if it is that of an image."""
-    import numpy as np
-
     from kerazoo.datasets.images import read_array, read_image
 
-    if isinstance(given, np.ndarray):
-        return _as_batch(given, shape, "the array"), None
+    if not _is_path_or_text(given):
+        return _as_batch(_as_array(given), shape, "the array"), None
     if str(given).endswith(".npy"):
         return _as_batch(read_array(given), shape, str(given)), None
     if data is not None and data.parse is not None:
         return _as_batch(_parsed(str(given), task, data), shape, repr(str(given))), None
     return read_image(given, shape, invert=invert)[None], str(given)
+
+
+def _as_array(given: Any) -> np.ndarray:
+    import numpy as np
+
+    try:
+        return np.asarray(given)
+    except Exception as error:  # lists of several lengths, symbolic tensors, other devices' memory
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{type(given).__name__} is no array of numbers: {reason}") from error
 
 
 def _parsed(given: str, task: Task, data: Dataset) -> np.ndarray:

@@ -69,7 +69,8 @@ def read_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise WeightsError(
             f"{path} is not the published weights file: SHA-256 {found[:16]}... where "
-            f"{sha256[:16]}... is expected. It is damaged or was replaced; reinstall kerazoo."
+            f"{sha256[:16]}... is expected. It is damaged or was replaced: put back the file, or "
+            f"reinstall the package that brings it."
         )
     try:
         return safetensors.numpy.load(content)

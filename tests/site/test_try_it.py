@@ -287,6 +287,29 @@ def test_reviews(python_file, open_page):
     assert page.complaints == []
 
 
+@pytest.mark.parametrize(
+    "name", ["words.txt", "litert/index.js", "litert/wasm/*.js", "litert/wasm/*.wasm", "*.tflite"]
+)
+def test_what_was_not_fetched_is_fetched_again(files, open_page, name):
+    if "mr_text_cnn" not in files:
+        pytest.skip("the site was built without mr_text_cnn: python tools/docs try")
+    page = open_page("/try/review/")
+    page.route(f"**/try/{name}", lambda route: route.abort())
+    sentence = page.get_by_label("A sentence of a review")
+    sentence.fill("dull")
+    said = page.locator(".try-said")
+    page.wait_for_function("/^That did/.test(document.querySelector('.try-said').innerText)")
+    assert "undefined" not in said.inner_text()
+    page.unroute(f"**/try/{name}")
+    sentence.fill("brilliant xyzzy")
+    page.wait_for_function(WATCHED, timeout=60_000)
+    page.wait_for_function("document.querySelector('.try-unknown').innerText")
+    assert page.locator(".try-unknown").inner_text() == "Words it does not know: xyzzy"
+    sentence.fill("")
+    page.wait_for_function("!document.querySelector('.try-bars li')")
+    assert page.locator(".try-unknown").inner_text() == said.inner_text() == ""
+
+
 def test_words_are_split_as_in_python(open_page):
     from kerazoo.datasets.text import split_words
 

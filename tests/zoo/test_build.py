@@ -3,13 +3,15 @@
 import hashlib
 import math
 
+import keras
 import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.errors import UnknownNameError, WeightsError
+from kerazoo.errors import ConfigError, UnknownNameError, WeightsError
 from kerazoo.zoo import build, catalogue
 from kerazoo.zoo.config_file import to_config, to_yaml
+from kerazoo.zoo.keras_weights import load_keras_weights
 from kerazoo.zoo.weights import save_weights
 
 pytestmark = pytest.mark.usefixtures("zoo_state")
@@ -37,9 +39,8 @@ WIDER = {"input_shape": [6, 6, 1], "num_classes": 9, "hidden_units": [5, 7]}
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch):
+def published(tmp_path):
     """A model "net" with published weights; gives the model that they were taken from."""
-    monkeypatch.setattr(build, "weights_folder", lambda: tmp_path)
     (tmp_path / "net.yaml").write_text(to_yaml(NET))
     kerazoo.add_config(tmp_path / "net.yaml")
     model = kerazoo.get("net", weights=None)
@@ -61,6 +62,25 @@ def test_published_weights_are_loaded(published, notices):
     for ours, theirs in zip(published.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(half(ours), theirs)
     assert notices() == []
+
+
+def test_a_users_published_weights_lie_beside_the_config(published, tmp_path):
+    card = kerazoo.info("net")
+    assert (card.pretrained, card.parameters) == (True, published.count_params())
+    content = (tmp_path / "net.yaml").read_text()
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "once.yaml").write_text(content.replace("name: net", "name: once"))
+    save_weights(published, tmp_path / "alone" / "net.safetensors")
+    config = catalogue.find_or_read(tmp_path / "alone" / "once.yaml")  # without adding it
+    model = build.build_with_weights(config, "default")
+    np.testing.assert_array_equal(model.get_weights()[0], half(published.get_weights()[0]))
+
+
+@pytest.mark.parametrize("file", ["../net.safetensors", "/net.safetensors", "a\\b.safetensors"])
+def test_published_weights_are_nowhere_else(file):
+    weights = {"default": {"file": file, "sha256": "0" * 64}}
+    with pytest.raises(ConfigError, match=r"matching regex.*weights"):
+        to_config({**NET, "weights": weights}, source="net.yaml")
 
 
 def test_weights_none_is_fresh(published):
@@ -97,6 +117,9 @@ def test_an_activation_keeps_everything(published, notices):
     outputs = model.predict(np.full((2, 6, 6, 1), 99, np.uint8), verbose=0)
     np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-6)
     assert notices() == []
+    targets = np.array([3, 1])
+    expected = -np.log(outputs[[0, 1], targets]).mean()  # fed plain numbers, as other backends are
+    assert float(model.loss(targets, outputs)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_another_body_is_refused(published):
@@ -159,6 +182,37 @@ def test_a_keras_file_of_another_model_is_refused(published, tmp_path):
     kerazoo.get("linear_regression", weights=None).save(tmp_path / "other.keras")
     with pytest.raises(WeightsError, match="does not fit the model 'net'"):
         kerazoo.get("net", weights=tmp_path / "other.keras")
+
+
+def branches(first, second):
+    """Two dense layers side by side, of these names (None: Keras makes them up)."""
+    inputs = keras.Input((3,))
+    layers = [keras.layers.Dense(2, name=name)(inputs) for name in (first, second)]
+    return keras.Model(inputs, keras.layers.Add()(layers))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_file_with_other_layers_is_refused(published, tmp_path, suffix):
+    """Of which Keras would say nothing: it finds as many of each class as the model has."""
+
+    def save(model):
+        path = tmp_path / f"other{suffix}"
+        model.save(path) if suffix == ".keras" else model.save_weights(path)
+        return path
+
+    deeper = save(kerazoo.get("net", weights=None, hidden_units=[5, 4]))
+    with pytest.raises(WeightsError, match=r"the model 'net'.* missing none, left .*'dense_2'"):
+        kerazoo.get("net", weights=deeper)
+    bare = save(kerazoo.get("net", weights=None, hidden_units=[]))
+    with pytest.raises(WeightsError, match=r"missing \['dense_1'\], left over none"):
+        kerazoo.get("net", weights=bare)
+    model = branches("left", "right")
+    with pytest.raises(WeightsError, match=r"in another order: \['left', 'right'\]"):
+        load_keras_weights(model, save(branches("right", "left")))
+    unnamed, own = branches(None, None), branches(None, None)
+    load_keras_weights(own, save(unnamed))
+    for ours, theirs in zip(own.get_weights(), unnamed.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(

@@ -163,3 +163,24 @@ def test_without_steps_the_rate_is_the_peak():
     rate = {"schedule": "warmup_cosine", "peak": 0.4, "warmup_epochs": 1}
     model = compiled(optimizer={"name": "sgd", "learning_rate": rate})
     assert float(model.optimizer.learning_rate) == pytest.approx(0.4)
+
+
+def test_a_recipe_for_logits_takes_the_probabilities_of_an_activation():
+    recipe = training(
+        loss={"name": "binary_crossentropy", "from_logits": True},
+        metrics=[{"name": "brier_score", "arguments": {"from_logits": True}}],
+    )
+    ends = {
+        "softmax": keras.layers.Dense(4, activation="softmax"),
+        "sigmoid": keras.layers.Activation("sigmoid"),
+        "layer": keras.layers.Softmax(),
+        "tanh": keras.layers.Activation("tanh"),
+        "logits": keras.layers.Dense(4),
+    }
+    for end, layer in ends.items():
+        model = keras.Sequential([keras.Input((4,)), layer])
+        compile_model(model, recipe)
+        takes_logits = end in ("tanh", "logits")
+        assert model.loss.get_config()["from_logits"] is takes_logits, end
+        (metric,) = model._compile_metrics._user_metrics
+        assert metric.get_config()["from_logits"] is takes_logits, end

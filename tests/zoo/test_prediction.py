@@ -63,6 +63,33 @@ def test_a_model_from_elsewhere_is_numbered_too():
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        lambda images: keras.ops.convert_to_tensor(images),
+        lambda images: images.tolist(),
+        list,
+        lambda images: [keras.ops.convert_to_tensor(images[0]), images[1:]],
+        lambda images: iter(images),
+    ],
+    ids=["tensor", "numbers", "arrays", "mixed", "iterator"],
+)
+def test_tensors_and_lists_of_arrays_are_arrays_too(images, given, tmp_path):
+    model = kerazoo.get("mnist_mlp")
+    expected = kerazoo.predict(model, images[:3])
+    found = kerazoo.predict(model, given(images[:3]), pictures=tmp_path)
+    assert [prediction.source for prediction in found] == ["0", "1", "2"]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.values == pytest.approx(theirs.values, abs=1e-4)
+    assert len(list(tmp_path.glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("top", [0, -1, "a", 2.0, True])
+def test_top_is_a_number_of_labels(images, top):
+    with pytest.raises(ConfigError, match="`top` must be an integer of 1 or above. Received:"):
+        kerazoo.predict("mnist_mlp", images[:1], top=top)
+
+
+@pytest.mark.parametrize(
     ("inputs", "says"),
     [
         (np.zeros((2, 14, 14, 1)), r"\(28, 28, 1\) are expected. Received: \(2, 14, 14, 1\)"),
@@ -70,6 +97,10 @@ def test_a_model_from_elsewhere_is_numbered_too():
         (np.zeros((0, 28, 28, 1)), "Received: \\(0, 28, 28, 1\\)"),
         (np.array(["text"]), "numbers are expected"),
         ([], "No samples were given"),
+        (5, "An array, files or texts are expected.*Received: 5"),
+        ([[1.0, 2.0], [3.0]], "no array of numbers"),
+        ([None], "numbers are expected"),
+        (keras.KerasTensor((1, 28, 28, 1)), "no array of numbers"),
         ("missing.npy", "Cannot read 'missing.npy'"),
     ],
 )
@@ -222,6 +253,59 @@ def test_files_of_the_zoo_have_the_answers_of_their_task(images, tmp_path):
         kerazoo.predict(given, "A moving film.") for given in (tmp_path / "texts.tflite", model)
     )
     assert ours.scores == pytest.approx(theirs.scores, abs=1e-4)
+
+
+def test_probabilities_of_8_bits_are_no_logits(tmp_path):
+    """Of 100 classes their sum misses 1 by up to 0.2."""
+    samples = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, keras.layers.Dense(100, activation="softmax")(inputs))
+    model.layers[-1].set_weights(
+        [np.random.default_rng(1).normal(size=(8, 100)), np.linspace(-1, 1, 100)]
+    )
+    expected = model.predict(samples, verbose=0)
+    path = tmp_path / "hundred.tflite"
+    labels = [f"label {number}" for number in range(100)]
+    kerazoo.export(model, path, quantize="int8", calibration=samples, labels=labels, verify=False)
+    sums = kerazoo.load_tflite(path).predict(samples).sum(axis=1)
+    assert np.mean(np.abs(sums - 1) > 0.01) > 0.2
+    for prediction, row in zip(kerazoo.predict(path, samples, top=1), expected, strict=True):
+        assert list(prediction.scores.values()) == pytest.approx([row.max()], abs=0.06)
+
+
+@pytest.mark.parametrize("quantize", ["model", None, "int8", "int8_io", "int16x8"])
+def test_sigmoids_are_the_probabilities_of_their_labels(quantize, tmp_path):
+    """Three labels which do not exclude each other."""
+    samples = np.linspace(-2, 2, 32, dtype="float32")[:, None]
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(inputs))
+    model.layers[-1].set_weights([np.array([[1.0, -1.0, 2.0]]), np.array([-1.0, 2.0, 0.5])])
+    expected, asked = model.predict(samples, verbose=0), model
+    if quantize != "model":
+        asked, names = tmp_path / "three.tflite", ["0", "1", "2"]
+        kerazoo.export(
+            model, asked, quantize=quantize, calibration=samples, labels=names, verify=False
+        )
+    for prediction, row in zip(kerazoo.predict(asked, samples), expected, strict=True):
+        scores = [prediction.scores[name] for name in ("0", "1", "2")]
+        assert scores == pytest.approx(row, abs=1e-6 if quantize in ("model", None) else 0.03)
+
+
+@pytest.mark.parametrize("quantize", ["model", None, "int8"])
+def test_logits_from_0_to_1_are_logits(quantize, tmp_path):
+    samples = np.linspace(0, 1, 32, dtype="float32")[:, None]
+    inputs = keras.Input((1,))
+    asked = model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.layers[-1].set_weights([np.array([[0.5, 0.3]]), np.array([0.1, 0.0])])
+    expected = softmax(model.predict(samples, verbose=0), axis=1)
+    if quantize != "model":
+        asked = tmp_path / "two.tflite"
+        kerazoo.export(
+            model, asked, quantize=quantize, calibration=samples, labels=["0", "1"], verify=False
+        )
+    for prediction, row in zip(kerazoo.predict(asked, samples), expected, strict=True):
+        scores = [prediction.scores[name] for name in ("0", "1")]
+        assert scores == pytest.approx(row, abs=5e-3)
 
 
 def test_whole_pixels_are_given_to_a_file_that_takes_them(light, tmp_path):

@@ -1,6 +1,8 @@
 """Builders by name: kerazoo's own, a user's, and those of other packages."""
 
+import importlib
 import inspect
+import sys
 
 import pytest
 
@@ -21,12 +23,23 @@ def build(builder, **arguments):
     return build_model(to_config(data, source="net.yaml"))
 
 
+THEIR_NET = """
+import keras
+
+def their_net(input_shape):
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.Dense(7, name="logits")(inputs))
+"""
+
+
 @pytest.fixture
 def installed_package(tmp_path, monkeypatch):
-    """Makes a package with an entry point; called with the entry point's name."""
+    """Makes a package with an entry point; called with the entry point's name, and its code."""
 
-    def install(name):
-        (tmp_path / "other_zoo.py").write_text("def their_net(input_shape):\n    return 'theirs'\n")
+    def install(name, code=THEIR_NET):
+        (tmp_path / "other_zoo.py").write_text(code)
+        monkeypatch.delitem(sys.modules, "other_zoo", raising=False)
+        importlib.invalidate_caches()
         metadata = tmp_path / f"other_zoo_{name}-1.0.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: other-zoo-{name}\n")
@@ -80,9 +93,33 @@ def test_an_unknown_argument_names_the_nearest():
 
 def test_an_entry_point_is_found(installed_package):
     installed_package("their_net")
-    assert registry.find_builder("their_net")([3]) == "theirs"
+    assert build("their_net", input_shape=[3]).output_shape == (None, 7)
     with pytest.raises(UnknownNameError, match="'their_net'"):
         registry.find_builder("their_nt")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import absent_module", "ModuleNotFoundError: No module named 'absent_module'"),
+        ("def other_name(): ...", "has no attribute 'their_net'"),
+        ("def their_net(:", "SyntaxError"),
+        ("their_net = 3", "must be a function. Received: int"),
+    ],
+)
+def test_a_broken_package_is_named_in_one_line(installed_package, code, says):
+    installed_package("their_net", code)
+    with pytest.raises(ConfigError, match=says) as error:
+        build("their_net")
+    assert "builder 'their_net', 'other_zoo:their_net' of the package other-zoo" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("returned", "kind"), [(None, "NoneType"), ("theirs", "str")])
+def test_a_builder_without_a_model_is_named(returned, kind):
+    kerazoo.register("forgetful")(lambda: returned)
+    with pytest.raises(ConfigError, match=f"'forgetful' must return a keras.Model.*{kind}"):
+        build("forgetful")
 
 
 def test_an_entry_point_with_a_taken_name_is_refused(installed_package):
