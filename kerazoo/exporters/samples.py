@@ -80,11 +80,21 @@ def _fewest_indices(model: Any, *, are_inputs: bool = False) -> int | None:
     import keras
 
     sizes = [
-        layer.input_dim
+        _unwrapped(layer).input_dim
         for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.Embedding) and (not are_inputs or _reads_an_input(layer))
+        if isinstance(_unwrapped(layer), keras.layers.Embedding)
+        and (not are_inputs or _reads_an_input(layer))
     ]
     return min(sizes, default=None)
+
+
+def _unwrapped(layer: Any) -> Any:
+    """The layer in its wrappers, as of quantized, pruned and time-distributed ones."""
+    import keras
+
+    while isinstance(layer, keras.layers.Wrapper):
+        layer = layer.layer
+    return layer
 
 
 def _reads_an_input(layer: Any) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import kerazoo.exporters as exporters
+from kerazoo.compress import quantize_aware
 from kerazoo.errors import DataError
 from kerazoo.exporters.interface import describe
 from kerazoo.exporters.samples import random_samples
@@ -27,6 +28,13 @@ def test_embeddings_are_given_indices_that_they_have(tmp_path, dtype):
     assert words == "random inputs (integers 0..6)"
     report = exporters.export(model, tmp_path / "m.keras")
     assert report.max_abs_error == 0
+
+
+def test_an_embedding_in_a_wrapper_is_given_indices_too():
+    model = quantize_aware(reader("float32"))
+    samples, words = random_samples(model, describe(model), 50)
+    assert sorted(np.unique(samples["input"])) == list(range(7))
+    assert words == "random inputs (integers 0..6)"
 
 
 def test_numbers_beside_indices_are_normal():
