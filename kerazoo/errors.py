@@ -20,7 +20,11 @@ too, so code written against Keras's own errors catches them.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_OPERATION = re.compile(r"\{\{function_node \S+\}\} |\[\[\{\{node.*|\[Op:.*")
+"""What TensorFlow writes around the reason."""
 
 
 class KerazooError(Exception):
@@ -95,3 +99,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     else:
         hint = f"Known: {', '.join(known)}."
     return UnknownNameError(f"Unknown {kind} {name!r}. {hint}")
+
+
+def reason_in_graph(message: str) -> str:
+    """What TensorFlow says went wrong in a graph, in one line: without its list of where the
+    operation was made, and without the operation's name."""
+    lines = [line.strip() for line in message.splitlines()]
+    starts = [number for number, line in enumerate(lines) if line.startswith("File ")]
+    reason = " ".join(" ".join(lines[starts[-1] + 1 if starts else 0 :]).split())
+    return _OPERATION.sub("", reason).strip()

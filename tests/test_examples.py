@@ -32,7 +32,7 @@ LONG = [
     "training_and_evaluation.py",
     "transfer_learning_from_hub.py",
 ]
-"""Whole only in releases (`.ci/run`): shortened, they run in CI."""
+"""Whole only before releases: shortened, they run in CI."""
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]\d+)?")
 VARIES = {"sequence_models.py": re.compile(r"(?<=->)[ a-h]*$", re.M)}
 """What a network wrote."""
@@ -61,7 +61,11 @@ def test_example_without_a_page(script, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", sorted(TOPICS - ELSEWHERE))
+@pytest.mark.parametrize(
+    "script",
+    sorted(TOPICS - ELSEWHERE - set(LONG))
+    + [pytest.param(script, marks=pytest.mark.release) for script in LONG],
+)
 def test_example_of_a_topic(script, tmp_path):
     assert_like_its_page(script, run(script, tmp_path))
 

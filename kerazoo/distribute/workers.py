@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerazoo.errors import WorkerLostError
+from kerazoo.errors import WorkerLostError, reason_in_graph
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -74,7 +74,7 @@ class Workers:
         try:
             yield
         except tf.errors.OpError as error:
-            reason = _reason(str(error.message))
+            reason = reason_in_graph(str(error.message))
             if not _is_of_workers(error, reason):
                 raise
             raise WorkerLostError(
@@ -94,13 +94,6 @@ class Workers:
             return self.strategy.experimental_local_results(gathered)[0]
 
         return tf.function(on_all, reduce_retracing=True)
-
-
-def _reason(message: str) -> str:
-    """In one line, without TensorFlow's list of where the operation was made."""
-    lines = [line.strip() for line in message.splitlines()]
-    starts = [number for number, line in enumerate(lines) if line.startswith("File ")]
-    return " ".join(" ".join(lines[starts[-1] + 1 if starts else 0 :]).split())
 
 
 def _is_of_workers(error: Any, reason: str) -> bool:

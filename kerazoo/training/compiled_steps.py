@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo.distribute.workers import Workers
+from kerazoo.errors import DataError, reason_in_graph
 
 
 class CompiledStep:
@@ -21,7 +23,7 @@ class CompiledStep:
     """
 
     def __init__(self, model: keras.Model, step: Callable[[Any], dict[str, Any]], workers: Workers):
-        self.strategy, self.workers = model.distribute_strategy, workers
+        self.strategy, self.workers, self.name = model.distribute_strategy, workers, model.name
         if model.jit_compile:
             step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
         self.step = step
@@ -36,10 +38,24 @@ class CompiledStep:
     def __call__(
         self, iterator: Iterator[Any], wants_stop: bool, steps: int = 1
     ) -> tuple[dict[str, Any], bool]:
-        """The logs of the last of `steps` steps, and whether any worker wants to stop."""
-        logs = self.run(*self._arguments(iterator, wants_stop), steps=steps)
+        """The logs of the last of `steps` steps, and whether any worker wants to stop.
+
+        Raises:
+            DataError: the batches do not fit, as labels that the model has no class for.
+        """
+        with self._naming_the_data():
+            logs = self.run(*self._arguments(iterator, wants_stop), steps=steps)
         stop = logs.pop("", wants_stop)
         return logs, bool(stop)
+
+    @contextlib.contextmanager
+    def _naming_the_data(self) -> Iterator[None]:
+        """TensorFlow names the operation that failed, among dozens of lines."""
+        try:
+            yield
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            reason = reason_in_graph(str(error.message))[:300]
+            raise DataError(f"The batches do not fit the model {self.name!r}: {reason}") from error
 
     def _arguments(self, iterator: Iterator[Any], wants_stop: bool) -> tuple[Any, ...]:
         return (iterator,) if self.workers.count == 1 else (iterator, tf.constant(wants_stop))

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from kerazoo.distribute import cluster_from_environment
-from kerazoo.errors import ConfigError, MissingDependencyError
+from kerazoo.errors import ConfigError, DataError, MissingDependencyError
 from kerazoo.labels_file import write_labels
 from kerazoo.losses import SmoothedCrossentropy
 from kerazoo.training import callbacks, checkpoint, lora, report_on_mistakes
@@ -231,7 +231,7 @@ class FineTuning:
         """TensorFlow says that a file is no image, and not which one."""
         try:
             yield
-        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+        except (DataError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
             for data in (self.training, self.validation):
                 if data is not None:
                     check_files(data, self.shape)

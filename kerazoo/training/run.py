@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import msgspec
 import tensorflow as tf
 
 from kerazoo import distribute
-from kerazoo.datasets import Batches
+from kerazoo.datasets import Batches, arrays
 from kerazoo.distribute.workers import Workers
 from kerazoo.errors import ConfigError, MissingDependencyError
 from kerazoo.notices import notice
@@ -25,6 +26,7 @@ from kerazoo.training.precision import Choice, choose, dtype_policy
 from kerazoo.training.recipe_data import check_fit, rows_of_both, split_data
 from kerazoo.training.run_folder import RunFolder
 from kerazoo.training.trainers import Trainer, make_trainer
+from kerazoo.training.worker_batches import even_batch_size
 from kerazoo.zoo.compilation import compile_model
 from kerazoo.zoo.config import Training, ZooConfig
 from kerazoo.zoo.learning_rate_scaling import scaled_training
@@ -50,6 +52,7 @@ class TrainResult:
 
 
 _STEPS_PER_EXECUTION_ON_TPU = 20
+_VALIDATION_BATCH = 256
 
 
 class Run:
@@ -207,14 +210,19 @@ class Run:
             checkpoints=self.folder.checkpoints,
             checkpoint_every=self.training.checkpoint_every,
         )
-        validation = self.validation_data
         return loop.fit(
             self.batches,
             epochs=self.training.epochs,
-            validation=validation and Batches(*validation, batch_size=256, shuffle=False),
+            validation=self.validation_data and self._validation_batches(*self.validation_data),
             callbacks=self._callbacks(trainer.model, history),
             progress=show_progress,
         )
+
+    def _validation_batches(self, inputs: Any, targets: Any) -> Batches:
+        samples, cores = arrays.count(inputs), self.devices.num_replicas_in_sync
+        if self._is_on_tpu and (even := even_batch_size(samples, cores, _VALIDATION_BATCH)):
+            return Batches(inputs, targets, batch_size=even, shuffle=False, last_batch="dropped")
+        return Batches(inputs, targets, batch_size=_VALIDATION_BATCH, shuffle=False)
 
     def _callbacks(self, model: keras.Model, history: History) -> list[keras.callbacks.Callback]:
         """`history` is that of the epochs before a resume."""

@@ -29,6 +29,17 @@ def distributed_batches(workers: Workers, source: BatchSource, epoch: int, step:
     return strategy.experimental_distribute_dataset(batches)
 
 
+def even_batch_size(samples: int, replicas: int, most: int) -> int | None:
+    """The largest batch that the samples divide into and that divides among the replicas, for
+    TPUs, which compile anew for every other shape; None where there is none of at most `most`.
+
+    >>> even_batch_size(10_000, replicas=8, most=256)
+    200
+    """
+    sizes = range(replicas, most + 1, replicas)
+    return max((size for size in sizes if samples % size == 0), default=None)
+
+
 def _own_parts(source: Batches, workers: Workers, epoch: int, step: int) -> tf.data.Dataset:
     steps, last = len(source), _last_batch(source)
 
