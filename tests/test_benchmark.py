@@ -206,6 +206,7 @@ def run(folder, *words, **environ):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.timeout(900)
 def test_every_suite_runs(tool, tmp_path):
     picture = tmp_path / "benchmarks.svg"

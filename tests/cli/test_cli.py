@@ -74,6 +74,7 @@ def test_distill_trains_a_student_beside_its_teacher(run, tmp_path, monkeypatch)
         *("distill", "mnist_mlp", "--teacher", "mnist_cnn", "--epochs", 1, "--precision"),
         *("float32", "--loss", "decoupled", "--loss", "similarity", "--json"),
         *("--set", "data.augment=null", "--set", "distillation.student_loss_weight=0.2"),
+        *("--set", "distribution.xla=false"),
     )
     assert code == 0
     result = json.loads(out)

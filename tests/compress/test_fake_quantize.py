@@ -45,7 +45,7 @@ def test_first_batch_sets_the_range_and_the_next_ones_average():
 def test_range_can_shrink_again():
     layer = FakeQuantize()
     layer(np.array([-100.0, 100.0], "float32"), training=True)
-    for _ in range(250):
+    for _ in range(20):
         layer(np.array([-1.0, 1.0], "float32"), training=True)
     assert range_of(layer)[1] < 10
 

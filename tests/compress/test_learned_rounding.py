@@ -65,7 +65,7 @@ def test_learned_rounding_beats_the_nearest_on_held_out_data(kind):
     x, unseen = correlated(rng, shape, 256), correlated(rng, shape, 200)
     targets, expected = (keras.ops.convert_to_numpy(layer(data)) for data in (x, unseen))
 
-    learned = learn_rounding(layer, {"kernel": grid}, x, targets, steps=400)["kernel"]
+    learned = learn_rounding(layer, {"kernel": grid}, x, targets, steps=250)["kernel"]
     np.testing.assert_array_equal(layer.kernel.numpy(), kernel)  # the layer is left alone
 
     def error(weight):

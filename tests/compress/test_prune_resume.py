@@ -18,7 +18,7 @@ def pruned_model():
     )
     schedule = PolynomialDecay(0.0, 0.75, begin_step=1, end_step=9, frequency=2)
     pruned = prune(model, schedule=schedule)
-    pruned.compile(keras.optimizers.Adam(0.05), "mse")
+    pruned.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
     return pruned
 
 

@@ -23,7 +23,7 @@ def numpy_largest(scores, count):
     return mask.reshape(scores.shape)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     scores=st.one_of(
         *(arrays.arrays(np.float32, st.integers(1, 12), elements=e) for e in (COARSE, FINE))
@@ -44,7 +44,7 @@ def test_the_largest_of_many():
     np.testing.assert_array_equal(mask, numpy_largest(scores, 2801))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     scores=arrays.arrays(
         np.float32, st.tuples(st.integers(1, 9), st.integers(1, 3)), elements=COARSE

@@ -11,17 +11,9 @@ from kerazoo.compress import calibrate, quantize_aware
 from kerazoo.exporters.operators import float_operators, list_operators
 from tests.compress.small_graphs import GRAPHS, build, samples
 
-DEFAULT = {
-    "conv_bn_relu",
-    "separable",
-    "concat_of_three",
-    "conv_shared_by_two_bns",
-    "attention",
-    "layer_norm",
-    "mobilenet_v3_block",
-    "softmax_head",
-}
-"""Those that every run of the tests converts; the others are marked slow."""
+DEFAULT = {"attention", "layer_norm", "mobilenet_v3_block", "softmax_head"}
+"""Those that every run of the tests converts, beside the nets of test_quantize_aware.py (residual,
+concatenation, pooling) and test_same_integers.py (separable convolution); the others are slow."""
 
 LONG_CHAINS = {"group_norm", "gru", "lstm"}
 """Beyond the bar's list: a value that rounds the other way is carried through ten or more integer

@@ -23,8 +23,8 @@ def model_with(kernel_initializer):
     )
 
 
-def trained(model):
-    model.compile("adam", "mse")
+def trained(model, eagerly=False):
+    model.compile("sgd", "mse", run_eagerly=eagerly)
     model.train_on_batch(IMAGES, np.ones((16, 3)))
     return model
 
@@ -42,7 +42,7 @@ def trained(model):
 )
 def test_zeros_and_few_values_after_all_three(initializer, is_pruned):
     model = model_with(initializer)
-    model = trained(prune(model, sparsity=0.5)) if is_pruned else model
+    model = trained(prune(model, sparsity=0.5), eagerly=True) if is_pruned else model
     quantized = trained(quantize_aware(cluster(model, clusters=4)))
     for name in ("conv", "head"):
         kernel = strip(quantized).get_layer(name).kernel.numpy()

@@ -4,6 +4,7 @@ tf_keras is not needed here: what it computed lies in keras2_models/.
 """
 
 import base64
+import functools
 import marshal
 from importlib import import_module
 
@@ -36,18 +37,23 @@ def convert(path, **arguments):
     return kerazoo.convert.from_keras2(path, **arguments)
 
 
+@functools.cache
+def converted(name):
+    """For tests that leave the model as it is."""
+    return convert(MODELS / name)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_outputs_are_those_of_tf_keras(name):
-    model = convert(MODELS / name)
     inputs, expected = mixed_data()
-    outputs = model.predict(inputs, verbose=0)
+    outputs = converted(name)(inputs)
     assert set(outputs) == set(expected)
     for key, values in expected.items():
         np.testing.assert_allclose(outputs[key], values, rtol=1e-5, atol=1e-6)
 
 
 def test_names_and_flags_stay_and_the_model_reloads(tmp_path):
-    model = convert(MODELS / "mixed.h5")
+    model = converted("mixed.h5")
     names = [one.name for one in model.layers]
     assert {"image", "block", "lstm", "attention", "shared", "scaled_norm"} <= set(names)
     assert not model.get_layer("block").get_layer("norm").trainable
@@ -55,9 +61,7 @@ def test_names_and_flags_stay_and_the_model_reloads(tmp_path):
     model.save(tmp_path / "new.keras")
     again = keras.saving.load_model(tmp_path / "new.keras", safe_mode=True)
     inputs, expected = mixed_data()
-    np.testing.assert_allclose(
-        again.predict(inputs, verbose=0)["logits"], expected["logits"], rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(again(inputs)["logits"], expected["logits"], rtol=1e-5, atol=1e-6)
 
 
 def test_without_tf_keras_it_says_that_nothing_was_compared(notices):
@@ -118,9 +122,7 @@ def test_objects_in_a_config_are_not_made(tmp_path):
     weights = dense_weights()
     model = convert(write_h5(tmp_path / "old.h5", config, {"dense": weights}))
     x = np.ones((1, 4), "float32")
-    np.testing.assert_allclose(
-        model.predict(x, verbose=0), x @ weights["kernel"] + weights["bias"], rtol=1e-6
-    )
+    np.testing.assert_allclose(model(x), x @ weights["kernel"] + weights["bias"], rtol=1e-6)
 
 
 def test_swapped_weights_of_one_shape_are_noticed(tmp_path):
@@ -146,7 +148,7 @@ def test_a_class_of_the_callers_own_program_is_used(tmp_path, notices):
             return 2 * inputs
 
     path = write_h5(tmp_path / "old.h5", functional(layer("old>Twice", ["x"], "twice")), {})
-    assert convert(path).predict(np.ones((1, 4)), verbose=0).tolist() == [[2.0] * 4]
+    assert np.asarray(convert(path)(np.ones((1, 4)))).tolist() == [[2.0] * 4]
 
 
 def small_model(*names):
@@ -180,9 +182,7 @@ def test_weights_only_of_files_without_a_model():
     with pytest.raises(ConversionError, match="holds weights and no model"):
         convert(MODELS / "mixed.weights.h5")
     convert(MODELS / "mixed.h5", model=model)
-    np.testing.assert_allclose(
-        model.predict(inputs, verbose=0)["logits"], expected["logits"], rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(model(inputs)["logits"], expected["logits"], rtol=1e-5, atol=1e-6)
 
 
 def test_weights_that_do_not_fit_leave_the_model_alone(tmp_path):

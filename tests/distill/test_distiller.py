@@ -139,7 +139,9 @@ def all_losses(teacher, student):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.release)]
+)
 def test_all_losses_train_together_in_half_precision(make_net, data, cross_entropy, policy):
     """Losses of six steps are, but for rounding, those of float32."""
     teacher = make_net(6, name="teacher")
@@ -160,12 +162,14 @@ def test_all_losses_train_together_in_half_precision(make_net, data, cross_entro
 def test_evaluate_and_predict_are_the_students(make_net, data, cross_entropy):
     teacher, student = make_net(6), make_net(3, seed=1)
     distiller = distill.Distiller(teacher, student, all_losses("conv", "conv"))
-    distiller.compile("adam", cross_entropy, metrics=["accuracy"])
+    # Eight losses are computed once sooner than they are traced, but by JAX.
+    is_eager = keras.backend.backend() != "jax"
+    distiller.compile("sgd", cross_entropy, metrics=["accuracy"], run_eagerly=is_eager)
     history = distiller.fit(*data, verbose=0, validation_data=data).history
     assert sorted(history) == [
         *("accuracy", "distillation_loss", "loss", "student_loss", "val_accuracy", "val_loss")
     ]
-    student.compile("adam", cross_entropy, metrics=["accuracy"])
+    student.compile("sgd", cross_entropy, metrics=["accuracy"])
     expected = student.evaluate(*data, verbose=0, return_dict=True)
     measured = distiller.evaluate(*data, verbose=0, return_dict=True)
     assert measured == pytest.approx(expected, rel=1e-5)

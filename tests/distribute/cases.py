@@ -1,8 +1,8 @@
 """Small trainings that must give the same numbers on one device and on many.
 
-`python cases.py STRATEGY FOLDER CASE ...` runs some under one strategy, and keeps what each gives
-(nested lists and dicts of numbers and arrays) in FOLDER. Samples are 41 in batches of 8: the last
-batch has one sample, fewer than replicas; among three, none divides.
+`python cases.py STRATEGY[,STRATEGY] FOLDER CASE ...` runs some under one strategy after the other,
+and keeps what each gives (nested lists and dicts of numbers and arrays) in FOLDER. Samples are 41
+in batches of 8: the last batch has one sample, fewer than replicas; among three, none divides.
 """
 
 import os
@@ -11,19 +11,19 @@ import sys
 import traceback
 from pathlib import Path
 
-STRATEGY, FOLDER = sys.argv[1], Path(sys.argv[2])
+STRATEGIES, FOLDER = sys.argv[1].split(","), Path(sys.argv[2])
 
 import kerazoo  # noqa: E402
 
 
-def make_strategy():
-    if STRATEGY.startswith("mirrored"):
-        devices = [f"CPU:{number}" for number in range(int(STRATEGY[-1]))]
+def make_strategy(kind):
+    if kind.startswith("mirrored"):
+        devices = [f"CPU:{number}" for number in range(int(kind[-1]))]
         return kerazoo.distribute.strategy("mirrored", devices=devices)
-    return kerazoo.distribute.strategy(STRATEGY)
+    return kerazoo.distribute.strategy(kind)
 
 
-strategy = make_strategy()  # before anything else touches TensorFlow
+strategy = make_strategy(STRATEGIES[0])  # before anything else touches TensorFlow
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -387,14 +387,17 @@ def agreement():
 
 
 def main():
-    results = {}
-    for name in sys.argv[3:]:
-        try:
-            results[name] = globals()[name]()
-        except Exception:
-            results[name] = traceback.format_exc()
-    worker = Workers(strategy).index
-    (FOLDER / f"{STRATEGY}-{worker}.pickle").write_bytes(pickle.dumps(results))
+    global strategy
+    for kind in STRATEGIES:
+        strategy = strategy if kind == STRATEGIES[0] else make_strategy(kind)
+        results = {}
+        for name in sys.argv[3:]:
+            try:
+                results[name] = globals()[name]()
+            except Exception:
+                results[name] = traceback.format_exc()
+        worker = Workers(strategy).index
+        (FOLDER / f"{kind}-{worker}.pickle").write_bytes(pickle.dumps(results))
 
 
 if __name__ == "__main__":

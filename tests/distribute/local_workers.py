@@ -60,10 +60,10 @@ def run(command, workers=1, timeout=1200):
 
 
 def run_cases(strategy, folder, names, workers=1):
-    """What each worker's cases gave: a list of dicts."""
+    """What each worker's cases gave: a list of dicts, of one strategy after the other."""
     run([sys.executable, str(CASES), strategy, str(folder), *names], workers)
-    files = [folder / f"{strategy}-{worker}.pickle" for worker in range(workers)]
-    return [pickle.loads(file.read_bytes()) for file in files]
+    files = [f"{kind}-{worker}.pickle" for kind in strategy.split(",") for worker in range(workers)]
+    return [pickle.loads((folder / file).read_bytes()) for file in files]
 
 
 def assert_same(results, expected, *, atol=1e-5, weights_atol=1e-4):

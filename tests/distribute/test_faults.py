@@ -14,6 +14,7 @@ from tools.fault_injection import Training, final_state, largest_difference
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.release,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
 ]
 

@@ -59,6 +59,7 @@ def faults(workers):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.usefixtures("tensorflow_backend")
 def test_keras_still_fails_under_several_workers():
     found = faults(workers=2)

@@ -50,13 +50,13 @@ def alone(tmp_path_factory):
     return of
 
 
-def test_two_replicas(alone, tmp_path):
-    names = ["fit", "weighted_mean", "draws"]
-    (results,) = run_cases("mirrored2", tmp_path, names)
-    assert_same(results, alone(names))
+def test_two_replicas(tmp_path):
+    results, expected = run_cases("mirrored2,default", tmp_path, ["fit", "weighted_mean", "draws"])
+    assert_same(results, expected)
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.timeout(1200)
 def test_everything_on_two_replicas(alone, tmp_path):
     (results,) = run_cases("mirrored2", tmp_path, ALL)
@@ -64,6 +64,7 @@ def test_everything_on_two_replicas(alone, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("workers", "names"), [(2, ON_WORKERS), (3, ["agreement", "fit", "loop"])])
 def test_several_workers(workers, names, alone, tmp_path):

@@ -107,6 +107,7 @@ def test_no_step_is_lost_the_loss_falls_and_all_processes_end():
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_a_killed_worker_is_done_without():
     with running_cluster(epochs=12) as cluster:
         chief = cluster["chief", 0]

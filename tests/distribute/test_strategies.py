@@ -98,9 +98,24 @@ for kind, more in (("mirrored", ["CPU:2"]), ("multi_worker", None)):
 """
 
 
+TWO_WORKERS = Cluster(("127.0.0.1:1", "127.0.0.1:2"), index=0).tf_config()
+
+
+def test_what_comes_too_late_is_said(monkeypatch):
+    tf.constant(0)  # TensorFlow has started
+    missing = f"CPU:{len(tf.config.list_logical_devices('CPU'))}"
+    monkeypatch.setenv("TF_CONFIG", TWO_WORKERS)
+    for kind, wanted, said in (
+        ("mirrored", ["CPU:0", missing], r"TensorFlow has started with \d of the \d CPU devices"),
+        ("multi_worker", None, "TensorFlow has started without its cluster"),
+    ):
+        with pytest.raises(DataError, match=said):
+            strategy(kind, devices=wanted)
+
+
+@pytest.mark.slow
 def test_virtual_cpus_are_made_in_time_and_said_when_it_is_too_late():
-    cluster = Cluster(("127.0.0.1:1", "127.0.0.1:2"), index=0)
-    lines = in_a_process(BEFORE_AND_AFTER, TF_CONFIG=cluster.tf_config())
+    lines = in_a_process(BEFORE_AND_AFTER, TF_CONFIG=TWO_WORKERS)
     assert lines[:3] == ["False 0", "2 True 2 CPU devices", "2"]
     assert lines[3].startswith("TensorFlow has started with 2 of the 3 CPU devices asked for")
     assert lines[4].startswith("TensorFlow has started without its cluster")

@@ -129,6 +129,7 @@ def assert_resumed(folder, unbroken):
         np.testing.assert_array_equal(weights(folder)[name], array, err_msg=name)
 
 
+@pytest.mark.release
 def test_one_asked_to_stop_stops_all_and_they_resume_exactly(unbroken, tmp_path):
     folder = tmp_path / "run"
     (chief, text), (other, _) = broken(folder, "stop")
@@ -137,6 +138,7 @@ def test_one_asked_to_stop_stops_all_and_they_resume_exactly(unbroken, tmp_path)
     assert_resumed(folder, unbroken)
 
 
+@pytest.mark.release
 def test_one_killed_ends_the_other_and_they_resume_exactly(unbroken, tmp_path):
     folder = tmp_path / "run"
     (chief, text), (other, _) = broken(folder, "kill")
@@ -146,6 +148,7 @@ def test_one_killed_ends_the_other_and_they_resume_exactly(unbroken, tmp_path):
     assert_resumed(folder, unbroken)
 
 
+@pytest.mark.release
 def test_a_full_disk_stops_all_and_leaves_a_checkpoint(unbroken, tmp_path):
     folder = tmp_path / "run"
     (chief, text), (other, lost) = broken(folder, "full disk")

@@ -55,11 +55,15 @@ ORDER = {"first": (3, 0, 1, 2), "conv": (3, 0, 1, 2), "depthwise": (3, 0, 1, 2)}
     [
         (["dense"], {"DEQUANTIZE", "FULLY_CONNECTED", "QUANTIZE"}),
         (["first", "logits"], {"CONV_2D", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED"}),
-        (["conv"], {"DEQUANTIZE", "CONV_2D", "QUANTIZE"}),
+        pytest.param(["conv"], {"DEQUANTIZE", "CONV_2D", "QUANTIZE"}, marks=pytest.mark.slow),
         pytest.param(
             ["depthwise"], {"DEQUANTIZE", "DEPTHWISE_CONV_2D", "QUANTIZE"}, marks=pytest.mark.slow
         ),
-        pytest.param(["logits"], {"DEQUANTIZE", "FULLY_CONNECTED"}, marks=pytest.mark.slow),
+        pytest.param(
+            ["logits"],
+            {"DEQUANTIZE", "FULLY_CONNECTED"},
+            marks=[pytest.mark.slow, pytest.mark.release],
+        ),
     ],
 )
 def test_skipped_layers_are_float_with_their_own_weights(

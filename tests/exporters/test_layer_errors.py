@@ -34,15 +34,11 @@ def sabotage(content, operator, number):
     ],
 )
 def test_the_first_wrong_layer_is_named_and_no_file_is_left(
-    net, digits, tmp_path, monkeypatch, mode, operator, number, layer
+    net, reports, digits, tmp_path, monkeypatch, mode, operator, number, layer
 ):
-    honest = tflite.convert
-
-    def convert(*args, **kwargs):
-        return sabotage(honest(*args, **kwargs), operator, number)
-
+    honest = reports[mode].path.read_bytes()  # of the same net: it need not be converted again
+    monkeypatch.setattr(tflite, "convert", lambda *_, **__: sabotage(honest, operator, number))
     (tmp_path / "m.tflite").write_bytes(b"previous")
-    monkeypatch.setattr(tflite, "convert", convert)
     arguments = {"quantize": mode, "calibration": digits[0][:100]}
     with pytest.raises(VerificationError, match=f"first grows at the layer '{layer}'"):
         exporters.export(net, tmp_path / "m.tflite", **arguments)

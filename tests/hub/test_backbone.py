@@ -29,7 +29,7 @@ def test_the_zoos_body_without_its_head(lite0):
     head = whole.get_layer("logits")
     means = np.asarray(lite0(PIXELS)).mean(axis=(1, 2))
     logits = means @ np.asarray(head.kernel) + np.asarray(head.bias)
-    np.testing.assert_allclose(whole.predict(PIXELS, verbose=0), logits, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(whole(PIXELS), logits, rtol=1e-4, atol=1e-4)
 
 
 def test_it_is_frozen_until_told(lite0):
@@ -263,6 +263,7 @@ def test_kerashub_itself(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", _applications.names())
 def test_every_network_of_keras_has_its_maps(name):
     side = 224 if name.startswith(("Inception", "Xception", "NASNet")) else 64

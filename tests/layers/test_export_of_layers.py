@@ -15,19 +15,18 @@ def sequence_classifier():
     tokens = layers.SinusoidalPositions()(tokens)
     tokens = layers.RotaryEmbedding()(tokens)
     tokens = layers.RotaryEmbedding(pairing="half")(tokens, offset=2)
+    # Six patches and the class token, in two heads.
+    heads = layers.RotaryEmbedding()(keras.layers.Reshape((7, 2, 4))(tokens))
+    tokens = keras.layers.Reshape((7, 8))(heads)
     pooled = layers.AttentionPooling(num_heads=2, key_dim=4)(tokens)
     features = layers.GradientReversal()(pooled)
     return keras.Model(inputs, layers.CosineClassifier(5, scale=4.0, margin=0.5)(features))
 
 
-def heads_of_rotary_attention():
-    inputs = keras.Input((6, 2, 4))
-    return keras.Model(inputs, layers.RotaryEmbedding()(inputs))
-
-
-def pyramid(separable):
+def pyramids():
     inputs = keras.Input((8, 8, 3))
-    maps = layers.SpatialPyramidPooling(4, dilation_rates=(2, 3), separable=separable)(inputs)
+    maps = layers.SpatialPyramidPooling(4, dilation_rates=(2, 3))(inputs)
+    maps = layers.SpatialPyramidPooling(4, dilation_rates=(2, 3), separable=True)(maps)
     return keras.Model(inputs, layers.GeneralizedMeanPooling()(maps))
 
 
@@ -39,9 +38,7 @@ def temporal_net():
 
 MODELS = {
     "sequence": sequence_classifier,
-    "rotary": heads_of_rotary_attention,
-    "pyramid": lambda: pyramid(separable=False),
-    "separable_pyramid": lambda: pyramid(separable=True),
+    "pyramids": pyramids,
     "temporal": temporal_net,
 }
 
@@ -54,7 +51,7 @@ def test_the_file_gives_the_numbers_of_the_model(name, tmp_path):
     report = kerazoo.export(model, tmp_path / "model.tflite")
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(3, *model.input_shape[1:])).astype("float32")
-    expected = model.predict(inputs, verbose=0)
+    expected = np.asarray(model(inputs))
     assert np.std(expected) > 1e-3
     outputs = kerazoo.load_tflite(report.path).predict(inputs)
     np.testing.assert_allclose(outputs, expected, atol=1e-4)

@@ -13,7 +13,7 @@ from kerazoo.metrics import FBetaAtK, HitRateAtK, PrecisionAtK, RecallAtK
 
 METRICS = [PrecisionAtK, RecallAtK, FBetaAtK, HitRateAtK]
 AVERAGES = ["micro", "macro", "weighted", None]
-CASES = 240
+CASES = 60
 # Few shapes, since JAX compiles every operation anew for each: (samples, classes).
 SHAPES = [(0, 3), (1, 1), (4, 1), (3, 2), (6, 5), (9, 7)]
 TIED_SCORES = [0.0, -0.0, 0.5, 1.0, -2.0, math.inf, -math.inf, math.nan]
@@ -121,7 +121,7 @@ def test_is_its_definition(metric_class):
 def test_is_that_of_scikit_learn(average, number):
     """Of the top k as predicted labels: precision, recall, F-beta of multi-hot rows."""
     metric_class = METRICS[number]
-    for seed in range(60):
+    for seed in range(15):
         rng = np.random.default_rng(seed)
         samples, classes = SHAPES[3 + seed % 3]  # scikit-learn takes one column for two classes
         rows = (rng.random((samples, classes)) < 0.4).astype("int32")
@@ -176,21 +176,21 @@ def test_is_that_of_keras_per_class_and_in_all(metric_class, keras_class):
         assert got == pytest.approx(expected, abs=1e-6), seed
 
 
-@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("average", ["micro", "weighted"])  # "weighted" has all sums of the others
 @pytest.mark.parametrize("metric_class", METRICS)
-def test_one_batch_or_fifty_unequal_ones(metric_class, average):
+def test_one_batch_or_twenty_unequal_ones(metric_class, average):
     rng = np.random.default_rng(0)
-    sizes = rng.integers(0, 6, 50)  # some empty
+    sizes = rng.integers(0, 6, 20)  # some empty
     ids = rng.integers(0, 7, sizes.sum())
     scores = rng.integers(0, 4, (sizes.sum(), 7)).astype("float32")
     weights = rng.random(sizes.sum()).astype("float32")
-    one, fifty = metric_class(3, average=average), metric_class(3, average=average)
+    one, twenty = metric_class(3, average=average), metric_class(3, average=average)
     for part in np.split(np.arange(sizes.sum()), np.cumsum(sizes)[:-1]):
-        fifty.update_state(ids[part], scores[part], weights[part])
-    got = ops.convert_to_numpy(fifty.result())
+        twenty.update_state(ids[part], scores[part], weights[part])
+    got = ops.convert_to_numpy(twenty.result())
     np.testing.assert_allclose(got, value(one, ids, scores, weights), rtol=1e-5)
-    assert [v.shape for v in fifty.variables] == [v.shape for v in one.variables]
-    assert len(fifty.variables) == 1
+    assert [v.shape for v in twenty.variables] == [v.shape for v in one.variables]
+    assert len(twenty.variables) == 1
 
 
 @pytest.mark.parametrize("metric_class", METRICS)

@@ -8,7 +8,7 @@ from keras import ops
 from kerazoo.errors import ConfigError, DataError, UnknownNameError
 from kerazoo.metrics import BoxMeanAveragePrecision
 
-CASES = 200
+CASES = 60
 AREAS = {"": (0, 1e10), "_small": (0, 32**2), "_medium": (32**2, 96**2), "_large": (96**2, 1e10)}
 THRESHOLDS = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 

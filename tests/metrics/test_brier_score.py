@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss
 from kerazoo.errors import DataError
 from kerazoo.metrics import BrierScore
 
-CASES = 240
+CASES = 60
 SAMPLES = [0, 1, 7, 40]
 
 

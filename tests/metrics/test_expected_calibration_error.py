@@ -10,7 +10,7 @@ from scipy.special import softmax
 from kerazoo.errors import ConfigError, DataError, UnknownNameError
 from kerazoo.metrics import ExpectedCalibrationError
 
-CASES = 240
+CASES = 60
 SAMPLES = [0, 1, 7, 40]  # few shapes: JAX compiles every operation anew for each
 
 

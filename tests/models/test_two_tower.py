@@ -43,7 +43,7 @@ def test_is_its_formula_in_numpy(hidden_units):
     kernel, bias = user_tower.get_layer("vector").get_weights()
     (table,) = model.get_layer("item_tower").get_weights()
     expected = np.hstack([unit(x @ kernel + bias), unit(table[given["item"]])])
-    outputs = model.predict(given, verbose=0)
+    outputs = np.asarray(model(given))
     assert outputs.dtype == np.float32
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
@@ -54,13 +54,13 @@ def test_whether_the_item_is_in_the_history_makes_no_difference():
     outputs = []
     for chosen in (0, 1):
         given["history"][rows, given["item"]] = chosen
-        outputs.append(model.predict(given, verbose=0))
+        outputs.append(np.asarray(model(given)))
     np.testing.assert_array_equal(*outputs)
 
 
 def test_an_empty_history_has_a_vector():
-    outputs = two_tower(ITEMS, units=4).predict(
-        {"history": np.zeros((1, ITEMS)), "item": np.zeros(1, "int32")}, verbose=0
+    outputs = two_tower(ITEMS, units=4)(
+        {"history": np.zeros((1, ITEMS)), "item": np.zeros(1, "int32")}
     )
     assert np.all(np.isfinite(outputs))
 
@@ -137,10 +137,10 @@ def test_the_zoo_model_as_a_file(tmp_path):
     paths = [variable.path for variable in model.weights]
     assert len(set(paths)) == len(paths)
     given = inputs(rows=4, items=1682)
-    expected = model.predict(given, verbose=0)
+    expected = np.asarray(model(given))
     model.save(tmp_path / "towers.keras")
     again = keras.saving.load_model(tmp_path / "towers.keras", safe_mode=True)
-    np.testing.assert_allclose(again.predict(given, verbose=0), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(again(given)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_person_without_the_data_gets_answers_too(monkeypatch, tmp_path):

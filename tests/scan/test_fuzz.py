@@ -43,7 +43,7 @@ def test_spoilt_files_by_hypothesis(folder, name):
     reader = READERS[name]
     good = reader.good(folder)
 
-    @settings(max_examples=200, database=None)
+    @settings(max_examples=50, database=None)
     @given(st.randoms(use_true_random=False))
     def read(rng):
         try_to_read(reader, spoil(good, reader.tokens, rng), folder)

@@ -48,7 +48,7 @@ def found():
     model = keras.Model(image, Said(cells_that_say(BOXES))(image), name="said")
     deployed = TASK.deployed(model, DATA)
     assert deployed.name == "said_deployed"
-    return deployed.predict(np.zeros((1, 128, 160, 3)), verbose=0)
+    return keras.ops.convert_to_numpy(deployed(np.zeros((1, 128, 160, 3), "float32")))
 
 
 def test_boxes_come_back_as_they_were(found):
@@ -103,6 +103,16 @@ def test_boxes_are_drawn_on_the_image(found, tmp_path):
 
 
 @pytest.fixture
+def uncompiled(tensorflow_backend):
+    """Compiling the suppression of boxes takes seconds, running it once as it is takes none."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def photograph(tmp_path):
     """A file of 320 x 384 pixels, and its pixels."""
     import tensorflow as tf
@@ -113,7 +123,7 @@ def photograph(tmp_path):
     return path, pixels
 
 
-def test_boxes_in_a_file_are_in_its_own_pixels(photograph, monkeypatch):
+def test_boxes_in_a_file_are_in_its_own_pixels(photograph, uncompiled, monkeypatch):
     """Which is twice as wide and three times as high as what the model takes."""
     image = keras.Input((128, 160, 3), name="image")
     model = keras.Model(image, Said(cells_that_say(BOXES))(image), name="bccd_detector")
@@ -162,16 +172,22 @@ def small():
     return model
 
 
+@pytest.fixture
+def deployed(small, monkeypatch):
+    """With ten boxes at most: each is a round of some twenty operators, to be converted."""
+    monkeypatch.setattr("kerazoo.tasks.object_detection.MAX_DETECTIONS", 10)
+    return TASK.deployed(small, DATA)
+
+
 @pytest.mark.parametrize(
     "quantize",
     [
-        pytest.param(None, marks=pytest.mark.slow),
-        pytest.param("float16", marks=pytest.mark.slow),
+        pytest.param(None, marks=[pytest.mark.slow, pytest.mark.release]),
+        pytest.param("float16", marks=[pytest.mark.slow, pytest.mark.release]),
         "int8",
     ],
 )
-def test_files_find_what_the_model_finds(small, quantize, tmp_path):
-    deployed = TASK.deployed(small, DATA)
+def test_files_find_what_the_model_finds(deployed, quantize, tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (24, 8, 10, 3)).repeat(8, 1).repeat(8, 2)
     images = images.astype("float32")
     report = kerazoo.export(
@@ -181,7 +197,7 @@ def test_files_find_what_the_model_finds(small, quantize, tmp_path):
     assert report.relative_error < (0.2 if quantize == "int8" else 0.02)
     file = kerazoo.load_tflite(tmp_path / "boxes.tflite")
     outputs = np.asarray(file.predict(images[:4]))
-    assert outputs.shape == (4, MAX_DETECTIONS, 6)
+    assert outputs.shape == (4, 10, 6)
     if quantize is None:
         expected = deployed.predict(images[:4], verbose=0)
         np.testing.assert_allclose(outputs, expected, atol=1e-3)
@@ -190,14 +206,14 @@ def test_files_find_what_the_model_finds(small, quantize, tmp_path):
         assert "EXP" in report.float_ops
 
 
-def test_integers_at_the_end_of_the_file_are_refused(small, tmp_path):
-    deployed = TASK.deployed(small, DATA)
+def test_integers_at_the_end_of_the_file_are_refused(deployed, tmp_path):
     images = np.zeros((8, 64, 80, 3), "float32")
     with pytest.raises(ExportError, match="Use quantize='int8'"):
         kerazoo.export(deployed, tmp_path / "x.tflite", quantize="int8_io", calibration=images)
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.skipif(source.find_file("bccd.npz") is None, reason="bccd.npz is not here")
 def test_the_published_detector_in_integers_finds_as_much(tmp_path):
     path = tmp_path / "cells.tflite"

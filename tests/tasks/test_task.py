@@ -129,7 +129,7 @@ training:
   epochs: 60
   optimizer: {name: sgd, learning_rate: 0.3}
   loss: {name: mean_squared_error}
-distribution: {precision: float32}
+distribution: {precision: float32, xla: false}
 card: {license: Apache-2.0}
 """
 

@@ -52,16 +52,21 @@ def model():
     return made
 
 
+@pytest.fixture(scope="module")
+def deployed(model):
+    return find_task("translation").deployed(model, DATA)
+
+
 @pytest.mark.parametrize("beams", [1, 3])
-def test_it_says_what_it_has_learned(model, beams):
-    outputs = translating(model, LENGTH, beams=beams).predict(SOURCES, verbose=0)
+def test_it_says_what_it_has_learned(model, deployed, beams):
+    says = deployed if beams == 1 else translating(model, LENGTH, beams=beams)
+    outputs = says.predict(SOURCES, verbose=0)
     assert outputs.dtype == np.int32
     np.testing.assert_array_equal(outputs, TARGETS)
 
 
-def test_the_task_judges_says_and_draws_sentences(model):
+def test_the_task_judges_says_and_draws_sentences(deployed):
     task = find_task("translation")
-    deployed = task.deployed(model, DATA)
     assert (deployed.input_shape, deployed.output_shape) == ((None, LENGTH), (None, LENGTH))
     outputs = deployed.predict(SOURCES, verbose=0)
     assert task.score(outputs, TARGETS, DATA)["bleu"] == 0.0  # no four words in a row
@@ -83,9 +88,9 @@ def test_the_task_judges_says_and_draws_sentences(model):
     assert image.get_array().shape == tuple(map(len, labels))
 
 
-def test_attention_is_that_by_which_the_logits_are_made(model):
+def test_attention_is_that_by_which_the_logits_are_made(model, deployed):
     """Keras's own layer, with the block's weights, attends as the block says it does."""
-    steps = translating(model, LENGTH).get_layer("translation").steps
+    steps = deployed.get_layer("translation").steps
     prefix = prefix_of(TARGETS)
     shares = keras.ops.convert_to_numpy(steps.attention(SOURCES, prefix))
     assert shares.shape == (len(PAIRS), LENGTH, LENGTH)
@@ -121,8 +126,7 @@ def test_bleu_is_sacrebleus_of_the_texts():
     )
 
 
-def test_a_tflite_file_says_the_same(model, tmp_path):
-    deployed = translating(model, LENGTH)
+def test_a_tflite_file_says_the_same(deployed, tmp_path):
     report = kerazoo.export(
         deployed, tmp_path / "pairs.tflite", quantize="float16", calibration=SOURCES
     )
@@ -148,35 +152,36 @@ def test_arguments_out_of_range_are_refused(model, arguments, named):
         translating(model, **{"length": LENGTH, **arguments})
 
 
-def test_the_zoo_model_is_asked_and_judged_by_its_task():
-    model = kerazoo.get(
-        "multi30k_translator", weights=None, units=8, blocks=1, num_heads=2, hidden_units=8
-    )
+@pytest.fixture(scope="module")
+def zoo_model():
+    """One that has learned nothing."""
+    small = {"units": 8, "blocks": 1, "num_heads": 2, "hidden_units": 8}
+    return kerazoo.get("multi30k_translator", weights=None, **small)
+
+
+def test_the_zoo_model_is_asked_and_judged_by_its_task(zoo_model):
     sentences = ["A man is riding a horse.", "Two dogs run."]
-    said = kerazoo.predict(model, sentences)
+    said = kerazoo.predict(zoo_model, sentences)
     assert [prediction.source for prediction in said] == sentences
-    deployed = translating(model, 48)
+    deployed = translating(zoo_model, 48)
     data = kerazoo.datasets.info("multi30k")
     source = np.stack([data.parse(sentence) for sentence in sentences])
     outputs = deployed.predict(source, verbose=0)
     assert [prediction.text for prediction in said] == [data.text(row) for row in outputs]
     inputs = {"source": source, "prefix": prefix_of(source)}
-    metrics = kerazoo.evaluate(model, (inputs, source))
+    metrics = kerazoo.evaluate(zoo_model, (inputs, source))
     assert metrics.keys() == {"loss", "token_accuracy", "bleu"}
     assert metrics["loss"] == pytest.approx(np.log(8000), rel=0.2)  # it knows nothing yet
 
 
-def test_predict_searches_with_beams():
-    model = kerazoo.get(
-        "multi30k_translator", weights=None, units=8, blocks=1, num_heads=2, hidden_units=8
-    )
+def test_predict_searches_with_beams(zoo_model):
     sentence = "A man is riding a horse."
-    (said,) = kerazoo.predict(model, sentence, beams=3)
+    (said,) = kerazoo.predict(zoo_model, sentence, beams=3)
     data = kerazoo.datasets.info("multi30k")
     source = data.parse(sentence)[None]
-    assert said.text == data.text(translating(model, 48, beams=3).predict(source, verbose=0)[0])
+    assert said.text == data.text(translating(zoo_model, 48, beams=3)(source).numpy()[0])
     with pytest.raises(ConfigError, match="`beams` must be an integer of 1 or above"):
-        kerazoo.predict(model, sentence, beams=0)
+        kerazoo.predict(zoo_model, sentence, beams=0)
     assert find_task("translation").beams == 1  # of others
 
 
@@ -185,14 +190,13 @@ def test_a_model_that_does_not_translate_has_no_beams():
         kerazoo.predict("mnist_mlp", np.zeros((28, 28, 1)), beams=2)
 
 
-def test_without_the_data_a_file_is_checked_by_sentences(tmp_path, monkeypatch):
+def test_without_the_data_a_file_is_checked_by_sentences(zoo_model, tmp_path, monkeypatch):
     """Numbers at random are no sentence, and in float16 the likeliest piece is soon another."""
     monkeypatch.setenv("KERAZOO_DATA", str(tmp_path))
     monkeypatch.setenv("KERAZOO_CACHE", str(tmp_path))
     monkeypatch.setenv("KERAZOO_OFFLINE", "1")
     loading._read_once.cache_clear()
-    small = {"units": 8, "blocks": 1, "num_heads": 2, "hidden_units": 8}
-    deployed = translating(kerazoo.get("multi30k_translator", weights=None, **small), 48)
+    deployed = translating(zoo_model, 48)
     card = kerazoo.info("multi30k_translator")
     _, checked = choose_samples(deployed, describe(deployed), card, None, None, verify=True)
     data = kerazoo.datasets.info("multi30k")

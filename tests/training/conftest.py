@@ -1,4 +1,4 @@
-"""Small real data, a tiny recipe on it, and run folders that go away."""
+"""Small real data, and tiny recipes on it."""
 
 import pytest
 
@@ -19,9 +19,17 @@ def small_mnist():
     loading._read_once.cache_clear()
 
 
-@pytest.fixture
-def tiny():
-    """mnist_mlp, narrow, three epochs, everything on that a recipe can have."""
+def tiny_recipe():
+    """mnist_mlp, narrow, three epochs, with what compiles quickly: SGD, and no distortions."""
+    plain = {
+        "data.augment": None,
+        "training.optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+    }
+    return with_overrides(rich_recipe(), plain)
+
+
+def rich_recipe():
+    """The same with everything on that a recipe can have."""
     return with_overrides(
         find_config("mnist_mlp"),
         {
@@ -33,3 +41,13 @@ def tiny():
             "distribution.xla": False,
         },
     )
+
+
+@pytest.fixture
+def tiny():
+    return tiny_recipe()
+
+
+@pytest.fixture
+def rich():
+    return rich_recipe()

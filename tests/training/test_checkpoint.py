@@ -19,6 +19,7 @@ DATA = (
 
 
 def model_with_everything(units=4):
+    """Its steps run eagerly: each model here takes too few of them to be worth compiling."""
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -28,7 +29,8 @@ def model_with_everything(units=4):
             keras.layers.Dense(1),
         ]
     )
-    model.compile(keras.optimizers.Adam(1e-2, use_ema=True), "mse", metrics=["mae"])
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=True)
+    model.compile(optimizer, "mse", metrics=["mae"], run_eagerly=True)
     model.train_on_batch(*DATA)  # builds optimizer and metrics
     return model
 
@@ -186,7 +188,7 @@ def test_a_full_disk_is_told_and_leaves_the_one_before(checkpoints, monkeypatch)
 
 def test_pure_bfloat16_comes_back_bit_for_bit(checkpoints):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16")])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", run_eagerly=True)
     model.train_on_batch(DATA[0], np.zeros((32, 2)))
     before = values(model)
     checkpoints.save(model, Progress(epoch=1))

@@ -113,6 +113,7 @@ TAUGHT = {"distillation": {"teacher": "mnist_mlp", "losses": [{"name": "logits"}
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_a_quantized_student_resumes_exactly(short, tmp_path, monkeypatch):
     config = with_overrides(short, {**QUANTIZED, **TAUGHT, "training.checkpoint_every": 10})
     whole = train(config, {}, tmp_path / "a")
@@ -161,6 +162,7 @@ def test_the_best_epoch_is_one_that_is_pruned(short):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_pruned_clustered_and_quantized_with_averaged_weights(short, tmp_path):
     """All three properties hold in the file of the run, though its weights are averages."""
     config = with_overrides(
@@ -182,23 +184,15 @@ def test_pruned_clustered_and_quantized_with_averaged_weights(short, tmp_path):
 
 
 def test_pruned_without_validation_the_last_average_is_pruned_too(short, tmp_path):
-    overrides = {"prune.sparsity": 0.75, "data.validation": 0, "training.epochs": 2}
+    overrides = {"prune.sparsity": 0.75, "data.validation": 0}
     result = train(short, overrides, tmp_path / "run")
     kernel = result.model.get_layer("logits").layer.kernel.numpy()
     assert np.mean(kernel == 0) == pytest.approx(0.75, abs=0.01)
 
 
 def test_channels_are_removed_before_the_training(short, tmp_path):
-    overrides = {"prune": {"sparsity": 0.5, "pattern": "channel"}, "training.epochs": 1}
-    result = train(short, overrides, tmp_path / "run")
-    whole = kerazoo.zoo.get("mnist_mlp", weights=None, hidden_units=[32])
-    assert result.model.count_params() < 0.6 * whole.count_params()
-    saved = keras.saving.load_model(result.run_dir / "model.keras")
-    np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
-
-
-def test_widths_that_fresh_weights_decide_are_those_that_are_trained(short, tmp_path):
-    """Of two layers: which channels of them all are the least depends on the initial weights."""
+    """Of two layers: which channels of them all are the least depends on the initial weights, and
+    these decide the widths that are trained."""
     overrides = {
         "prune": {"sparsity": 0.5, "pattern": "channel"},
         "model.arguments.hidden_units": [32, 32],
@@ -207,6 +201,8 @@ def test_widths_that_fresh_weights_decide_are_those_that_are_trained(short, tmp_
     }
     keras.utils.set_random_seed(12345)
     result = train(short, overrides, tmp_path / "run")
+    whole = kerazoo.zoo.get("mnist_mlp", weights=None, hidden_units=[32, 32])
+    assert result.model.count_params() < 0.6 * whole.count_params()
     saved = keras.saving.load_model(result.run_dir / "model.keras")
     np.testing.assert_array_equal(weights_of(saved), weights_of(result.model))
 

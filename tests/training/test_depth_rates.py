@@ -21,7 +21,7 @@ def network():
 
 def trained(optimizer):
     model = network()
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, "mse", run_eagerly=True)  # five steps are not worth compiling
     model.fit(X, Y, batch_size=32, epochs=5, verbose=0)
     return [np.array(v) for v in model.weights]
 
@@ -61,7 +61,7 @@ def test_without_factors_it_is_adamw():
 def test_a_file_keeps_it(tmp_path):
     model = network()
     schedule = keras.optimizers.schedules.CosineDecay(0.1, 100)
-    model.compile(DepthRates({"low/kernel": 0.25}, schedule, clipnorm=1.0), "mse")
+    model.compile(DepthRates({"low/kernel": 0.25}, schedule, clipnorm=1.0), "mse", run_eagerly=True)
     model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -10,8 +10,20 @@ import kerazoo
 from kerazoo.errors import ConfigError, DataError, UnknownNameError, WeightsError
 
 
-def test_metrics_are_those_of_the_outputs():
-    model = kerazoo.get("mnist_mlp")
+@pytest.fixture(scope="module")
+def model(small_mnist):
+    return kerazoo.get("mnist_mlp")
+
+
+@pytest.fixture(scope="module")
+def tflite(model, tmp_path_factory):
+    """The same as a file."""
+    path = tmp_path_factory.mktemp("exported") / "model.tflite"
+    kerazoo.export(model, path, quantize=None, verify=False)
+    return path
+
+
+def test_metrics_are_those_of_the_outputs(model):
     images, labels = kerazoo.datasets.load_numpy("digits", "test")
     logits = model.predict(images, verbose=0)
     scores = np.exp(logits - logits.max(1, keepdims=True))
@@ -34,13 +46,11 @@ def test_an_uncompiled_zoo_model_is_judged_by_its_recipe():
     assert set(kerazoo.evaluate(model, (images, labels))) == {"loss", "accuracy"}
 
 
-def test_files_are_evaluated_like_their_model(tmp_path):
-    model = kerazoo.get("mnist_mlp")
+def test_files_are_evaluated_like_their_model(model, tflite, tmp_path):
     expected = kerazoo.evaluate(model, "digits")
     model.save(tmp_path / "model.keras")
-    kerazoo.export(model, tmp_path / "model.tflite", verify=False)
-    for name in ("model.keras", "model.tflite"):
-        assert kerazoo.evaluate(str(tmp_path / name), "digits") == pytest.approx(expected, rel=1e-3)
+    for path in (tmp_path / "model.keras", tflite):
+        assert kerazoo.evaluate(str(path), "digits") == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_cannot_be_evaluated_is_said_in_one_line(tmp_path):
@@ -71,11 +81,11 @@ def test_labels_sizes_and_lengths_that_do_not_fit_are_one_line():
         kerazoo.evaluate("mnist_mlp", "digits", batch_size=0)
 
 
-def test_a_file_with_probabilities_is_judged_like_its_model(tmp_path):
-    model = kerazoo.get("mnist_mlp", classifier_activation="softmax")
-    kerazoo.export(model, tmp_path / "scores.tflite", verify=False)
+def test_a_file_with_probabilities_is_judged_like_its_model(model, tmp_path):
+    scores = kerazoo.get("mnist_mlp", classifier_activation="softmax")
+    kerazoo.export(scores, tmp_path / "scores.tflite", quantize=None, verify=False)
     images, labels = kerazoo.datasets.load_numpy("digits", "test")
-    expected = kerazoo.evaluate("mnist_mlp", (images, labels))  # from the logits
+    expected = kerazoo.evaluate(model, (images, labels))  # from the logits
     file = kerazoo.evaluate(tmp_path / "scores.tflite", [(images[:900], labels[:900])] * 2)
     assert set(file) == set(expected)
     assert kerazoo.evaluate(tmp_path / "scores.tflite", "digits") == pytest.approx(
@@ -109,16 +119,15 @@ def digits_folder(tmp_path):
     return tmp_path / "digits", images[chosen], labels[chosen]
 
 
-def test_a_folder_of_images_is_data(digits_folder, tmp_path, monkeypatch):
+def test_a_folder_of_images_is_data(model, tflite, digits_folder, tmp_path, monkeypatch):
     folder, images, labels = digits_folder
-    expected = kerazoo.evaluate("mnist_mlp", (images, labels))
-    assert kerazoo.evaluate("mnist_mlp", folder) == pytest.approx(expected, rel=1e-2)
-    kerazoo.export("mnist_mlp", tmp_path / "digits.tflite", quantize=None, verify=False)
-    measured = kerazoo.evaluate(tmp_path / "digits.tflite", folder, batch_size=7)
+    expected = kerazoo.evaluate(model, (images, labels))
+    assert kerazoo.evaluate(model, folder) == pytest.approx(expected, rel=1e-2)
+    measured = kerazoo.evaluate(tflite, folder, batch_size=7)
     assert measured == pytest.approx(expected, rel=1e-2)
     monkeypatch.chdir(tmp_path)
-    assert kerazoo.evaluate("mnist_mlp", "./digits") == pytest.approx(expected, rel=1e-2)
-    whole = kerazoo.evaluate("mnist_mlp", "digits")  # a dataset has that name
+    assert kerazoo.evaluate(model, "./digits") == pytest.approx(expected, rel=1e-2)
+    whole = kerazoo.evaluate(model, "digits")  # a dataset has that name
     assert whole["loss"] != pytest.approx(expected["loss"], rel=1e-2)
 
 
@@ -140,11 +149,10 @@ def test_a_folder_that_does_not_fit_is_one_line(digits_folder, tmp_path):
         kerazoo.evaluate("mnist_mlp", folder)
 
 
-def test_of_a_classifier_that_nobody_compiled_the_accuracy_is_told(tmp_path):
+def test_of_a_classifier_that_nobody_compiled_the_accuracy_is_told(model, tmp_path):
     images, labels = kerazoo.datasets.load_numpy("digits", "test")
-    zoo = kerazoo.get("mnist_mlp")
-    stranger = keras.Model(zoo.inputs, zoo.outputs, name="stranger")
-    expected = {"accuracy": accuracy_score(labels, zoo.predict(images, verbose=0).argmax(1))}
+    stranger = keras.Model(model.inputs, model.outputs, name="stranger")
+    expected = {"accuracy": accuracy_score(labels, model.predict(images, verbose=0).argmax(1))}
     stranger.save(tmp_path / "stranger.keras")
     kerazoo.export(stranger, tmp_path / "stranger.tflite", quantize=None, verify=False)
     pipeline = kerazoo.datasets.load("digits", "test", batch_size=500)

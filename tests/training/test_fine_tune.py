@@ -1,5 +1,6 @@
 """`kerazoo.fine_tune`: what is trained when, from which data, and what is left at the end."""
 
+import functools
 import json
 
 import keras
@@ -51,27 +52,56 @@ def weights_of(model):
     return {variable.path: np.array(variable) for variable in model.weights}
 
 
+def fine_tuned(folder, network=None, train=None, validation=None, **arguments):
+    """`fine_tune` with quick settings."""
+    network = small_network() if network is None else network
+    settings = {"epochs": 4, "batch_size": 16, "augment": None, "learning_rate": 1e-2}
+    return kerazoo.fine_tune(
+        network,
+        spots() if train is None else train,
+        spots(30, seed=5) if validation is None else validation,
+        output_dir=folder,
+        progress=False,
+        **{**settings, **arguments},
+    )
+
+
 @pytest.fixture
 def tune(tmp_path):
-    """`fine_tune` with quick settings, in a folder of its own."""
-
-    def call(network=None, train=None, validation=None, **arguments):
-        network = small_network() if network is None else network
-        settings = {"epochs": 4, "batch_size": 16, "augment": None, "learning_rate": 1e-2}
-        return kerazoo.fine_tune(
-            network,
-            spots() if train is None else train,
-            spots(30, seed=5) if validation is None else validation,
-            output_dir=tmp_path / "run",
-            progress=False,
-            **{**settings, **arguments},
-        )
-
-    return call
+    """`fine_tuned` in a folder of its own."""
+    return functools.partial(fine_tuned, tmp_path / "run")
 
 
-def test_it_learns_and_reports_what_the_model_does(tune, tmp_path):
-    result = tune(head_epochs=20, epochs=2)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Head and two stages: the result, the weights before, and the layers that stages trained."""
+    trained = []
+    original = fine_tuning.unfreeze
+
+    def watched(body, share):
+        original(body, share)
+        trained.append(sorted({v.path.split("/")[0] for v in body.trainable_variables}))
+
+    network = small_network()
+    before = weights_of(network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "unfreeze", watched)
+        folder = tmp_path_factory.mktemp("whole") / "run"
+        result = fine_tuned(folder, network, head_epochs=20, epochs=2)
+    return result, before, trained
+
+
+@pytest.fixture(scope="module")
+def head_alone(tmp_path_factory):
+    """The result, and the weights before."""
+    network = small_network()
+    before = weights_of(network)
+    folder = tmp_path_factory.mktemp("head_alone") / "run"
+    return fine_tuned(folder, network, head_epochs=2, epochs=0), before
+
+
+def test_it_learns_and_reports_what_the_model_does(whole):
+    result, *_ = whole
     images, labels = spots(30, seed=5)
     logits = result.model.predict(images, verbose=0)
     accuracy = (logits.argmax(-1) == labels).mean()
@@ -83,9 +113,9 @@ def test_it_learns_and_reports_what_the_model_does(tune, tmp_path):
     assert {len(values) for values in result.history.values()} == {len(result.history["loss"])}
     assert sorted(set(result.history["unfrozen"])) == [0.0, 0.5, 1.0]
     assert all(layer.trainable for layer in result.model.layers)
-    loaded = keras.saving.load_model(tmp_path / "run" / "model.keras", safe_mode=True)
+    loaded = keras.saving.load_model(result.run_dir / "model.keras", safe_mode=True)
     np.testing.assert_allclose(loaded.predict(images, verbose=0), logits, rtol=1e-5, atol=1e-5)
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == result.metrics
+    assert json.loads((result.run_dir / "metrics.json").read_text()) == result.metrics
 
 
 def test_several_workers_are_refused_before_each_trains_all_of_it(tune, tmp_path, monkeypatch):
@@ -129,10 +159,8 @@ def test_smoothed_labels_are_in_the_loss_of_all_stages(tune):
     assert min(result.history["val_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_frozen_network_stays_what_it_is(tune):
-    network = small_network()
-    before = weights_of(network)
-    result = tune(network, epochs=0, head_epochs=3)
+def test_a_frozen_network_stays_what_it_is(head_alone):
+    result, before = head_alone
     after = weights_of(result.model)
     for path, value in before.items():
         if not path.startswith("old"):
@@ -140,20 +168,8 @@ def test_a_frozen_network_stays_what_it_is(tune):
     assert set(result.history["unfrozen"]) == {0.0}
 
 
-def test_stages_train_from_the_head_down_and_never_the_averages(tune, monkeypatch):
-    trained = []
-    from kerazoo.training import fine_tuning
-
-    original = fine_tuning.unfreeze
-
-    def watched(body, share):
-        original(body, share)
-        trained.append(sorted({v.path.split("/")[0] for v in body.trainable_variables}))
-
-    monkeypatch.setattr(fine_tuning, "unfreeze", watched)
-    network = small_network()
-    before = weights_of(network)
-    result = tune(network, epochs=2, head_epochs=1)
+def test_stages_train_from_the_head_down_and_never_the_averages(whole):
+    result, before, trained = whole
     assert trained == [["conv_2"], ["conv_1", "conv_2"]]
     after = weights_of(result.model)
     for path in ("norm_1/moving_mean", "norm_2/moving_variance", "norm_1/gamma"):
@@ -190,7 +206,7 @@ def test_the_head_learns_from_features_of_the_frozen_network(tune, monkeypatch):
     monkeypatch.setattr(frozen_features, "_features", watched)
     network = small_network()
     expected = keras.Model(network.input, network.get_layer("flatten").output)(spots()[0])
-    tune(network, epochs=0, head_epochs=7, augment=Augment(shift=0.2))
+    tune(network, epochs=0, head_epochs=3, augment=Augment(shift=0.2))
     (copies, training), (none, validation) = seen
     assert (copies, none) == (2, 0)
     assert len(training) == 3 * 60
@@ -229,7 +245,7 @@ def write_images(folder, images, labels, names):
         path.write_bytes(bytes(__import__("tensorflow").io.encode_png(image).numpy()))
 
 
-@pytest.mark.parametrize("form", ["arrays", "dataset", "samples", "folder"])
+@pytest.mark.parametrize("form", ["dataset", "folder"])
 def test_every_form_of_data_gives_the_same_features(form, tune, tmp_path, monkeypatch):
     import tensorflow as tf
 
@@ -239,13 +255,11 @@ def test_every_form_of_data_gives_the_same_features(form, tune, tmp_path, monkey
     order = np.argsort(labels, kind="stable")  # as folders have them
     images, labels = images[order], labels[order]
     pairs = tf.data.Dataset.from_tensor_slices((images, labels))
+    single, batched = (labelled_data(data, name="train") for data in (pairs, pairs.batch(7)))
+    np.testing.assert_array_equal(batched.inputs, single.inputs)
+    np.testing.assert_array_equal(batched.labels, single.labels)
     write_images(tmp_path / "images", images, labels, ["left", "right", "under"])
-    given = {
-        "arrays": (images, labels),
-        "dataset": pairs.batch(7),
-        "samples": pairs,
-        "folder": tmp_path / "images",
-    }[form]
+    given = {"dataset": pairs, "folder": tmp_path / "images"}[form]
     seen = []
     original = frozen_features._features
     monkeypatch.setattr(
@@ -294,13 +308,13 @@ def test_balanced_weights_are_sklearns():
     np.testing.assert_allclose(balanced(labels, 3), expected)
 
 
-def test_the_report_is_sklearns(tune, tmp_path):
+def test_the_report_is_sklearns(head_alone):
     metrics = pytest.importorskip("sklearn.metrics")
-    result = tune(epochs=0, head_epochs=2)
+    result, _ = head_alone
     images, labels = spots(30, seed=5)
     logits = result.model.predict(images, verbose=0)
     predicted = logits.argmax(-1)
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    report = json.loads((result.run_dir / "report.json").read_text())
     assert report["confusion_matrix"] == metrics.confusion_matrix(labels, predicted).tolist()
     recall = metrics.recall_score(labels, predicted, average=None, zero_division=np.nan)
     assert [c["recall"] for c in report["classes"].values()] == pytest.approx(recall.tolist())
@@ -311,8 +325,8 @@ def test_the_report_is_sklearns(tune, tmp_path):
         number = int(one["sample"])
         assert (one["label"], one["predicted"]) == (str(labels[number]), str(predicted[number]))
     pytest.importorskip("matplotlib")
-    assert (tmp_path / "run" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "run" / "worst_mistakes.png").exists() == bool(mistakes)
+    assert (result.run_dir / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert (result.run_dir / "worst_mistakes.png").exists() == bool(mistakes)
 
 
 def test_a_head_of_as_many_classes_keeps_its_weights():
@@ -469,11 +483,10 @@ def test_a_file_that_is_no_image_is_named_when_precisions_are_timed(tune, tmp_pa
     assert not (tmp_path / "run").exists()  # nothing came of it
 
 
-@pytest.mark.parametrize("suffix", ["bmp", "gif"])
-def test_every_kind_of_image_may_be_grey(tune, tmp_path, suffix):
+def test_every_kind_of_image_may_be_grey(tune, tmp_path):
     images = pytest.importorskip("PIL.Image")
     for number, (image, label) in enumerate(zip(*spots(12), strict=True)):
-        path = tmp_path / "images" / "abc"[label] / f"{number}.{suffix}"
+        path = tmp_path / "images" / "abc"[label] / f"{number}.{('bmp', 'gif')[number % 2]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         images.fromarray(image).save(path)
     flat = [keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
@@ -597,8 +610,8 @@ def test_the_names_of_folders_stay_with_the_model(tune, tmp_path):
     assert measured["accuracy"] == pytest.approx((logits.argmax(-1) == labels[others]).mean())
 
 
-def test_without_names_no_labels_are_written(tune):
-    result = tune(epochs=0, head_epochs=1)
+def test_without_names_no_labels_are_written(head_alone):
+    result, _ = head_alone
     assert read_labels(result.run_dir / "model.keras") is None
 
 

@@ -42,8 +42,17 @@ def data(shape, batch=5):
     return x, rng.normal(size=(batch, *shape[:-1], 6)).astype("float32")
 
 
-@pytest.mark.parametrize("shape", [(4,), (7, 4), (6, 5, 4), (3, 4, 5, 4)])
-@pytest.mark.parametrize("arguments", [{}, {"scale": False}, {"center": False, "epsilon": 1e-6}])
+@pytest.mark.parametrize(
+    ("shape", "arguments"),
+    [
+        ((4,), {}),
+        ((7, 4), {}),
+        ((6, 5, 4), {}),
+        ((3, 4, 5, 4), {}),
+        ((6, 5, 4), {"scale": False}),
+        ((6, 5, 4), {"center": False, "epsilon": 1e-6}),
+    ],
+)
 def test_one_step_is_that_of_keras(shape, arguments):
     x, y = data(shape)
     (values, kept), (fused, fused_kept) = [step(m, x, y) for m in networks(shape, **arguments)]
@@ -104,7 +113,7 @@ def test_a_recipe_trains_with_the_kernel(tiny, tmp_path, monkeypatch):
         tf.raw_ops, "FusedBatchNormV3", lambda **given: calls.append(1) or kernel(**given)
     )
     small = {"input_shape": [28, 28, 1], "num_classes": 10, "stages": [[1, 4, 1, 4]]}
-    network = {"model.builder": "small_mobilenet", "model.arguments": small}
+    network = {"model.builder": "small_mobilenet", "model.arguments": small, "data.batch_size": 512}
     result = kerazoo.train(
         with_overrides(tiny, network), epochs=1, output_dir=tmp_path, progress=False
     )

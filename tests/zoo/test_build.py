@@ -283,16 +283,19 @@ FILES = {
 
 
 SLOW_TO_MEASURE = {
-    "bccd_detector",
-    "camvid_segmenter",
-    "cifar10_efficientnet_lite0",
-    "cifar10_mobile",
-    "cifar10_resnet20",
-    "fsdd_ctc",
-    "multi30k_translator",
+    "bccd_detector": [pytest.mark.slow],
+    "camvid_segmenter": [pytest.mark.slow, pytest.mark.release],
+    "cifar10_efficientnet_lite0": [pytest.mark.slow],
+    "cifar10_mobile": [pytest.mark.slow],
+    "cifar10_resnet20": [pytest.mark.slow],
+    "fsdd_ctc": [pytest.mark.slow],
+    "mnist1d_gru": [pytest.mark.slow],
+    "mnist1d_rnn": [pytest.mark.slow],
+    "mr_text_lstm": [pytest.mark.slow],
+    "multi30k_translator": [pytest.mark.slow],
 }
 MEASURED = [  # agents are in tests/rl
-    pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_MEASURE else ())
+    pytest.param(name, marks=SLOW_TO_MEASURE.get(name, ()))
     for name in PRETRAINED
     if kerazoo.info(name).metrics and not kerazoo.info(name).environment
 ]

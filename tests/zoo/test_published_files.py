@@ -12,6 +12,7 @@ LARGE = ("camvid_segmenter", "cifar10_efficientnet_lite0", "cifar10_resnet20")
 
 
 @pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", sorted(set(INTEGERS) - set(LARGE)))
 def test_int8_files_have_the_size_and_the_figures_of_the_card(name, data_file, tmp_path):
     data_file(FILES[kerazoo.info(name).dataset])

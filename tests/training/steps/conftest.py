@@ -1,5 +1,7 @@
 """Small nets, small data, and every wrapper with its effect off, on, and on without randomness."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -56,7 +58,7 @@ def fit(model, x=X, y=Y, epochs=2, **kwargs):
 
 def compiled(model, optimizer=None, **kwargs):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = optimizer or keras.optimizers.Adam(0.01)
+    optimizer = optimizer or keras.optimizers.SGD(0.1, momentum=0.9)  # which compiles quickly
     if isinstance(model, Contrastive):
         model.compile(optimizer, **{k: v for k, v in kwargs.items() if k != "metrics"})
     else:
@@ -109,15 +111,16 @@ STEADY = {
 }
 
 
-_EXACT: dict = {}
+@functools.cache
+def exact(name):
+    """Six epochs of `ON[name]` in float32 and without XLA, run once for all tests."""
+    return fit(compiled(ON[name](make_net())), epochs=6)
 
 
-def exact(kind, name):
-    """Six epochs of `kind[name]` in float32 and without XLA, run once for all tests."""
-    key = name, kind is STEADY
-    if key not in _EXACT:
-        _EXACT[key] = fit(compiled(kind[name](make_net())), epochs=6)
-    return _EXACT[key]
+@functools.cache
+def exact_and_steady(name):
+    """One epoch of `STEADY[name]`, not compiled at all."""
+    return fit(compiled(STEADY[name](make_net()), run_eagerly=True), epochs=1)
 
 
 @pytest.fixture(scope="module")

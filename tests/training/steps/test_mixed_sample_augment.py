@@ -74,7 +74,8 @@ def crossentropy(logits, y):
 @pytest.mark.parametrize("method", ["mixup", "cutmix"])
 def test_integer_labels_and_weights_go_through_two_losses(method):
     weight = np.linspace(0.5, 2.0, len(Y))
-    wrapper = compiled(MixedSampleAugment(make_net(), method, alpha=1.0, seed=4))
+    wrapper = MixedSampleAugment(make_net(), method, alpha=1.0, seed=4)
+    compiled(wrapper, run_eagerly=True)
     mixed, share, partner = (
         np.asarray(value)
         for value in MixedSampleAugment(make_net(), method, alpha=1.0, seed=4).mix(X)
@@ -98,7 +99,7 @@ def test_two_losses_are_the_loss_of_mixed_one_hot_targets():
     mixed = float(share) * X + (1 - float(share)) * X[np.asarray(partner)]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     expected = float(loss(targets, wrapper.model(mixed))) + float(sum(wrapper.model.losses))
-    wrapper.compile("sgd", loss)
+    wrapper.compile("sgd", loss, run_eagerly=True)
     assert wrapper.train_on_batch(X, np.eye(3)[Y]) == pytest.approx(expected, rel=1e-5)
 
 

@@ -49,7 +49,7 @@ def test_masked_steps_do_not_count():
 
 def test_the_step_is_two_dropout_passes_and_their_divergence():
     net, twin = make_net(dropout=0.5), make_net(dropout=0.5)
-    wrapper = compiled(RDrop(net, alpha=3.0, from_logits=True))
+    wrapper = compiled(RDrop(net, alpha=3.0, from_logits=True), run_eagerly=True)
     seeds = [v for v in net.variables if "seed" in v.path]
     for theirs, ours in zip([v for v in twin.variables if "seed" in v.path], seeds, strict=True):
         theirs.assign(ours)
@@ -70,7 +70,7 @@ def test_it_makes_the_masks_agree():
     losses = {}
     for alpha in (0.0, 5.0):
         wrapper = compiled(RDrop(make_net(dropout=0.5), alpha, from_logits=True))
-        history = wrapper.fit(X, Y, batch_size=32, epochs=15, verbose=0).history
+        history = wrapper.fit(X, Y, batch_size=32, epochs=12, verbose=0).history
         losses[alpha] = history["kl_loss"][-1]
     assert losses[5.0] < losses[0.0] / 2
 

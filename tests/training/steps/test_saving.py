@@ -20,19 +20,19 @@ def arguments(wrapper):
     )
 
 
-@pytest.mark.parametrize("name", ON)
+@pytest.mark.parametrize("name", sorted(ON.keys() - {"MixedSampleAugment-mixup"}))  # as cutmix
 def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(name, tmp_path):
     wrapper = compiled(ON[name](make_net(dropout=0.5, norm=True)), run_eagerly=True)
-    fit(wrapper)
+    fit(wrapper, epochs=1)
     wrapper.save(tmp_path / "wrapper.keras")
     keras.utils.set_random_seed(99)  # another process would have drawn other seeds
     loaded = keras.saving.load_model(tmp_path / "wrapper.keras", safe_mode=True)
 
     assert type(loaded) is type(wrapper)
     assert arguments(loaded) == arguments(wrapper)
-    assert int(loaded.optimizer.iterations) == int(wrapper.optimizer.iterations) == 6
+    assert int(loaded.optimizer.iterations) == int(wrapper.optimizer.iterations) == 3
     np.testing.assert_array_equal(loaded(X), wrapper(X))
-    assert fit(loaded) == fit(wrapper)
+    assert fit(loaded, epochs=1) == fit(wrapper, epochs=1)
     for ours, theirs in zip(loaded.variables, wrapper.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert len({variable.path for variable in wrapper.weights}) == len(wrapper.weights)
@@ -59,13 +59,13 @@ class Subclassed(keras.Model):
         return self.dense(self.flat(inputs))
 
 
-@pytest.mark.parametrize("name", ["SharpnessAware", "MeanTeacher", "Contrastive"])
+@pytest.mark.parametrize("name", ["MeanTeacher", "Contrastive"])
 def test_a_subclassed_model_without_a_training_argument(name, tmp_path):
     net = Subclassed()
     net(X)
     wrapper = compiled(ON[name](net), run_eagerly=True)
-    fit(wrapper)
+    fit(wrapper, epochs=1)
     wrapper.save(tmp_path / "wrapper.keras")
     loaded = keras.saving.load_model(tmp_path / "wrapper.keras", safe_mode=True)
     assert isinstance(loaded.model, Subclassed)
-    assert fit(loaded) == fit(wrapper)
+    assert fit(loaded, epochs=1) == fit(wrapper, epochs=1)
