@@ -39,8 +39,9 @@ def pytest_runtest_setup():
 
 @pytest.fixture(autouse=True, scope="module")
 def old_objects_are_not_collected():
-    """TensorFlow's converter collects garbage by itself, in each of a thousand exports; going through
-    the million objects that imports and earlier files left behind took a fifth of the whole time."""
+    """TensorFlow's converter collects garbage by itself, in each of a thousand exports. To look
+    through what imports and earlier files left behind, a million objects, took a fifth of the time.
+    """
     gc.collect()
     gc.freeze()
 

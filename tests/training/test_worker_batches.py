@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerazoo.datasets import Batches
 from kerazoo.training import worker_batches
+from kerazoo.training.worker_batches import even_batch_size
 
 NUMBERS = np.arange(23)
 INPUTS = {
@@ -33,3 +34,11 @@ def test_parts_make_up_the_batches(kind, count):
         tf.nest.map_structure(np.testing.assert_array_equal, joined, batch)
         assert sum(int(part.counted) for part in parts) == len(batch[1])
         assert sum(float(part.fraction) for part in parts) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "replicas", "size"),
+    [(10_000, 8, 200), (512, 8, 256), (1000, 1, 250), (10_007, 8, None)],
+)
+def test_batches_that_all_have_one_size(samples, replicas, size):
+    assert even_batch_size(samples, replicas, most=256) == size
