@@ -179,7 +179,7 @@ def test_predict_searches_with_beams(zoo_model):
     (said,) = kerazoo.predict(zoo_model, sentence, beams=3)
     data = kerazoo.datasets.info("multi30k")
     source = data.parse(sentence)[None]
-    assert said.text == data.text(translating(zoo_model, 48, beams=3)(source).numpy()[0])
+    assert said.text == data.text(translating(zoo_model, 48, beams=3).predict(source, verbose=0)[0])
     with pytest.raises(ConfigError, match="`beams` must be an integer of 1 or above"):
         kerazoo.predict(zoo_model, sentence, beams=0)
     assert find_task("translation").beams == 1  # of others
