@@ -193,6 +193,7 @@ def test_errors_are_one_line_with_exit_code_2(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_demo_tells_the_whole_story(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KERAZOO_DATA", raising=False)

@@ -143,7 +143,14 @@ for name in ("student_loss", "distillation_loss"):
 
 @pytest.mark.slow  # each case starts TensorFlow anew
 @pytest.mark.usefixtures("tensorflow_backend")
-@pytest.mark.parametrize("code", [ALONE, TOGETHER, REMAINDER], ids=["alone", "together", "rest"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(ALONE, id="alone"),
+        pytest.param(TOGETHER, id="together", marks=pytest.mark.release),
+        pytest.param(REMAINDER, id="rest", marks=pytest.mark.release),
+    ],
+)
 def test_two_replicas(code):
     """In a process of its own, since devices are fixed once TensorFlow has started.
 

@@ -89,7 +89,6 @@ def check_killed_run(folder, kills):
 
 
 @pytest.mark.slow
-@pytest.mark.release
 def test_a_run_killed_three_times_ends_bit_for_bit_as_the_unbroken_one(tmp_path):
     check_killed_run(tmp_path, kills=3)
 
