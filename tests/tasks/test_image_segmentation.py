@@ -144,7 +144,7 @@ def test_the_mask_of_a_file_is_saved_beside_its_picture_at_its_size(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantize", [None, "int8"])
+@pytest.mark.parametrize("quantize", [pytest.param(None, marks=pytest.mark.release), "int8"])
 def test_an_exported_file_is_judged_like_the_model(tmp_path, data_file, quantize):
     """Of the published weights, on a part of the validation frames."""
     data_file("camvid.npz")

@@ -285,7 +285,7 @@ FILES = {
 SLOW_TO_MEASURE = {
     "bccd_detector": [pytest.mark.slow],
     "camvid_segmenter": [pytest.mark.slow, pytest.mark.release],
-    "cifar10_efficientnet_lite0": [pytest.mark.slow],
+    "cifar10_efficientnet_lite0": [pytest.mark.slow, pytest.mark.release],
     "cifar10_mobile": [pytest.mark.slow],
     "cifar10_resnet20": [pytest.mark.slow],
     "fsdd_ctc": [pytest.mark.slow],
