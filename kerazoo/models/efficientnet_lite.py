@@ -18,6 +18,7 @@ from kerazoo.errors import ConfigError
 from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._head import classifier_head
 from kerazoo.models._inverted_residual import Normalization, conv_norm, inverted_residual
+from kerazoo.models._resized import resized
 
 _STAGES = (
     (1, 3, 16, 1, 1),
@@ -81,7 +82,7 @@ def efficientnet_lite(
         size = check_integers("resize_to", resize_to)
         if len(size) != 2:
             raise ConfigError(f"`resize_to` must be height and width. Received: {size}.")
-        x = layers.Resizing(*size, interpolation="bilinear", name="resize")(x)
+        x = resized(x, *size, name="resize")
     stem = layers.Conv2D(_STEM, 3, strides=2, padding="same", use_bias=False, name="stem")
     x = conv_norm(x, stem, _NORMALIZATION)
     depths = [_depth(number, depth_coefficient) for number in range(len(_STAGES))]

@@ -15,6 +15,7 @@ from keras import layers
 from kerazoo.argument_checks import check_integer
 from kerazoo.models._arguments import check_counts, check_dropped, check_shape
 from kerazoo.models._inverted_residual import Normalization, conv_norm
+from kerazoo.models._resized import resized
 from kerazoo.models.efficientnet_lite import efficientnet_lite
 
 _TOP = "stage_6_4_add"
@@ -62,8 +63,8 @@ def segmenter(
         x = _merge(x, skip, width, name=f"decoder_{number + 1}")
     x = layers.SpatialDropout2D(dropout, name="dropout")(x)
     logits = layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
-    full_size = layers.Resizing(*size, interpolation="bilinear", dtype="float32", name="full_size")
-    return keras.Model(backbone.input, full_size(logits))
+    full_size = resized(logits, *size, name="full_size", dtype="float32")
+    return keras.Model(backbone.input, full_size)
 
 
 def _gate(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -79,10 +80,8 @@ def _merge(
     """Both to `filters` channels, the coarse one to the other's size, added, smoothed."""
     if coarse.shape[-1] != filters:
         coarse = _conv(coarse, filters, 1, name=f"{name}_narrow")
-    enlarge = layers.Resizing(*skip.shape[1:3], interpolation="bilinear", name=f"{name}_enlarge")
-    added = layers.Add(name=f"{name}_add")(
-        [enlarge(coarse), _conv(skip, filters, 1, name=f"{name}_skip")]
-    )
+    enlarged = resized(coarse, *skip.shape[1:3], name=f"{name}_enlarge")
+    added = layers.Add(name=f"{name}_add")([enlarged, _conv(skip, filters, 1, name=f"{name}_skip")])
     return _conv(added, filters, 3, name=f"{name}_smooth")
 
 
