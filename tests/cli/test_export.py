@@ -108,6 +108,7 @@ def test_what_is_missing_is_said_before_tensorflow_is_loaded(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_the_command_of_the_card_exports_an_imagenet_network(run, tmp_path):
     card, path = kerazoo.info("efficientnet_lite0"), tmp_path / "model.tflite"
     code, out, err = run("export", card.name, path, "--json")
